@@ -1,0 +1,5 @@
+"""python -m kineograph"""
+
+from kineograph.cli import main
+
+main()

@@ -1,0 +1,111 @@
+"""What every verb does at the door: check the output, choose the seed, show progress, report."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from kineograph.errors import InputError
+from kineograph.prompt import Progress as Made
+
+Seed = Annotated[
+    int | None, typer.Option(help="Whole number ≥ 0; the same seed gives the same bytes.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+def chosen_seed(seed: int | None) -> int:
+    """The seed given, or a fresh one below 2**32 that is printed."""
+    if seed is None:
+        seed = secrets.randbelow(2**32)
+        print(f"seed {seed}", file=sys.stderr)
+    if not 0 <= seed < 2**63:
+        raise InputError("--seed", f"{seed} is not in 0 … 2**63 - 1")
+    return seed
+
+
+def checked_output(path: Path, suffixes: Sequence[str], force: bool, field: str = "-o") -> Path:
+    """The path, once its suffix is known, its folder can be written and nothing is overwritten.
+
+    `suffixes` holds lower-case suffixes with the dot; "" stands for a folder of frames.
+    """
+    if path.suffix.lower() not in suffixes:
+        known = ", ".join(s or "a folder" for s in suffixes)
+        raise InputError(field, f"cannot write '{path.name}'", f"use one of {known}")
+    if path.exists() and not force:
+        raise InputError(field, f"'{path}' exists", "choose another name or add --force")
+    folder = path.parent
+    if not folder.is_dir():
+        raise InputError(field, f"folder '{folder}' does not exist", "make it first")
+    probe = folder / f".kineograph-{secrets.token_hex(4)}"
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise InputError(field, f"cannot write in '{folder}' ({error.strerror})") from error
+    return path
+
+
+def watch(steps: Iterator[Made], label: str) -> Any:
+    """Run a maker to its end with a progress bar and time left on stderr; returns the last value."""
+    value = None
+    with Progress(
+        TextColumn(label),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    ) as bar:
+        task = bar.add_task("", total=1.0)
+        for step in steps:
+            bar.update(task, completed=step.done, description=step.note)
+            value = step.value
+    return value
+
+
+def report(
+    as_json: bool,
+    started: float,
+    outputs: Sequence[Path],
+    *,
+    seed: int | None = None,
+    model: str | None = None,
+    notes: Sequence[str] = (),
+    **more: Any,
+) -> None:
+    """Say what was made: one line a file for people, one JSON object with --json.
+
+    `started` is time.perf_counter() at the beginning of the command.
+    """
+    seconds = round(time.perf_counter() - started, 3)
+    if as_json:
+        facts = {
+            "outputs": [str(o) for o in outputs],
+            "seed": seed,
+            "model": model,
+            "seconds": seconds,
+            "notes": list(notes),
+            **more,
+        }
+        print(json.dumps(facts))
+        return
+    for note in notes:
+        print(note, file=sys.stderr)
+    for output in outputs:
+        print(output)
+    print(f"{seconds:.1f} s", file=sys.stderr)
