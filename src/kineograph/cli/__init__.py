@@ -16,6 +16,8 @@ from kineograph.errors import InputError, KineographError
 
 VERBS = {
     # name: (module, one line of help)
+    "write": ("write", "Write text that reads like a corpus, by counting (n-grams)."),
+    "chain": ("chain", "Fit a Markov chain to states in a CSV file and ask it what comes next."),
 }
 
 
