@@ -1,0 +1,127 @@
+"""stickers: from words to a clip, six stages, taught on two CPU cores.
+
+    kineograph data stickers
+    kineograph train recipes/stickers.py --out runs/stickers
+
+Pictures first, then clips: the base sees single frames and stills until it knows what things look like, then whole
+loops beside pictures (joint training). The later stages learn small steps of time and space and need far less.
+Time and numbers: weights/stickers/CARD.md.
+"""
+
+from typing import Literal
+
+from kineograph.nets.space_time import SpaceTimeShape
+from kineograph.noise import Schedule
+from kineograph.recipe import Cascade, Phase, Stage
+
+WORDS = 384  # width of MiniLM's token states
+
+
+def shape(
+    patch: int,
+    widths: tuple[int, ...],
+    depth: int,
+    time: Literal["attention", "convolution"],
+    *,
+    state: int,
+    attention: tuple[bool, ...],
+) -> SpaceTimeShape:
+    return SpaceTimeShape(
+        patch=patch,
+        widths=widths,
+        depth=depth,
+        attention=attention,
+        time=time,
+        head=32,
+        state=state,
+        text=WORDS,
+        low=time == "convolution",
+        circular=True,
+    )
+
+
+base = Stage(
+    name="base",
+    frames=8,
+    size=16,
+    low_frames=0,
+    low_size=0,
+    shape=shape(2, (128, 256), 2, "attention", state=256, attention=(True, True)),
+    schedule=Schedule(low=0.01, high=100.0),
+    phases=(
+        Phase(samples=420_000, batch=256, frames=1, rate=2e-3, final=0.3),
+        Phase(samples=24_000, batch=32, frames=8, rate=1e-3, pictures=64),
+    ),
+)
+
+
+def above(
+    below: Stage, name: str, frames: int, size: int, net: SpaceTimeShape, *phases: Phase, crop: int = 0
+) -> Stage:
+    """A stage that stands on another and is taught with the noise error, as in the paper."""
+    return Stage(
+        name=name,
+        frames=frames,
+        size=size,
+        low_frames=below.frames,
+        low_size=below.size,
+        shape=net,
+        schedule=Schedule(low=0.01, high=100.0),
+        phases=phases,
+        crop=crop,
+    )
+
+
+time16 = above(
+    base,
+    "time16",
+    16,
+    16,
+    shape(2, (96, 160), 1, "convolution", state=192, attention=(False, True)),
+    Phase(samples=12_000, batch=16, frames=16, rate=2e-3),
+)
+space32 = above(
+    time16,
+    "space32",
+    16,
+    32,
+    shape(2, (64, 128), 2, "convolution", state=192, attention=(False, True)),
+    Phase(samples=8_000, batch=8, frames=16, rate=2e-3),
+)
+space64 = above(
+    space32,
+    "space64",
+    16,
+    64,
+    shape(4, (96, 128), 2, "convolution", state=192, attention=(False, True)),
+    Phase(samples=6_000, batch=8, frames=16, rate=2e-3),
+)
+time32 = above(
+    space64,
+    "time32",
+    32,
+    64,
+    shape(4, (64, 128), 1, "convolution", state=192, attention=(False, False)),
+    Phase(samples=3_000, batch=4, frames=32, rate=2e-3),
+)
+space128 = above(
+    time32,
+    "space128",
+    32,
+    128,
+    shape(4, (64, 96), 1, "convolution", state=192, attention=(False, False)),
+    Phase(samples=4_000, batch=4, frames=32, rate=2e-3),
+    crop=64,
+)
+
+recipe = Cascade(
+    name="stickers",
+    data="stickers",
+    style="3d",
+    styles=("3d", "flat", "noto"),
+    seconds=3.0,
+    text="minilm",
+    stages=(base, time16, space32, space64, time32, space128),
+    steps=(32, 8, 12, 8, 6, 6),
+    guidance=(3.0, 1.0, 1.0, 1.0, 1.0, 1.0),
+)

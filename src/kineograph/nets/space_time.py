@@ -1,0 +1,178 @@
+"""The video U-Net: space and time kept apart, frames folded into the batch (Ho et al. 2022, section 3).
+
+Convolutions see one frame at a time; time is mixed by attention (base stage) or by a short convolution
+(super-resolution stages), and not at all when a clip has one frame: an image is a clip with T = 1, and its path is
+exactly that of a frame without time. The first and last layers fold `patch` x `patch` pixels into channels.
+Legend: B batch, T frames, C channels, H W, D width, L text tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+from kineograph.errors import InputError
+from kineograph.nets.blocks import Conv, Fourier, Residual, SpaceAttention, TimeAttention, TimeConv
+from kineograph.nets.blocks import norm, zeroed
+from kineograph.prompt import Cond
+
+
+@dataclass(frozen=True)
+class SpaceTimeShape:
+    """Sizes of a video U-Net; none has a default."""
+
+    patch: int
+    "Pixels on a side folded into channels at the first layer."
+    widths: tuple[int, ...]
+    "Channels of each level, finest first; each level halves height and width."
+    depth: int
+    "Residual blocks of a level, on the way down and again on the way up."
+    attention: tuple[bool, ...]
+    "Which levels look across the frame and at the text."
+    time: Literal["attention", "convolution"]
+    "How frames are mixed."
+    head: int
+    "Width of one attention head."
+    state: int
+    "Width of the state that carries noise level and pooled text to every block."
+    text: int
+    "Width of the text encoder's token states."
+    low: bool
+    "Whether the result of a stage below is seen too."
+    circular: bool
+    "Whether the last frame is followed by the first."
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.attention) or not self.widths:
+            raise InputError("attention", f"{len(self.attention)} levels for {len(self.widths)} widths")
+        if any(width % self.head for width in self.widths):
+            raise InputError("head", f"{self.head} does not divide the widths {self.widths}")
+        if self.time not in ("attention", "convolution"):
+            raise InputError("time", f"'{self.time}' is not attention or convolution")
+
+    @property
+    def factor(self) -> int:
+        """Height and width must be multiples of this many pixels."""
+        return self.patch * int(2 ** (len(self.widths) - 1))
+
+
+class Level(nn.Module):
+    """Residual blocks of one resolution, then attention over the frame and text, then over time."""
+
+    def __init__(self, shape: SpaceTimeShape, level: int, depth: int) -> None:
+        super().__init__()
+        width = shape.widths[level]
+        self.circular = shape.circular
+        self.blocks = nn.ModuleList(Residual(width, shape.state) for _ in range(depth))
+        self.space = SpaceAttention(width, shape.text, shape.head) if shape.attention[level] else None
+        self.time: nn.Module
+        if shape.time == "attention" and shape.attention[level]:
+            self.time = TimeAttention(width, shape.head)
+        else:
+            self.time = TimeConv(width)
+
+    def forward(self, x: Tensor, state: Tensor, words: Tensor, bias: Tensor) -> Tensor:
+        """x (B*T, H, W, D)."""
+        for block in self.blocks:
+            x = block(x, state)
+        if self.space is not None:
+            x = self.space(x, words, bias)
+        return self.time(x, len(x) // len(state), self.circular)  # type: ignore[no-any-return]
+
+
+class SpaceTime(nn.Module):
+    """The network F of a Denoiser: scaled noisy clip in, estimate out."""
+
+    def __init__(self, shape: SpaceTimeShape) -> None:
+        super().__init__()
+        self.shape = shape
+        widths, state = shape.widths, shape.state
+        pixels = 3 * shape.patch**2
+        self.noise = nn.Sequential(Fourier(64), nn.Linear(64, state))
+        self.low_noise = nn.Sequential(Fourier(64), nn.Linear(64, state)) if shape.low else None
+        self.pooled = nn.Linear(shape.text, state)
+        self.mixed = nn.Linear(state, state)
+        self.enter = Conv(2 * pixels if shape.low else pixels, widths[0])
+        last = len(widths) - 1
+        self.down = nn.ModuleList(Level(shape, i, shape.depth) for i in range(last + 1))
+        self.shrink = nn.ModuleList(nn.Linear(4 * a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.middle = Level(shape, last, 1)
+        self.merge = nn.ModuleList(nn.Linear(2 * width, width) for width in widths)
+        self.up = nn.ModuleList(Level(shape, i, shape.depth) for i in range(last + 1))
+        self.widen = nn.ModuleList(nn.Linear(b, 4 * a) for a, b in zip(widths, widths[1:], strict=False))
+        self.leave = zeroed(Conv(widths[0], pixels))
+
+    def forward(self, x: Tensor, label: Tensor, cond: Cond) -> Tensor:
+        """x (B, 3, T, H, W), label (B,); cond as the shape says; returns like x."""
+        batch, _, frames, height, width = x.shape
+        if height % self.shape.factor or width % self.shape.factor:
+            raise InputError(
+                "size", f"{width}x{height} is not a multiple of {self.shape.factor} pixels"
+            )
+        words, bias = self._words(cond, batch, x)
+        state = self._state(label, cond)
+        patch = self.shape.patch
+        fold = "b c t (h p) (w q) -> (b t) h w (c p q)"
+        h = rearrange(self._input(x, cond), fold, p=patch, q=patch)  # (B*T, H, W, C*P*P)
+        h = self.enter(h)  # (B*T, H, W, D)
+        skips = []
+        for i, level in enumerate(self.down):
+            h = level(h, state, words, bias)
+            skips.append(h)
+            if i < len(self.shrink):
+                h = self.shrink[i](rearrange(h, "n (h p) (w q) d -> n h w (p q d)", p=2, q=2))
+        h = self.middle(h, state, words, bias)
+        for i in reversed(range(len(self.up))):
+            h = self.merge[i](torch.cat([h, skips[i]], dim=-1))
+            h = self.up[i](h, state, words, bias)
+            if i > 0:
+                h = self.widen[i - 1](h)
+                h = rearrange(h, "n h w (p q d) -> n (h p) (w q) d", p=2, q=2)
+        h = self.leave(F.silu(norm(h)))  # (B*T, H, W, C*P*P)
+        unfold = "(b t) h w (c p q) -> b c t (h p) (w q)"
+        return rearrange(h, unfold, b=batch, p=patch, q=patch).to(x.dtype)
+
+    def _input(self, x: Tensor, cond: Cond) -> Tensor:
+        """x, and below it the stage below enlarged to x's size: repeated in time, bilinear in space."""
+        if not self.shape.low:
+            return x
+        if cond.low is None or cond.low_sigma is None:
+            raise InputError("low", "this stage needs the result of the stage below")
+        scale = (1 + cond.low_sigma.square()).rsqrt().view(-1, 1, 1, 1, 1)
+        return torch.cat([x, enlarged(cond.low * scale, x.shape[2], x.shape[3], x.shape[4])], dim=1)
+
+    def _words(self, cond: Cond, batch: int, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Token states with an empty word in front (so that no text is a text), and the mask as logits."""
+        if cond.words is None or cond.mask is None:
+            return x.new_zeros(batch, 1, self.shape.text), x.new_zeros(batch, 1, 1, 1)
+        words = F.pad(cond.words, (0, 0, 1, 0))  # (B, 1 + L, text)
+        closed = F.pad(~cond.mask, (1, 0))
+        bias = torch.zeros(closed.shape, device=x.device).masked_fill(closed, -1e4)
+        return words, bias[:, None, None]
+
+    def _state(self, label: Tensor, cond: Cond) -> Tensor:
+        """(B, state) of noise level, the low clip's noise level and the pooled text."""
+        state = self.noise(label)
+        if cond.pooled is not None:
+            state = state + self.pooled(cond.pooled)
+        if self.low_noise is not None and cond.low_sigma is not None:
+            state = state + self.low_noise(torch.log1p(cond.low_sigma))
+        return F.silu(self.mixed(F.silu(state)))
+
+
+def enlarged(low: Tensor, frames: int, height: int, width: int) -> Tensor:
+    """(B, C, T, H, W) from a smaller clip: frames repeated, pixels bilinear."""
+    times, rest = divmod(frames, low.shape[2])
+    if rest:
+        raise InputError("low", f"{low.shape[2]} frames do not divide {frames}")
+    low = repeat(low, "b c t h w -> b c (t r) h w", r=times)
+    if low.shape[3:] == (height, width):
+        return low
+    flat = rearrange(low, "b c t h w -> (b t) c h w")
+    flat = F.interpolate(flat, (height, width), mode="bilinear", align_corners=False)
+    return rearrange(flat, "(b t) c h w -> b c t h w", t=frames)

@@ -1,0 +1,242 @@
+"""What a model is and how it was taught: frozen dataclasses, saved as JSON beside safetensors weights.
+
+Only this file reads or writes weights and only this file joins network, parameterization and family, in one match
+statement. Weights are safetensors with checked names, shapes and hashes; nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from kineograph.denoise import WEIGHTINGS, Precond
+from kineograph.errors import InputError, MissingError
+from kineograph.nets.space_time import SpaceTime, SpaceTimeShape
+from kineograph.noise import PARAMETERIZATIONS, Schedule
+
+WEIGHTS = Path(__file__).parent / "weights"
+MAX_RECIPE_BYTES = 1_000_000
+MAX_PARAMETERS = 3_000_000_000
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training: what is seen, how much of it, how fast the weights move."""
+
+    samples: int
+    "Samples (clips or pictures) seen in this phase."
+    batch: int
+    "Samples in one step."
+    frames: int
+    "Frames of a sample; 1 teaches from pictures."
+    rate: float
+    "Learning rate after warm-up."
+    pictures: int = 0
+    "Pictures seen beside each batch of clips (joint image-video training)."
+    final: float = 0.05
+    "Share of the learning rate left at the end of the phase."
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a cascade: what it makes, from what, and how it was taught."""
+
+    name: str
+    "Name of the stage and of its weights file."
+    frames: int
+    "Frames it makes."
+    size: int
+    "Height and width it makes, pixels."
+    low_frames: int
+    "Frames of the stage below; 0 when there is none."
+    low_size: int
+    "Height and width of the stage below; 0 when there is none."
+    shape: SpaceTimeShape
+    "The network."
+    schedule: Schedule
+    "Noise levels."
+    phases: tuple[Phase, ...]
+    "How it was taught, in order."
+    parameterization: str = "v"
+    "What the network estimates: eps, v, flow or edm."
+    weighting: str = "v"
+    "Which error the loss weighs evenly: eps (Imagen Video) or v."
+    low_noise: float = 0.2
+    "Noise level put on the stage below when sampling."
+    low_noise_most: float = 1.0
+    "Noise levels up to this were put on the stage below in training."
+    crop: int = 0
+    "Side of the square training crops, pixels; 0 trains on whole frames."
+    no_text: float = 0.1
+    "Share of training samples whose text is dropped."
+
+    def __post_init__(self) -> None:
+        _one_of("parameterization", self.parameterization, PARAMETERIZATIONS)
+        _one_of("weighting", self.weighting, WEIGHTINGS)
+        if self.shape.low != bool(self.low_size):
+            raise InputError("low_size", f"{self.low_size} does not fit low = {self.shape.low}")
+        if self.low_frames and self.frames % self.low_frames:
+            raise InputError("low_frames", f"{self.low_frames} does not divide {self.frames}")
+        for side in (self.size, self.crop):
+            if side % self.shape.factor:
+                raise InputError("size", f"{side} is not a multiple of {self.shape.factor}")
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """Text to clip through stages, each denoising its whole block of frames (Imagen Video)."""
+
+    name: str
+    "Name of the model."
+    data: str
+    "Name of the data set it was taught from."
+    style: str
+    "Style word put before a prompt that names none."
+    styles: tuple[str, ...]
+    "Style words the captions use."
+    seconds: float
+    "Length of one clip, seconds; a circular model loops over it."
+    text: str
+    "Text encoder."
+    stages: tuple[Stage, ...]
+    "First to last."
+    steps: tuple[int, ...] = ()
+    "Sampling steps of each stage."
+    guidance: tuple[float, ...] = ()
+    "Guidance scale of each stage; 1 is none."
+    seed: int = 0
+    "Seed of the training run."
+    optimizer: str = "muon"
+    "muon (matrices by Muon, the rest by AdamW) or adamw."
+    ema: float = 0.05
+    "Half-life of the weights' running mean, as a share of the samples seen so far."
+
+    def __post_init__(self) -> None:
+        _one_of("optimizer", self.optimizer, ("muon", "adamw"))
+        for name, per_stage in (("steps", self.steps), ("guidance", self.guidance)):
+            if len(per_stage) != len(self.stages):
+                raise InputError(name, f"{len(per_stage)} values for {len(self.stages)} stages")
+        for below, stage in zip(self.stages, self.stages[1:], strict=False):
+            if (stage.low_frames, stage.low_size) != (below.frames, below.size):
+                raise InputError(f"stages.{stage.name}", f"does not stand on {below.name}")
+
+
+def _one_of(name: str, value: str, known: typing.Iterable[str]) -> None:
+    if value not in (known := list(known)):
+        near = difflib.get_close_matches(value, known, 1)
+        raise InputError(name, f"'{value}' is unknown", f"use {(near or known)[0]}")
+
+
+# -- JSON ---------------------------------------------------------------------------------------
+
+
+def to_json(recipe: Cascade) -> str:
+    """The recipe as indented JSON."""
+    return json.dumps(dataclasses.asdict(recipe), indent=1)
+
+
+def from_json(text: str) -> Cascade:
+    """The recipe in a JSON text; unknown, missing and wrong-typed fields are named."""
+    if len(text) > MAX_RECIPE_BYTES:
+        raise InputError("recipe", f"{len(text):,} bytes, the limit is {MAX_RECIPE_BYTES:,}")
+    try:
+        tree = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError("recipe", f"is not JSON ({error})") from error
+    return typing.cast(Cascade, _parsed(Cascade, tree, "recipe"))
+
+
+def _parsed(kind: Any, value: Any, path: str) -> Any:
+    """`value` from JSON as the annotated type `kind`."""
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise InputError(path, "is not an object")
+        hints = typing.get_type_hints(kind)
+        for key in value:
+            if key not in hints:
+                near = difflib.get_close_matches(key, hints, 1)
+                remedy = f"did you mean {near[0]}?" if near else ""
+                raise InputError(f"{path}.{key}", "is unknown", remedy)
+        parts = {k: _parsed(hints[k], v, f"{path}.{k}") for k, v in value.items()}
+        try:
+            return kind(**parts)  # type: ignore[operator]
+        except TypeError as error:
+            raise InputError(path, f"is incomplete ({error})") from error
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple:
+        if not isinstance(value, list) or len(value) > 1000:
+            raise InputError(path, "is not a short list")
+        return tuple(_parsed(args[0], v, f"{path}[{i}]") for i, v in enumerate(value))
+    if origin is typing.Literal:
+        _one_of(path, value, args)
+        return value
+    if isinstance(kind, types.UnionType):
+        return None if value is None else _parsed(args[0], value, path)
+    right = isinstance(value, (int, float) if kind is float else kind)
+    if not right or (isinstance(value, bool) and kind is not bool):
+        raise InputError(path, f"{value!r} is not {kind.__name__}")
+    return kind(value)
+
+
+# -- weights ------------------------------------------------------------------------------------
+
+
+def network(stage: Stage) -> Precond:
+    """The stage's Denoiser with fresh weights."""
+    return Precond(SpaceTime(stage.shape), PARAMETERIZATIONS[stage.parameterization])
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
+    """Write a safetensors file under a temporary name, then rename it."""
+    partial = path.with_name(path.name + ".partial")
+    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, about)
+    partial.replace(path)
+
+
+def load_tensors(path: Path, want: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file, once their names and shapes equal `want`'s and all are finite.
+
+    Raises MissingError naming the file and the tensor.
+    """
+    if not path.is_file():
+        raise MissingError(f"weights '{path}' are not there; import or train the model first")
+    tensors: dict[str, Tensor] = {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = set(file.keys())
+            for name in sorted(names ^ set(want)):
+                trouble = "is missing" if name in want else "is not part of the model"
+                raise MissingError(f"weights '{path.name}': tensor {name} {trouble}")
+            for name, like in want.items():
+                shape = tuple(file.get_slice(name).get_shape())
+                if shape != tuple(like.shape):
+                    raise MissingError(
+                        f"weights '{path.name}': tensor {name} is {shape}, not {tuple(like.shape)}"
+                    )
+                tensors[name] = file.get_tensor(name)
+    except MissingError:
+        raise
+    except Exception as error:  # safetensors raises a type of its own for a damaged header
+        raise MissingError(f"weights '{path}' are damaged ({error})") from error
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise MissingError(f"weights '{path.name}': tensor {name} is not finite")
+    return tensors
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

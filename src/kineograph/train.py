@@ -1,0 +1,324 @@
+"""One loop that teaches a Denoiser, and its exact resume.
+
+Every random choice of a step is a function of (seed, samples seen), so a run cut anywhere and resumed from its last
+checkpoint gives the same losses and weights as an unbroken one, bit for bit on a CPU. A checkpoint is written to a
+temporary folder, synced and renamed; the one before is kept and used when the newest does not verify.
+Imports nothing outside torch, numpy, pillow, safetensors and einops.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from kineograph import recipe as recipes
+from kineograph.denoise import WEIGHTINGS, Precond
+from kineograph.errors import InputError, KineographError
+from kineograph.prompt import Cond
+from kineograph.recipe import Cascade, Phase, Stage
+
+WARM_UP = 0.03  # share of a phase
+CLIP_NORM = 1.0
+KEEP = 2
+
+
+class Feed(Protocol):
+    """Training examples of one stage: a pure function of (seed, seen).
+
+    Returns clean (B, 3, T, H, W) in model range with B = `batch` and T = `frames`, and conditions whose `low` is
+    still without noise.
+    """
+
+    def __call__(
+        self, batch: int, frames: int, *, seed: int, seen: int
+    ) -> tuple[Tensor, Cond]: ...
+
+
+@dataclass
+class State:
+    """All that a run needs to go on."""
+
+    net: Precond
+    ema: dict[str, Tensor]
+    optimizers: list[torch.optim.Optimizer]
+    seen: int = 0
+    step: int = 0
+
+
+class Report(NamedTuple):
+    """What one step did: samples seen in all, mean loss, gradient norm, learning rate."""
+
+    seen: int
+    step: int
+    loss: float
+    norm: float
+    rate: float
+
+
+def fresh(recipe: Cascade, stage: Stage) -> State:
+    """A state at the beginning; the first weights depend on the recipe's seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        net = recipes.network(stage)
+    ema = {k: v.detach().clone() for k, v in net.state_dict().items()}
+    return State(net, ema, _optimizers(net, recipe.optimizer))
+
+
+def fit(
+    recipe: Cascade, stage: Stage, state: State, feed: Feed, *, autocast: bool = True
+) -> Iterator[Report]:
+    """Teach through the stage's phases from where `state` stands; changes `state`, yields every step.
+
+    Raises KineographError when the loss is not finite; `state` then holds the step before.
+    """
+    parameters = [p for p in state.net.parameters() if p.requires_grad]
+    while (phase := phase_at(stage, state.seen)) is not None:
+        loss = 0.0
+        for clean, cond, share, rng in _groups(recipe, stage, phase, feed, state.seen):
+            sigma = stage.schedule.draw(len(clean), rng)
+            noise = torch.randn(clean.shape, generator=rng)
+            with torch.autocast(clean.device.type, torch.bfloat16, enabled=autocast):
+                losses = state.net.loss(
+                    clean, noise, sigma, cond, weighting=WEIGHTINGS[stage.weighting]
+                )
+            part = losses.mean() * share
+            part.backward()  # type: ignore[no-untyped-call]
+            loss += float(part)
+        norm = float(nn.utils.clip_grad_norm_(parameters, CLIP_NORM))
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            raise KineographError(
+                f"stage '{stage.name}' step {state.step}: the loss is {loss}, its gradient {norm}; "
+                "lower the phase's rate and resume from the last checkpoint"
+            )
+        rate = rate_at(stage, state.seen)
+        for optimizer in state.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        state.seen += phase.batch
+        state.step += 1
+        _average(state, phase.batch, recipe.ema)
+        yield Report(state.seen, state.step, loss, norm, rate)
+
+
+def _groups(
+    recipe: Cascade, stage: Stage, phase: Phase, feed: Feed, seen: int
+) -> Iterator[tuple[Tensor, Cond, float, torch.Generator]]:
+    """The batch of clips and, in joint training, the pictures beside it: clean, conditions, share, rng."""
+    parts = [(phase.batch, phase.frames), (phase.pictures, 1)]
+    total = sum(batch * frames for batch, frames in parts)
+    for kind, (batch, frames) in enumerate(parts):
+        if not batch:
+            continue
+        rng = torch.Generator().manual_seed(_mixed(recipe.seed, 2 * seen + kind))
+        clean, cond = feed(batch, frames, seed=recipe.seed, seen=2 * seen + kind)
+        cond = cond.drop_words(torch.rand(batch, generator=rng) < stage.no_text)
+        if cond.low is not None:
+            low_sigma = torch.rand(batch, generator=rng) * stage.low_noise_most
+            noise = torch.randn(cond.low.shape, generator=rng)
+            noisy = cond.low + low_sigma.view(-1, 1, 1, 1, 1) * noise
+            cond = replace(cond, low=noisy, low_sigma=low_sigma)
+        yield clean, cond, batch * frames / total, rng
+
+
+def phase_at(stage: Stage, seen: int) -> Phase | None:
+    """The phase in force after `seen` samples; None after the last."""
+    for phase in stage.phases:
+        if seen < phase.samples:
+            return phase
+        seen -= _whole(phase)
+    return None
+
+
+def rate_at(stage: Stage, seen: int) -> float:
+    """Learning rate after `seen` samples: linear warm-up, level, linear fall over the second half."""
+    for phase in stage.phases:
+        if seen < phase.samples:
+            done = seen / phase.samples
+            fall = max(0.0, (done - 0.5) / 0.5)
+            return phase.rate * min(1.0, (done + 1e-3) / WARM_UP) * (1 - fall * (1 - phase.final))
+        seen -= _whole(phase)
+    return 0.0
+
+
+def _whole(phase: Phase) -> int:
+    """Samples of a phase, rounded up to whole batches."""
+    return math.ceil(phase.samples / phase.batch) * phase.batch
+
+
+def _mixed(seed: int, counter: int) -> int:
+    """One 63-bit seed of two numbers (splitmix64)."""
+    x = (seed * 0x9E3779B97F4A7C15 + counter + 1) * 0x9E3779B97F4A7C15 & (2**64 - 1)
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & (2**64 - 1)
+    x = (x ^ x >> 27) * 0x94D049BB133111EB & (2**64 - 1)
+    return (x ^ x >> 31) >> 1
+
+
+def _average(state: State, batch: int, half_life: float) -> None:
+    """Running mean of the weights with a half-life that is a share of the samples seen."""
+    keep = 0.5 ** (batch / max(half_life * state.seen, 1.0))
+    now = state.net.state_dict()
+    torch._foreach_lerp_(list(state.ema.values()), [now[k] for k in state.ema], 1 - keep)
+
+
+def _optimizers(net: Precond, kind: str) -> list[torch.optim.Optimizer]:
+    """Muon for hidden matrices (Jordan et al. 2024) and AdamW for the rest, or AdamW for all."""
+    ends = ("net.enter.", "net.leave.", "net.noise.", "net.low_noise.")
+    matrices, rest = [], []
+    for name, parameter in net.named_parameters():
+        hidden = parameter.ndim == 2 and not name.startswith(ends) and "harmonics" not in name
+        (matrices if hidden and kind == "muon" else rest).append(parameter)
+    adamw = torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
+    if not matrices:
+        return [adamw]
+    muon = torch.optim.Muon(matrices, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    return [muon, adamw]
+
+
+# -- checkpoints --------------------------------------------------------------------------------
+
+
+def save(state: State, folder: Path) -> Path:
+    """Write a checkpoint `folder`/SEEN completely or not at all; older ones beyond two go."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{state.seen:012d}"
+    partial = folder / f".partial-{state.seen:012d}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    save_file(_tensors(state), partial / "state.safetensors")
+    facts = {
+        "seen": state.seen,
+        "step": state.step,
+        "sha256": recipes.sha256(partial / "state.safetensors"),
+    }
+    (partial / "state.json").write_text(json.dumps(facts))
+    for path in (*partial.iterdir(), partial):
+        _sync(path)
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)
+    _sync(folder)
+    for old in checkpoints(folder)[:-KEEP]:
+        shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Finished checkpoints, oldest first."""
+    return sorted(p for p in folder.glob("[0-9]" * 12) if (p / "state.json").is_file())
+
+
+def restore(state: State, folder: Path) -> list[str]:
+    """Load the newest checkpoint that verifies into `state`; returns what was wrong with newer ones."""
+    troubles = []
+    for place in reversed(checkpoints(folder)):
+        try:
+            facts = json.loads((place / "state.json").read_text())
+            if recipes.sha256(place / "state.safetensors") != facts["sha256"]:
+                raise ValueError("its hash does not match")
+            _load(state, load_file(place / "state.safetensors"))
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            troubles.append(f"checkpoint {place.name} is damaged ({error}); using the one before")
+            continue
+        state.seen, state.step = int(facts["seen"]), int(facts["step"])
+        return troubles
+    return troubles
+
+
+def _tensors(state: State) -> dict[str, Tensor]:
+    """Weights, running mean and optimizer state under flat names."""
+    flat = {f"net.{k}": v for k, v in state.net.state_dict().items()}
+    flat |= {f"ema.{k}": v for k, v in state.ema.items()}
+    for i, optimizer in enumerate(state.optimizers):
+        for j, slots in optimizer.state_dict()["state"].items():
+            flat |= {f"opt.{i}.{j}.{k}": v for k, v in slots.items()}
+    return {k: v.detach().contiguous().clone() for k, v in flat.items()}
+
+
+def _load(state: State, flat: dict[str, Tensor]) -> None:
+    names = set(state.net.state_dict())
+    state.net.load_state_dict({k: flat[f"net.{k}"] for k in names})
+    for name, mean in state.ema.items():
+        mean.copy_(flat[f"ema.{name}"])
+    for i, optimizer in enumerate(state.optimizers):
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in flat.items():
+            if name.startswith(f"opt.{i}."):
+                _, _, row, slot = name.split(".", 3)
+                slots.setdefault(int(row), {})[slot] = value
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": slots, "param_groups": groups})
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# -- a run --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Run:
+    """A training run in a folder: recipe.json, log.jsonl, and one folder of checkpoints a stage."""
+
+    recipe: Cascade
+    folder: Path
+    every: float = 120.0
+    "Seconds between checkpoints."
+    started: float = field(default_factory=time.monotonic)
+
+    def begin(self, *, resume: bool) -> None:
+        """Claim the folder; a run that is there is only continued, and only with the recipe it began with."""
+        path, text = self.folder / "recipe.json", recipes.to_json(self.recipe)
+        if path.exists():
+            if not resume:
+                raise InputError("--out", f"'{self.folder}' holds a run", "add --resume")
+            if path.read_text() != text:
+                raise InputError("--resume", f"the recipe differs from '{path}'", "use another --out")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def stage(
+        self, stage: Stage, feed: Feed, *, time_limit: float = math.inf, autocast: bool = True
+    ) -> Iterator[Report]:
+        """Teach one stage until it is done or `time_limit` seconds after the run started; yields steps."""
+        folder = self.folder / stage.name
+        state = fresh(self.recipe, stage)
+        for trouble in restore(state, folder):
+            self._log({"stage": stage.name, "warning": trouble})
+        saved = clock = time.monotonic()
+        try:
+            for report in fit(self.recipe, stage, state, feed, autocast=autocast):
+                now = time.monotonic()
+                entry = report._asdict() | {"stage": stage.name, "seconds": now - clock}
+                self._log(entry)
+                clock = now
+                if now - saved > self.every:
+                    save(state, folder)
+                    saved = now
+                yield report
+                if now - self.started > time_limit:
+                    break
+        finally:
+            with suppress(OSError):
+                save(state, folder)
+
+    def _log(self, entry: dict[str, object]) -> None:
+        with (self.folder / "log.jsonl").open("a") as log:
+            log.write(json.dumps(entry) + "\n")
