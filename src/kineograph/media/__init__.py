@@ -1,0 +1,48 @@
+"""Files <-> clips: the only place that opens media.
+
+    save(clip, "out.mp4", note={"seed": 7})      clip = read("in.gif")          note("out.mp4")
+    with writer("out.webm", fps=8, size=(64, 64)) as w: w.add(frame)
+    for frame in stream("in.mp4"): ...           probe("in.mp4").fps            sheet([clip, clip])
+
+Frames are (H, W, C) uint8, clips are `kineograph.clip.Clip`. Reading treats every file as hostile
+(`decode.py`), writing leaves a complete file or none (`encode.py`), and every format carries its
+recipe (`notes.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kineograph.media.decode import probe, read, stream
+from kineograph.media.encode import Writer, probe_writer, save, writer
+from kineograph.media.formats import LIMITS, MOVING, STILL, Frame, Info, Limits
+from kineograph.media.notes import note
+
+if TYPE_CHECKING:
+    from kineograph.clip import Clip
+
+__all__ = [
+    "LIMITS",
+    "MOVING",
+    "STILL",
+    "Frame",
+    "Info",
+    "Limits",
+    "Writer",
+    "note",
+    "probe",
+    "probe_writer",
+    "read",
+    "save",
+    "sheet",
+    "stream",
+    "writer",
+]
+
+
+def sheet(clips: Clip | Sequence[Clip], *, columns: int = 0, scale: int = 1) -> Clip:
+    """A contact sheet; see `contact.sheet`, which needs torch and is loaded on call."""
+    from kineograph.media import contact
+
+    return contact.sheet(clips, columns=columns, scale=scale)

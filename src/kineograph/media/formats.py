@@ -1,0 +1,137 @@
+"""What a file can hold: formats by suffix, limits on what is read, and the clocks files keep.
+
+Files count time in ticks (a GIF in hundredths of a second, a WebP in thousandths), clips in frames
+a second. `tick_of` writes a rate in ticks without drift; `steady` reads ticks back as the simplest
+rate that rounds to them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph.errors import InputError
+
+Frame = NDArray[np.uint8]  # (H, W, C) in 0..255; C is 3, or 4 with straight alpha
+StrPath = str | os.PathLike[str]
+
+SECOND = 10**9  # nanoseconds; every duration here is whole nanoseconds
+
+
+@dataclass(frozen=True)
+class Format:
+    """What one kind of file can hold.
+
+    moving: more than one frame. alpha: transparency (a GIF's is on or off). lossless: reads back
+    the same pixels. fps: lowest and highest frames a second that players show as asked. even: sides
+    must be even pixels.
+    """
+
+    kind: str
+    moving: bool
+    alpha: bool
+    lossless: bool
+    fps: tuple[float, float] = (0.02, 240.0)
+    even: bool = False
+
+
+# Browsers slow frames of 10 ms or less (20 ms in a GIF is the shortest kept) down to 100 ms.
+FORMATS = {
+    ".mp4": Format("mp4", moving=True, alpha=False, lossless=False, even=True),
+    ".webm": Format("webm", moving=True, alpha=True, lossless=False),
+    ".gif": Format("gif", moving=True, alpha=True, lossless=False, fps=(0.02, 50.0)),
+    ".webp": Format("webp", moving=True, alpha=True, lossless=False, fps=(0.02, 90.0)),
+    ".apng": Format("apng", moving=True, alpha=True, lossless=True, fps=(0.02, 90.0)),
+    ".png": Format("png", moving=False, alpha=True, lossless=True),
+    ".jpg": Format("jpg", moving=False, alpha=False, lossless=False),
+    ".jpeg": Format("jpg", moving=False, alpha=False, lossless=False),
+    "": Format("folder", moving=True, alpha=True, lossless=True),
+}
+MOVING = tuple(suffix for suffix, form in FORMATS.items() if form.moving)
+STILL = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def format_of(path: StrPath) -> Format:
+    """The format that the suffix of an output names; no suffix is a folder of PNG frames."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        known = ", ".join(name for name in FORMATS if name)
+        raise InputError("path", f"cannot write '{Path(path).name}'", f"use {known} or a folder")
+    return FORMATS[suffix]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that is read from one file or folder; more is refused before it is decoded.
+
+    file_bytes, side (pixels), pixels (a frame), frames, seconds: as declared by the file.
+    clip_bytes: memory of the clip that `read` returns. memory: bytes the decoder may take.
+    wait: seconds without a new frame after which the decoder is stopped.
+    """
+
+    file_bytes: int = 2**30
+    side: int = 16_384
+    pixels: int = 40_000_000
+    frames: int = 20_000
+    seconds: float = 3600.0
+    clip_bytes: int = 4 * 2**30
+    memory: int = 2 * 2**30
+    wait: float = 20.0
+
+
+LIMITS = Limits()
+
+
+class Info(NamedTuple):
+    """What a file holds: sizes in pixels, turned upright; `frames` as `stream` gives them."""
+
+    kind: str
+    width: int
+    height: int
+    frames: int
+    fps: float
+    alpha: bool
+    seconds: float
+
+
+def exact_rate(fps: float) -> Fraction:
+    """The rate as a ratio of small numbers, so that 23.976 and its kind stay what was meant."""
+    return Fraction(fps).limit_denominator(1001)
+
+
+def tick_of(frame: int, fps: float, ticks: int) -> int:
+    """The tick, of so many a second, at which a frame begins; rounding errors never add up."""
+    return round(frame * ticks / exact_rate(fps))
+
+
+def steady(durations: Sequence[int], tick: int) -> tuple[float, list[int]]:
+    """One rate for frames of uneven length: frames a second, and how often each frame is shown.
+
+    durations: nanoseconds, one a frame, each > 0; tick: nanoseconds of the clock they were rounded
+    to, 0 if exact. The rate is that of the usual frame (within a quarter of the median); longer
+    frames are repeated.
+    """
+    usual = sorted(durations)[len(durations) // 2]
+    near = [d for d in durations if abs(d - usual) <= max(tick, usual // 4)]
+    total = sum(near)
+    slack = min(max(1, tick), total // 2)
+    fps = _simplest(
+        Fraction(len(near) * SECOND, total + slack), Fraction(len(near) * SECOND, total - slack)
+    )
+    return float(fps), [max(1, round(d * fps / SECOND)) for d in durations]
+
+
+def _simplest(low: Fraction, high: Fraction) -> Fraction:
+    """The fraction with the smallest denominator in [low, high], low > 0 (Stern–Brocot descent)."""
+    whole = -(-low.numerator // low.denominator)
+    if whole <= high:
+        return Fraction(whole)
+    floor = whole - 1
+    return floor + 1 / _simplest(1 / (high - floor), 1 / (low - floor))

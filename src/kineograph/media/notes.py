@@ -1,0 +1,177 @@
+"""The recipe inside the file: one JSON text in every format, read back without decoding.
+
+PNG and APNG carry it in an iTXt chunk named `kineograph`, JPEG in comment segments, GIF in a
+comment extension, WebP in an XMP packet, MP4 and WebM in the `comment` tag, a folder in
+`recipe.json`. The JSON is ASCII (other letters are escaped), so no container can spoil it. What is
+read back is untrusted: capped, parsed as JSON, never run.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import struct
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from kineograph.errors import InputError
+from kineograph.media import sniff
+from kineograph.media.formats import LIMITS, StrPath
+
+NAME = "kineograph"
+MAX_NOTE = 2**20  # bytes of JSON, written or read
+_MARK = NAME.encode() + b" "  # begins a comment that is ours, in JPEG and GIF
+_XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:kineograph="https://kineograph.invalid/ns/1.0/"'
+    ' kineograph:recipe="{}"/></rdf:RDF></x:xmpmeta>'
+)
+_XMP_NOTE = re.compile(rb'kineograph:recipe="([^"]*)"')
+_TAG_NOTE = re.compile(rb"^comment=((?:[^\\\n]|\\.)*)$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+
+
+def text_of(note: dict[str, Any] | None) -> bytes:
+    """The note as ASCII JSON, b"" for None; raises InputError when it is no JSON or over 1 MB."""
+    if note is None:
+        return b""
+    try:
+        text = json.dumps(note, separators=(",", ":"), allow_nan=False).encode("ascii")
+    except (TypeError, ValueError) as error:
+        raise InputError("note", f"cannot be written as JSON ({error})") from error
+    if len(text) > MAX_NOTE:
+        raise InputError("note", f"{len(text):,} bytes, the limit is {MAX_NOTE:,}", "shorten it")
+    return text
+
+
+def note(path: StrPath) -> dict[str, Any] | None:
+    """The recipe that a file or a folder of frames carries, or None.
+
+    Raises InputError when the file is none of ours to read. The answer is untrusted data: show it,
+    never run it.
+    """
+    if Path(path).is_dir():
+        recipe = Path(path) / "recipe.json"
+        if not recipe.is_file() or recipe.stat().st_size > MAX_NOTE:
+            return None
+        return _parsed(recipe.read_bytes())
+    with sniff.opened(path, LIMITS) as file:
+        kind = sniff.kind_of(path, file)
+        try:
+            return _parsed(_READERS[kind](file, path))
+        except (EOFError, struct.error):
+            raise sniff.cut_short(path, file.seek(0, 2)) from None
+        except ValueError as error:
+            raise sniff.refused(path, str(error)) from None
+
+
+def _parsed(text: bytes) -> dict[str, Any] | None:
+    if not text or len(text) > MAX_NOTE:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+# -- writing: the bytes that go into each container ------------------------------------------------
+
+
+def png_chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I4s", len(body), name) + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def in_png(text: bytes) -> bytes:
+    """One iTXt chunk: keyword, not compressed, no language, no translated keyword."""
+    return png_chunk(b"iTXt", NAME.encode() + b"\0\0\0\0\0" + text) if text else b""
+
+
+def in_jpeg(text: bytes) -> bytes:
+    """Comment segments of at most 65,533 bytes, each with our mark."""
+    step = 65_533 - len(_MARK)
+    pieces = (_MARK + text[at : at + step] for at in range(0, len(text), step))
+    return b"".join(struct.pack(">HH", 0xFFFE, len(p) + 2) + p for p in pieces)
+
+
+def in_gif(text: bytes) -> bytes:
+    """One comment extension in sub-blocks of at most 255 bytes."""
+    if not text:
+        return b""
+    body = _MARK + text
+    pieces = (body[at : at + 255] for at in range(0, len(body), 255))
+    return b"\x21\xfe" + b"".join(bytes([len(p)]) + p for p in pieces) + b"\0"
+
+
+def in_webp(text: bytes) -> bytes:
+    """The body of an XMP chunk."""
+    return _XMP.format(html.escape(text.decode("ascii"))).encode() if text else b""
+
+
+def in_tags(text: bytes) -> bytes:
+    """An ffmetadata file for the encoder."""
+    escaped = re.sub(rb"([=;#\\\n])", rb"\\\1", text)
+    return b";FFMETADATA1\n" + (b"comment=" + escaped + b"\n" if text else b"")
+
+
+# -- reading: the JSON in each container, b"" when there is none -----------------------------------
+
+
+def _from_png(file: BinaryIO, path: StrPath) -> bytes:
+    head = NAME.encode() + b"\0\0\0\0\0"
+    for name, at, length in sniff.png_chunks(file):
+        if name == b"iTXt" and length <= MAX_NOTE + len(head):
+            file.seek(at)
+            body = file.read(length)
+            if body.startswith(head):
+                return body[len(head) :]
+    return b""
+
+
+def _from_jpeg(file: BinaryIO, path: StrPath) -> bytes:
+    text = b""
+    for marker, at, length in sniff.jpeg_segments(file):
+        if marker == 0xFE and len(text) <= MAX_NOTE:
+            file.seek(at)
+            body = file.read(max(0, length))
+            text += body[len(_MARK) :] if body.startswith(_MARK) else b""
+    return text
+
+
+def _from_gif(file: BinaryIO, path: StrPath) -> bytes:
+    for name, at, _ in sniff.gif_blocks(file):
+        if name == "comment":
+            file.seek(at)
+            body = b""
+            while (length := file.read(1)[0]) and len(body) <= MAX_NOTE:
+                body += file.read(length)
+            if body.startswith(_MARK):
+                return body[len(_MARK) :]
+    return b""
+
+
+def _from_webp(file: BinaryIO, path: StrPath) -> bytes:
+    for name, at, length in sniff.riff_chunks(file):
+        if name == b"XMP " and length <= 8 * MAX_NOTE:  # quotes grow to six bytes in XML
+            file.seek(at)
+            found = _XMP_NOTE.search(file.read(length))
+            return html.unescape(found[1].decode("ascii", "replace")).encode() if found else b""
+    return b""
+
+
+def _from_video(file: BinaryIO, path: StrPath) -> bytes:
+    from kineograph.media import decode
+
+    found = _TAG_NOTE.search(decode.tags(path, file))
+    return re.sub(rb"\\(.)", rb"\1", found[1], flags=re.DOTALL) if found else b""
+
+
+_READERS = {
+    "png": _from_png,
+    "jpg": _from_jpeg,
+    "gif": _from_gif,
+    "webp": _from_webp,
+    "mp4": _from_video,
+    "webm": _from_video,
+}
