@@ -1,0 +1,80 @@
+"""`kineograph data`: fetch and prepare a named data set, or list what can be fetched."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kineograph.cli.door import Force, Json, checked_output, report, watch
+
+app = typer.Typer(no_args_is_help=True, help="Fetch and prepare a named data set.")
+
+
+@app.command("list")
+def list_packages(as_json: Json = False) -> None:
+    """List the packages the data is made from: version, licence, whether it is in the cache."""
+    from kineograph.data.packages import PACKAGES, cache_folder
+
+    started = time.perf_counter()
+    folder = cache_folder() / "packages"
+    rows = [
+        {
+            "name": package.name,
+            "version": package.version,
+            "licence": package.licence,
+            "holds": package.holds,
+            "fetched": (folder / package.archive).is_file(),
+        }
+        for package in PACKAGES.values()
+    ]
+    if as_json:
+        report(True, started, [], packages=rows)
+        return
+    for row in rows:
+        here = "fetched" if row["fetched"] else "-"
+        print(f"{row['name']:34} {row['version']:7} {row['licence']:11} {here:8} {row['holds']}")
+
+
+@app.command()
+def stickers(
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the packs; the user's cache by default.")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Also write a PNG contact sheet of the clips.")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Fetch, check and decode the stickers: clips, stills, captions and their text states.
+
+    About 820 MB are fetched and 3 GB stored; what is there is neither fetched nor made again.
+    """
+    from kineograph.data.sticker_packs import build, contact_sheet
+    from kineograph.data.sticker_texts import encode
+    from kineograph.data.stickers import load, sticker_folder, summary
+
+    started = time.perf_counter()
+    if sheet is not None:
+        checked_output(sheet, (".png",), force, "--sheet")
+    folder = out or sticker_folder()
+    index = watch(build(folder), "stickers")
+    captions = watch(encode(folder), "captions")
+
+    packs = load(64, folder=folder)
+    outputs = [folder]
+    if sheet is not None:
+        base = packs.clip_rows("train", "val", "val_motion", tones=False)
+        contact_sheet(packs, base, columns=27).save(sheet)
+        outputs.append(sheet)
+    counts = summary(packs)
+    licences = {name: facts["licence"] for name, facts in index["packages"].items()}
+    notes = [f"{what}: {count:,}" for what, count in counts.items()]
+    notes += [f"captions: {captions:,}"]
+    notes += [f"{name} {index['packages'][name]['version']}: {licences[name]}" for name in licences]
+    report(
+        as_json, started, outputs, notes=notes, counts=counts, captions=captions, licences=licences
+    )

@@ -1,0 +1,1 @@
+"""Named data sets: fetched by package name, checked by hash, decoded once into the user's cache."""

