@@ -18,6 +18,7 @@ VERBS = {
     # name: (module, one line of help)
     "write": ("write", "Write text that reads like a corpus, by counting (n-grams)."),
     "chain": ("chain", "Fit a Markov chain to states in a CSV file and ask it what comes next."),
+    "data": ("data", "Fetch and prepare a named data set."),
 }
 
 
