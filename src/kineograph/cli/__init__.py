@@ -16,8 +16,13 @@ from kineograph.errors import InputError, KineographError
 
 VERBS = {
     # name: (module, one line of help)
+    "video": ("video", "Make a clip from words."),
+    "train": ("train", "Teach a model from its recipe, in pieces of any length."),
+    "measure": ("measure", "Measure a model or a clip, as figures."),
+    "models": ("models", "List models, show their cards, check their files."),
     "write": ("write", "Write text that reads like a corpus, by counting (n-grams)."),
     "chain": ("chain", "Fit a Markov chain to states in a CSV file and ask it what comes next."),
+    "texture": ("texture", "Grow, fill or extend a picture from examples of it."),
     "data": ("data", "Fetch and prepare a named data set."),
 }
 
@@ -59,6 +64,8 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         code = _fail("interrupted", "interrupted; nothing was written under the final name", 130)
     except Exception as error:
+        if type(error).__name__ == "Exit":  # typer's own copy of click's, raised after --help
+            sys.exit(getattr(error, "exit_code", 0))
         if "--debug" in words:
             raise
         code = _told(error, "--json" in words)

@@ -1,7 +1,8 @@
 """One picture with the depth and channels it is stored with, for work that must not lose a bit.
 
-Eight bits go through `decode` and `encode`. Pillow keeps 16 bits for grey only, so 16-bit PNG is read and written here:
-zlib, then the five row filters of the PNG specification (W3C, §9), undone for all rows at once along anti-diagonals.
+Eight bits go through `decode` and `encode`. Pillow keeps 16 bits for grey only, so 16-bit PNG is
+read and written here: zlib, then the five row filters of the PNG specification (W3C, §9), undone
+for all rows at once along anti-diagonals.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _COLOURS = {channels: colour for colour, channels in _CHANNELS.items()}
 
 
 def read_picture(path: StrPath, limits: Limits = LIMITS) -> Picture:
-    """The first frame of a file: uint16 for a 16-bit PNG, else uint8; grey comes as one channel, not three."""
+    """The first frame of a file: uint16 for a 16-bit PNG, else uint8; grey comes as one channel,
+    not three.
+    """
     with sniff.opened(path, limits) as file:
         if sniff.kind_of(path, file) == "png":
             header = sniff.header_of(path, file, limits)

@@ -1,0 +1,3 @@
+"""Synthesis by patches: textures, fills and analogies, each pixel copied from a matching place in
+an example.
+"""

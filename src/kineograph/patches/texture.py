@@ -1,0 +1,259 @@
+"""Textures grown from an example: grow a new picture, fill a hole, extend past the border.
+
+Efros & Leung, *Texture Synthesis by Non-parametric Sampling* (ICCV 1999), with the authors'
+constants, matched in all channels and in whole numbers at 8 or 16 bits. The result is a source map;
+the picture is what it points at. Pictures are (H, W) or (H, W, C) arrays of uint8 or uint16; see
+`examples.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph.errors import InputError
+from kineograph.patches.examples import (
+    Examples,
+    Picture,
+    checked_area,
+    checked_mask,
+    checked_pictures,
+    planes_of,
+)
+from kineograph.patches.growth import Canvas, Layer, Rule, Split, Stage, layers, place
+from kineograph.patches.search import Flags, Floats, Longs, sheet_of
+from kineograph.patches.source_map import SourceMap, map_of, rendered
+from kineograph.patches.window import WIDEST, centres, gaussian_window, natural_width
+from kineograph.prompt import Progress
+
+Masks = Sequence[NDArray[Any] | None] | NDArray[Any] | None
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How a texture grows.
+
+    window: odd width in pixels, 3 … 101; None measures it. epsilon: share above the nearest
+    distance still drawn from. max_error: largest mean squared difference accepted, of values in [0,
+    1]. tile: opposite borders of the result meet. approximate: coarse to fine with a short list of
+    candidates, for large jobs. threads: same bytes for any number.
+    """
+
+    window: int | None = None
+    epsilon: float = 0.1
+    max_error: float = 0.3
+    tile: bool = False
+    approximate: bool = False
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        w = self.window
+        if w is not None and not (3 <= w <= WIDEST and w % 2 == 1):
+            remedy = f"try {w + 1}" if 2 <= w < WIDEST else "try 11"
+            raise InputError("window", f"{w} is not an odd number in 3 … {WIDEST}", remedy)
+        if not 0 <= self.epsilon <= 10:
+            raise InputError("epsilon", f"{self.epsilon} is not in 0 … 10", "the authors use 0.1")
+        if not 0 < self.max_error <= 1:
+            raise InputError(
+                "max_error", f"{self.max_error} is not in 0 … 1", "the authors use 0.3"
+            )
+        if not 1 <= self.threads <= 64:
+            raise InputError("threads", f"{self.threads} is not in 1 … 64")
+
+
+class Texture(NamedTuple):
+    """A result: the picture, where each pixel came from, what a person should know."""
+
+    picture: Picture
+    source: SourceMap
+    notes: tuple[str, ...]
+
+
+DEFAULT = Growth()
+
+
+def grow(
+    examples: Sequence[Picture] | Picture,
+    size: tuple[int, int],
+    *,
+    seed: int,
+    knobs: Growth = DEFAULT,
+    avoid: Masks = None,
+) -> Iterator[Progress]:
+    """A new picture (H, W) = size that looks like the examples, grown from a 3×3 block of them at
+    its centre.
+
+    avoid: masks, one for each example or None, true where nothing may be read or copied.
+    Yields Progress with the picture so far; the last value is the Texture.
+    """
+    checked_area(*size, "size")
+    pictures = checked_pictures(examples, "SAMPLE")
+    allowed, notes = _allowed(pictures, avoid)
+    unknown = np.full(size, -1, np.int64)
+    yield from _made(Examples(pictures, allowed), unknown, seed, knobs, notes)
+
+
+def fill(
+    picture: Picture,
+    hole: NDArray[Any],
+    *,
+    seed: int,
+    knobs: Growth = DEFAULT,
+    avoid: NDArray[Any] | None = None,
+    examples: Sequence[Picture] = (),
+) -> Iterator[Progress]:
+    """The picture with the hole, a mask (H, W), filled from the rest of it and from further
+    examples.
+
+    avoid: mask (H, W) of known pixels that may not be read as an example. Every other pixel stays
+    as it is. Yields Progress with the picture so far; the last value is the Texture.
+    """
+    pictures = checked_pictures([picture, *examples], "PICTURE")
+    H, W = pictures[0].shape[:2]
+    missing, note = checked_mask(hole, (H, W), "mask")
+    if not missing.any():
+        raise InputError("mask", "marks no pixel", "paint the hole white on black")
+    if missing.all() and not len(examples):
+        raise InputError("mask", "marks every pixel, nothing is left to copy", "leave some black")
+    allowed, notes = _allowed(pictures, [avoid, *[None] * len(examples)])
+    allowed = (allowed[0] & ~missing, *allowed[1:])
+    own = np.where(missing, -1, np.arange(H * W).reshape(H, W))
+    yield from _made(Examples(pictures, allowed), own, seed, knobs, (note, *notes))
+
+
+def extend(
+    picture: Picture,
+    margins: tuple[int, int, int, int],
+    *,
+    seed: int,
+    knobs: Growth = DEFAULT,
+    avoid: NDArray[Any] | None = None,
+) -> Iterator[Progress]:
+    """The picture continued past its border by margins = (top, right, bottom, left) pixels.
+
+    avoid: mask (H, W) of pixels that may not be read as an example.
+    Yields Progress with the picture so far; the last value is the Texture.
+    """
+    top, right, bottom, left = margins
+    if min(margins) < 0 or not any(margins):
+        raise InputError(
+            "margins", f"{margins} add nothing", "give at least one above 0, none below"
+        )
+    pictures = checked_pictures(picture, "PICTURE")
+    H, W = pictures[0].shape[:2]
+    checked_area(H + top + bottom, W + left + right, "margins")
+    allowed, notes = _allowed(pictures, avoid)
+    inner = np.arange(H * W).reshape(H, W)
+    own = np.pad(inner, ((top, bottom), (left, right)), constant_values=-1)
+    yield from _made(Examples(pictures, allowed), own, seed, knobs, notes)
+
+
+def _allowed(
+    pictures: Sequence[Picture], avoid: Masks
+) -> tuple[tuple[Flags, ...], tuple[str, ...]]:
+    """Where each example may be read, and notes about its mask."""
+    several = [avoid] if avoid is None or isinstance(avoid, np.ndarray) else list(avoid)
+    if avoid is None:
+        several *= len(pictures)
+    if len(several) != len(pictures):
+        raise InputError("avoid", f"{len(several)} masks for {len(pictures)} examples")
+    allowed, notes = [], []
+    for picture, mask in zip(pictures, several, strict=True):
+        size = picture.shape[0], picture.shape[1]
+        marked, note = (
+            (np.zeros(size, bool), "") if mask is None else checked_mask(mask, size, "avoid")
+        )
+        allowed.append(~marked)
+        notes.append(note)
+    return tuple(allowed), tuple(notes)
+
+
+def _made(
+    examples: Examples, own: Longs, seed: int, knobs: Growth, notes: Sequence[str]
+) -> Iterator[Progress]:
+    """Fill what is missing; own: (H, W) number of the pixel of the first example that is already
+    there, or −1.
+    """
+    if not 0 <= seed < 2**64:
+        raise InputError("seed", f"{seed} is not in 0 … 2**64 - 1")
+    planes = [planes_of(picture) for picture in examples.pictures]
+    width, note = _width(examples, planes, knobs.window)
+    stage = _staged(examples, planes, own, width, knobs.tile)
+    canvas, fresh = stage.canvas, own < 0
+
+    preview, shown = _preview(canvas, examples), 0.0
+    for layer in exact_layers(
+        stage, len(planes[0]), width, np.uint64(seed), knobs, examples.brightest
+    ):
+        done = layer.filled / layer.wanted
+        if done - shown >= 0.02:
+            preview, shown = _preview(canvas, examples), done
+        yield Progress(min(done, 0.999), f"{layer.filled:,} of {layer.wanted:,} pixels", preview)
+
+    source = map_of(canvas.source, fresh, stage.sheet, stage.firsts, examples.sizes)
+    made = Texture(
+        rendered(source, examples.pictures), source, tuple(n for n in (*notes, note) if n)
+    )
+    yield Progress(1.0, "done", made)
+
+
+def exact_layers(
+    stage: Stage, channels: int, width: int, seed: np.uint64, knobs: Growth, brightest: int
+) -> Iterator[Layer]:
+    """Grow with the whole sheet searched for every pixel."""
+    window = gaussian_window(width, channels)
+
+    def work(pixels: Longs, error: float) -> int:
+        rule = Rule(seed, knobs.epsilon, error * brightest**2)
+        return place(stage.canvas, stage.sheet, window, rule, pixels)  # type: ignore[no-any-return]
+
+    split = Split(knobs.threads, width // 2, stage.sheet.candidates)
+    return layers(stage, work, seed, max_error=knobs.max_error, split=split)
+
+
+def _staged(
+    examples: Examples, planes: Sequence[Floats], own: Longs, width: int, wrap: bool
+) -> Stage:
+    """An empty canvas but for the pixels of the first example that are its own, and the sheet."""
+    half = width // 2
+    candidates = [centres(allowed, width) for allowed in examples.allowed]
+    sheet, firsts = sheet_of(planes, candidates, half)
+    seeds, _ = sheet_of([p[:1] for p in planes], [centres(a, 3) for a in examples.allowed], half)
+    known = own >= 0
+    made = np.zeros((len(planes[0]), *own.shape), np.float32)
+    rows, columns = np.divmod(own, examples.sizes[0][1])
+    made[:, known] = planes[0][:, rows[known], columns[known]]
+    source = np.where(known, sheet.margin + rows * sheet.stride + columns, -1)
+    canvas = Canvas(made, len(made), known.copy(), source, wrap)
+    return Stage(canvas, sheet, firsts, np.flatnonzero(seeds.penalty == 0))
+
+
+def _preview(canvas: Canvas, examples: Examples) -> Picture:
+    """The picture so far (H, W, C), 0 where unknown; alpha premultiplied."""
+    dtype = examples.pictures[0].dtype
+    return np.moveaxis(canvas.planes[: canvas.made] * canvas.known, 0, 2).astype(dtype)
+
+
+def _width(examples: Examples, planes: Sequence[Floats], asked: int | None) -> tuple[int, str]:
+    """The window's width, and a note when it is smaller than the texture's features."""
+    natural = natural_width(planes)
+    if asked is None:
+        width = natural
+        while width > 3 and not any(centres(a, width).any() for a in examples.allowed):
+            width -= 2
+    else:
+        width = asked
+    if not any(centres(a, width).any() for a in examples.allowed):
+        H, W = max(examples.sizes, key=min)
+        if width > min(H, W):
+            problem = f"{width} is wider than the sample ({W}×{H})"
+            raise InputError("window", problem, f"use at most {(min(H, W) - 1) | 1}")
+        problem = f"no {width}×{width} window of the sample is free of masked pixels"
+        raise InputError("window", problem, "use a smaller window or a smaller mask")
+    if width < natural:
+        return width, f"window {width} is smaller than the texture's features, try {natural}"
+    return width, "" if asked else f"window {width} (measured)"
