@@ -1,0 +1,140 @@
+"""A clip as one self-contained page that plays for ever, from `file://`, with no network.
+
+The page holds the frames as an atlas of pictures in data URIs, the table of `walk.py` and the
+scripts of `page/`. It draws decoded frames on a canvas and never seeks a `<video>`, which is
+neither frame-exact nor gapless in any browser.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from kineograph.errors import LimitError
+from kineograph.frames.distance import Frame
+from kineograph.frames.render import Reel
+from kineograph.frames.texture import Span, Texture
+from kineograph.frames.walk import range_cost
+from kineograph.prompt import Progress
+
+PLAYER_PIXELS = 640 * 360  # a frame; larger clips are made smaller for the page
+PAGE_SIDE = 2_048  # pixels; every browser and phone takes pictures of this side
+MAX_BYTES = 256_000_000  # of pictures in one page
+QUALITY = 82  # WebP
+
+
+def atlas(reel: Reel, *, quality: int = QUALITY) -> Iterator[Progress]:
+    """The frames as WebP pages in data URIs; the last value is the dict that `atlas.js` reads.
+
+    reel: N frames (H, W, 3 or 4). Raises LimitError when the pictures pass MAX_BYTES.
+    """
+    height, width = reel.shape[:2]
+    columns, rows = (max(1, min(4, PAGE_SIDE // side)) for side in (width, height))
+    each, pages, size = columns * rows, list[str](), 0
+    for start in range(0, len(reel), each):
+        frames = [reel[k] for k in range(start, min(start + each, len(reel)))]
+        page = _webp(_grid(frames, columns), quality)
+        size += len(page)
+        if size > MAX_BYTES:
+            raise LimitError(
+                f"-o: the player would hold more than {MAX_BYTES // 10**6} MB of pictures; "
+                "take fewer frames with --every 2, or a smaller clip"
+            )
+        pages.append("data:image/webp;base64," + base64.b64encode(page).decode("ascii"))
+        yield Progress(min(1.0, (start + each) / len(reel)), "writing pictures", None)
+    facts = {
+        "count": len(reel),
+        "width": width,
+        "height": height,
+        "columns": columns,
+        "rows": rows,
+        "alpha": reel.shape[2] == 4,
+        "pages": pages,
+    }
+    yield Progress(1.0, "pictures written", facts)
+
+
+def _grid(frames: list[Frame], columns: int) -> Frame:
+    """The frames in rows of `columns`; the empty places of the last row are zero."""
+    height, width, channels = frames[0].shape
+    rows = -(-len(frames) // columns)
+    columns = min(columns, len(frames)) if rows == 1 else columns
+    page = np.zeros((rows * height, columns * width, channels), dtype=np.uint8)
+    for k, frame in enumerate(frames):
+        y, x = k // columns * height, k % columns * width
+        page[y : y + height, x : x + width] = frame
+    return page
+
+
+def _webp(page: Frame, quality: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(page).save(file, "WEBP", quality=quality, method=2)
+    return file.getvalue()
+
+
+def texture_page(
+    texture: Texture,
+    *,
+    title: str,
+    seed: int | None = None,
+    span: Span | None = None,
+    speed: float = 1.0,
+    fade: int | None = None,
+    recipe: dict[str, Any] | None = None,
+) -> Iterator[Progress]:
+    """The endless player of a clip; the last value is the page as text.
+
+    title: what the page is called. seed: the walk it plays; None draws a fresh one at each visit.
+    span, speed: where its controls begin. fade: width of the cross-fades, frames. recipe: how it
+    was made, kept in the page.
+    """
+    if span is not None:
+        range_cost(len(texture), *span)  # refuses what lies outside the clip
+    facts: dict[str, Any] = {}
+    for step in atlas(texture.reel):
+        facts = step.value
+        yield Progress(0.95 * step.done, step.note, None)
+    facts |= {
+        "fps": texture.fps,
+        "fade": texture.fade if fade is None else fade,
+        "circle": texture.circle,
+        "seed": seed,
+        "range": list(span or (0, len(texture) - 1)),
+        "speed": speed,
+        "table": texture.table().as_json(),
+    }
+    yield Progress(1.0, "page written", page("texture", facts, title=title, recipe=recipe))
+
+
+def page(kind: str, facts: dict[str, Any], *, title: str, recipe: dict[str, Any] | None) -> str:
+    """The HTML of a player: `kind` is "texture" or "sprite", facts what its script reads."""
+    parts = {
+        "title": html.escape(title),
+        "style": _part("page.css"),
+        "policy": _part("policy.js"),
+        "atlas": _part("atlas.js"),
+        "script": _part(f"{kind}.js"),
+        "recipe": _embedded(recipe or {}),
+        "data": _embedded(facts),
+    }
+    text = _part(f"{kind}.html")
+    for name, part in parts.items():
+        text = text.replace("{{" + name + "}}", part)
+    return text
+
+
+def _part(name: str) -> str:
+    return (resources.files("kineograph.frames") / "page" / name).read_text(encoding="utf-8")
+
+
+def _embedded(value: dict[str, Any]) -> str:
+    """JSON that cannot end the script element it lies in."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")

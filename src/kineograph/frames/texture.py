@@ -1,0 +1,252 @@
+"""Any clip as a picture that never ends: study it once, then play it, loop it, or export a player.
+
+`study` reads the frames once and yields Progress; its last value is a `Texture`. `played` walks it
+at random through the one loop of `chain.py`, with a wanted range and speed over time; `looped`
+finds the best loop of a wanted length. The sound of a clip is not carried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from kineograph.chain import Draw, extend, row_generators
+from kineograph.errors import InputError, LimitError
+from kineograph.frames.distance import (
+    MAX_FRAMES,
+    Frame,
+    Matrix,
+    closes,
+    distances,
+    even_light,
+    steps,
+    thumbnail,
+)
+from kineograph.frames.loops import Loop, best_loop, best_single
+from kineograph.frames.policy import Costs, Rules, jump_costs, play_table
+from kineograph.frames.render import Reel, Seams, Shown, rendered, seams
+from kineograph.frames.walk import FrameChain, Table, range_cost
+from kineograph.prompt import Progress
+
+GOOD_SEAM = 1.2  # a seam up to this multiple of the usual step passes unseen
+
+
+@dataclass(frozen=True)
+class Texture:
+    """A studied clip.
+
+    reel: its frames, perhaps made smaller. fps: frames a second. d: distances (N, N), RMS in 0 … 1.
+    circular: the clip already is a loop. small: (N, h, w, C) bytes, the pictures that were
+    compared.
+    """
+
+    reel: Reel
+    fps: float
+    d: Matrix
+    circular: bool
+    rules: Rules
+    small: Frame
+
+    def __len__(self) -> int:
+        return len(self.reel)
+
+    @property
+    def usual(self) -> float:
+        """The median step from a frame to the next, RMS in 0 … 1."""
+        return float(np.median(steps(self.d)))
+
+    @property
+    def circle(self) -> int:
+        """The number of frames when the clip closes itself, else 0."""
+        return len(self) if self.circular else 0
+
+    @property
+    def fade(self) -> int:
+        """The default width of a cross-fade: a sixth of a second, at least 2 frames where there is
+        room."""
+        return min(max(2, round(self.fps / 6)), len(self) // 3)
+
+    def shown(self, fade: int, *, closed: bool) -> Shown:
+        """How orders of this clip are rendered; `closed` when the order repeats."""
+        return Shown(fade=fade, closed=closed, circle=self.circle)
+
+    def table(self) -> Table:
+        """What may follow what, for endless play."""
+        return play_table(self.d, self.fps, self.rules, circular=self.circular)
+
+    def costs(self) -> Costs:
+        """Jump costs (N, N) in RMS units, for loops."""
+        return jump_costs(self.d, m=self.rules.dynamics, circular=self.circular)
+
+
+def study(
+    frames: Iterable[Frame],
+    fps: float,
+    *,
+    rules: Rules | None = None,
+    pixels: int | None = None,
+    even: bool = False,
+    expected: int = 0,
+) -> Iterator[Progress]:
+    """Read a clip once and compare all its frames; the last value is a `Texture`.
+
+    frames: (H, W, 3 or 4) uint8. pixels: frames kept for showing are made smaller to at most this
+    many.
+    even: make the brightness of the still background equal first. expected: number of frames, for
+    the progress only. Raises InputError for fewer than 2 frames, LimitError for more than
+    MAX_FRAMES.
+    """
+    reel, small, gains = Reel(), [], None
+    for number, frame in enumerate(frames):
+        if number == MAX_FRAMES:
+            raise LimitError(
+                f"CLIP: more than {MAX_FRAMES:,} frames, the limit of the distance matrix; "
+                "cut the clip, or take every second frame with --every 2"
+            )
+        reel.append(_fitted(frame, pixels))
+        small.append(thumbnail(frame))
+        if number % 16 == 0:
+            share = min(1.0, number / expected) if expected else 0.5
+            yield Progress(0.9 * share, f"reading frame {number}", None)
+    if len(reel) < 2:
+        raise InputError(
+            "CLIP", f"has {len(reel)} frame, at least 2 are needed", "give a moving clip"
+        )
+    yield Progress(0.92, "comparing all frames", None)
+    pictures = np.stack(small)
+    x = pictures.reshape(len(pictures), -1)
+    if even:
+        x, gains = even_light(x)
+        reel = _brightened(reel, gains)
+    d = distances(x)
+    if len(d) > 6 and closes(d[:-1, :-1]) and d[-1, 0] < 0.1 * np.median(steps(d)):
+        reel.pop()  # a loop whose first frame was repeated at its end
+        x, d = x[:-1], d[:-1, :-1]
+    small_shape = (len(x), *pictures.shape[1:])
+    texture = Texture(reel, fps, d, closes(d), rules or Rules(), x.reshape(small_shape))
+    yield Progress(1.0, "compared", texture)
+
+
+def _fitted(frame: Frame, pixels: int | None) -> Frame:
+    """The frame with at most `pixels` pixels and even sides, so that every format takes it."""
+    height, width = frame.shape[:2]
+    if pixels is None or height * width <= pixels:
+        return frame
+    scale = (pixels / (height * width)) ** 0.5
+    size = (max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2))
+    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BOX))
+
+
+def _brightened(reel: Reel, gains: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Reel:
+    even = Reel()
+    for number, gain in enumerate(gains):
+        frame = reel[number].copy()
+        frame[:, :, :3] = np.clip(frame[:, :, :3] * gain + 0.5, 0, 255)
+        even.append(frame)
+    return even
+
+
+# -- endless play ----------------------------------------------------------------------------------
+
+Span = tuple[int, int]  # first and last frame of a wanted range
+Speeds = Sequence[tuple[float, float]]  # (seconds, speed), linear in between
+Spans = Sequence[tuple[float, Span | None]]  # (seconds, range from then on; None is the whole clip)
+
+
+def played(
+    texture: Texture, seconds: float, seed: int, *, speeds: Speeds = (), spans: Spans = ()
+) -> list[int]:
+    """An order of frames that lasts `seconds`, walked at random by `extend`.
+
+    speeds: source frames shown per frame of time, default 1, above 0 and at most 16. spans: ranges
+    to stay in, with soft weight, in time order.
+    """
+    count = max(1, round(seconds * texture.fps))
+    times = np.arange(count) / texture.fps
+    when, rates = [at for at, _ in speeds] or [0.0], [value for _, value in speeds] or [1.0]
+    rate = np.interp(times, when, rates)
+    if not np.all((rate > 0) & (rate <= 16)):
+        raise InputError("--speed", "leaves 0 … 16", "1 is the clip's own speed")
+    position = np.floor(np.concatenate([[0.0], np.cumsum(rate)[:-1]]) + 1e-9).astype(int)
+
+    begins = [(int(position[min(count - 1, round(at * texture.fps))]), span) for at, span in spans]
+    if not begins or begins[0][0] > 0:
+        begins = [(0, None), *begins]
+    ends = [at for at, _ in begins[1:]] + [int(position[-1]) + 1]
+
+    table, rngs = texture.table(), row_generators([seed])
+    path: list[int] = []
+    for (_, span), end in zip(begins, ends, strict=True):
+        extra = None if span is None else range_cost(len(table), *span)
+        chain = FrameChain(table, extra)
+        if not path:
+            path = [chain.home if span is None else span[0]]
+        start = torch.tensor([path[-1:]])
+        path += [int(s) for s in extend(chain, start, max(0, end - len(path)), Draw(), rngs)]
+    return [path[p] for p in position]
+
+
+# -- loops -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Looped:
+    """A loop, how wide its cross-fades are (frames) and how well its seams close."""
+
+    loop: Loop
+    fade: int
+    seams: Seams
+
+    @property
+    def good(self) -> bool:
+        """Whether no seam steps further than GOOD_SEAM times the usual step."""
+        return self.seams.ratio <= GOOD_SEAM
+
+
+def looped(
+    texture: Texture,
+    length: int | None = None,
+    *,
+    span: Span | None = None,
+    fade: int | None = None,
+    rng: np.random.Generator | None = None,
+) -> Looped:
+    """The best loop: of exactly `length` frames, or the longest single loop whose seam hides.
+
+    span: keep to these frames. fade: width of the cross-fades; by default as narrow as hides the
+    seams. rng: draws the order of the jumps; without it the order is fixed.
+    """
+    n, cost = len(texture), texture.costs()
+    if span is not None:
+        range_cost(n, *span)  # refuses what lies outside the clip
+        cost[:, : span[0]] = np.inf
+        cost[span[1] + 1 :, :] = np.inf
+    shortest = max(1, min(round(texture.fps / 2), n // 3))
+    if length is None and texture.circular and span is None:
+        loop = Loop(tuple(range(n)), 0.0, ())
+    elif length is None:
+        loop = best_single(cost, shortest=min(round(texture.fps), n // 2), good=texture.usual / 3)
+    else:
+        loop = best_loop(cost, length, shortest=min(shortest, length), rng=rng)
+    widths = [fade] if fade is not None else [texture.fade * k for k in (1, 2, 4)]
+    found: Looped | None = None
+    for width in widths:
+        width = min(width, max(0, len(loop.order) // 2))
+        seen = seams(texture.reel, loop.order, texture.usual, **texture.shown(width, closed=True))
+        if found is None or seen.ratio < found.seams.ratio:
+            found = Looped(loop, width, seen)
+        if found.good:
+            break
+    assert found is not None
+    return found
+
+
+def pictures(
+    texture: Texture, order: Sequence[int], *, fade: int, closed: bool = False
+) -> Iterator[Frame]:
+    """The rendered frames of an order, (H, W, C) uint8; `closed` when the order repeats."""
+    return rendered(texture.reel, order, **texture.shown(fade, closed=closed))
