@@ -1,0 +1,163 @@
+"""kineograph write: text that reads like a corpus, with its copy report and source map."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kineograph.cli.door import Force, Json, Seed, checked_output, chosen_seed, report, watch
+from kineograph.errors import MissingError
+
+if TYPE_CHECKING:
+    from kineograph.words import Bits, Choice, Corpus, Written
+
+app = typer.Typer(add_completion=False)
+
+
+class Unit(StrEnum):
+    letter = "letter"
+    word = "word"
+    line = "line"
+
+
+class By(StrEnum):
+    counts = "counts"
+    transformer = "transformer"
+
+
+# unit: (order, tokens to write, highest order of the plot)
+DEFAULTS = {Unit.letter: (6, 1000, 14), Unit.word: (2, 200, 8), Unit.line: (1, 20, 4)}
+
+
+@app.command()
+def write(
+    corpus: Annotated[Path, typer.Argument(help="Text file in UTF-8.", metavar="CORPUS")],
+    order: Annotated[
+        int | None,
+        typer.Option(
+            help="Tokens of context. By word 2, by letter 6, by line 1.", show_default=False
+        ),
+    ] = None,
+    unit: Annotated[Unit, typer.Option(help="What is counted.")] = Unit.word,
+    by: Annotated[By, typer.Option(help="What answers: counting, or a learned model.")] = By.counts,
+    n: Annotated[
+        int | None, typer.Option("-n", help="Tokens to write: 200 words, 1000 letters, 20 lines.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", help="Text file to write.")] = None,
+    copy_limit: Annotated[
+        int, typer.Option(help="Never copy more tokens in a row than this; 0: no limit.")
+    ] = 0,
+    start: Annotated[str, typer.Option(help="How the text begins.")] = "",
+    source_map: Annotated[
+        Path | None, typer.Option("--map", help="Write where each token came from (.npz).")
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw how little choice and how many bits each order leaves (.png)."),
+    ] = None,
+    seed: Seed = None,
+    as_json: Json = False,
+    force: Force = False,
+) -> None:
+    """What comes next, by counting: write text that reads like the corpus."""
+    started = time.perf_counter()
+    if by is By.transformer:
+        raise MissingError("--by transformer: this model is not there yet; use --by counts")
+    checks = ((out, [".txt"], "-o"), (source_map, [".npz"], "--map"), (plot, [".png"], "--plot"))
+    for path, suffixes, name in checks:
+        if path is not None:
+            checked_output(path, suffixes, force, name)
+    usual_order, usual_n, highest = DEFAULTS[unit]
+    seed = chosen_seed(seed)
+
+    import numpy as np
+
+    from kineograph.words import bits, choices, ngrams, read_corpus, read_text
+    from kineograph.words import write as make
+
+    text = read_corpus(read_text(corpus), unit.value)
+    model = ngrams(text, usual_order if order is None else order)
+    steps = make(model, usual_n if n is None else n, seed, copy_limit=copy_limit, start=start)
+    written: Written = watch(steps, "writing")
+
+    facts = _facts(written)
+    if out is None:
+        if not as_json:
+            print(written.text)
+        facts["text"] = written.text
+    else:
+        out.write_text(written.text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
+    if source_map is not None:
+        np.savez_compressed(source_map, **written.source_map())  # type: ignore[arg-type]
+    if plot is not None:
+        highest = min(highest, len(text) // 2)
+        said = choices(text.ids, highest)
+        costs = [bits(text, k) for k in range(min(highest, 6) + 1)] if len(text) >= 100 else []
+        _draw(text, said, costs, plot)
+        facts["choices"] = [choice._asdict() for choice in said]
+        facts["bits"] = [cost._asdict() for cost in costs]
+    outputs = [path for path, _, _ in checks if path is not None]
+    report(as_json, started, outputs, seed=seed, notes=_notes(written), **facts)
+
+
+def _facts(written: Written) -> dict[str, Any]:
+    corpus = written.model.corpus
+    length, at, origin = written.copied
+    return {
+        "unit": corpus.unit,
+        "order": written.model.index.order,
+        "corpus_tokens": len(corpus),
+        "vocabulary": len(corpus.vocabulary),
+        "branching": written.branching,
+        "backed_off": written.backed_off,
+        "adjacent": written.adjacent,
+        "longest_copied": {"length": length, "at": at, "corpus_at": origin},
+    }
+
+
+def _notes(written: Written) -> list[str]:
+    """The copy report, for people."""
+    corpus, copied = written.model.corpus, written.copied
+    quoted = corpus.text(corpus.ids[copied.origin : copied.origin + copied.length]).strip()
+    quoted = quoted if len(quoted) <= 160 else f"{quoted[:80]} … {quoted[-80:]}"
+    said = [
+        f"corpus: {len(corpus):,} {corpus.unit}s, {len(corpus.vocabulary):,} different",
+        f"mean branching factor {written.branching:.2f}, backed off {written.backed_off:.1%}",
+        f"longest copied run: {copied.length} {corpus.unit}s: {quoted}",
+    ]
+    if written.given and (written.ids[: written.given] == len(corpus.vocabulary)).any():
+        said.append("--start holds tokens that the corpus lacks; context begins after them")
+    if 0 < written.branching < 1.5:
+        said.append("mostly copied: use a lower --order, a longer corpus or a --copy-limit")
+    return said
+
+
+def _draw(corpus: Corpus, said: list[Choice], costs: list[Bits], path: Path) -> None:
+    """The lecture's closing argument as a picture."""
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise MissingError("--plot needs matplotlib; install it: pip install matplotlib") from error
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(7.2, 2.8), layout="constrained")
+    orders = [choice.order for choice in said]
+    left.plot(orders, [choice.one_way for choice in said], "o-", ms=3, label="of all contexts")
+    left.plot(
+        orders, [choice.one_way_met for choice in said], "s--", ms=3, label="as met in the text"
+    )
+    left.set(xlabel=f"context, {corpus.unit}s", ylim=(0, 1.02), title="share with one continuation")
+    left.legend(frameon=False, fontsize=8)
+    right.plot([c.order for c in costs], [c.a_letter for c in costs], "o-", ms=3, color="C2")
+    right.set(xlabel=f"context, {corpus.unit}s", title="bits a letter, held-out tenth")
+    right.set_ylim(bottom=0)
+    for axes in (left, right):
+        axes.title.set_fontsize(9)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=90, metadata={"Software": None})
+    pyplot.close(figure)

@@ -1,0 +1,30 @@
+"""What comes next in a text, by counting: n-grams of letters, words and lines.
+
+    corpus = read_corpus(read_text(Path("book.txt")), "word")
+    for step in write(ngrams(corpus, 2), 500, seed=7, copy_limit=6): ...
+    step.value.text, step.value.source, step.value.copied
+
+`corpus.py` makes a text into numbers, `occurrences.py` finds, draws and compares, `writing.py`
+writes, `counts.py` measures what counting can and cannot do.
+"""
+
+from kineograph.words.corpus import Corpus, read_corpus, read_text
+from kineograph.words.counts import Bits, Choice, bits, choices
+from kineograph.words.occurrences import Copied, longest_copied
+from kineograph.words.writing import Ngrams, Written, ngrams, write
+
+__all__ = [
+    "Bits",
+    "Choice",
+    "Copied",
+    "Corpus",
+    "Ngrams",
+    "Written",
+    "bits",
+    "choices",
+    "longest_copied",
+    "ngrams",
+    "read_corpus",
+    "read_text",
+    "write",
+]
