@@ -18,12 +18,52 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from kineograph.errors import KineographError, LimitError
+from kineograph.media.formats import StrPath
+from kineograph.media.sniff import refused
+
+CUT_SHORT = "is cut short"  # how a child begins to say so
 MAX_COMPLAINT = 2000  # bytes of its stderr that are kept
 MAX_CPU = 1800  # seconds of processor time
 
 
 class ChildError(Exception):
     """The process failed; the text says how, in the process's own words or ours."""
+
+
+@contextlib.contextmanager
+def decoding(path: StrPath) -> Iterator[None]:
+    """A decoder's failure is the file's: it becomes an InputError that says what to do."""
+    try:
+        yield
+    except ChildError as error:
+        words = str(error)
+    else:
+        return
+    again = "save it again with another program"
+    if "matches no streams" in words or "does not contain any stream" in words:
+        raise refused(path, "has no video stream", "give a picture or a video")
+    if "Cannot allocate memory" in words or words.startswith("needs"):
+        raise refused(path, "needs more memory than the decoder may take", "make it smaller")
+    if words.startswith(CUT_SHORT):
+        raise refused(path, words, "copy or download it again")
+    last = words.strip().splitlines()[-1][:200]
+    raise refused(path, f"could not be decoded (the decoder said: {last})", again)
+
+
+@contextlib.contextmanager
+def encoding() -> Iterator[None]:
+    """An encoder's failure is the run's, or the disk's."""
+    try:
+        yield
+    except ChildError as error:
+        words = str(error)
+    else:
+        return
+    if "No space left" in words or "File too large" in words:
+        raise LimitError("the disk is full; free some space or choose another folder")
+    last = words.strip().splitlines()[-1][:300]
+    raise KineographError(f"the video encoder failed: {last}")
 
 
 class Child:
@@ -103,7 +143,8 @@ class Child:
                     raise ChildError("stopped in the middle of an answer")
                 return b""
         at += len(mark)
-        head, self._buffer = bytes(self._buffer[:at]), self._buffer[at:]
+        head = bytes(self._buffer[:at])
+        del self._buffer[:at]
         return head
 
     def exactly(self, count: int) -> NDArray[np.uint8]:
@@ -155,8 +196,9 @@ class Child:
         except subprocess.TimeoutExpired:
             raise ChildError(f"did not end within {self.wait:g} seconds and was stopped") from None
         if code:
-            ending = f"died (signal {-code})" if code < 0 else f"failed with code {code}"
-            raise ChildError(self.complaint() or ending)
+            complaint = self.complaint()
+            died = f"died (signal {-code}) " if code < 0 else ""
+            raise ChildError(died + complaint or f"failed with code {code}")
 
     def complaint(self) -> str:
         """The end of what it wrote to stderr."""

@@ -15,40 +15,24 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from kineograph.errors import InputError, MissingError
-from kineograph.media import sniff
-from kineograph.media.child import Child, ChildError
-from kineograph.media.formats import LIMITS, SECOND, Frame, Info, Limits, StrPath, steady
+from kineograph.media import sniff, video
+from kineograph.media.child import Child, ChildError, decoding
+from kineograph.media.formats import LIMITS, Frame, Info, Limits, StrPath, steady
 
 if TYPE_CHECKING:
     from kineograph.clip import Clip
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")  # what counts as a frame in a folder
-_DEMUXERS = {"mp4": "mov", "webm": "matroska"}
-_ALPHA_DECODERS = {"vp9": "libvpx-vp9", "vp8": "libvpx"}  # ffmpeg's own ones drop alpha
-_PACKET = re.compile(rb"0,\s*-?\d+,\s*(-?\d+),\s*(\d+),")
-_FACT = re.compile(rb"#(tb|codec_id|dimensions) 0: ([\w/]+)")
+PICTURE_CHILD = (sys.executable, "-I", "-B", str(Path(__file__).with_name("picture_child.py")))
+MAX_FPS = 1000
 _PAM = re.compile(
     rb"P7\nWIDTH (\d+)\nHEIGHT (\d+)\nDEPTH ([34])\nMAXVAL 255\nTUPLTYPE \w+\nENDHDR\n"
 )
-
-
-def ffmpeg() -> str:
-    """The program that decodes and encodes video; it comes with imageio-ffmpeg."""
-    try:
-        import imageio_ffmpeg
-
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except (ImportError, RuntimeError) as error:
-        raise MissingError(
-            "ffmpeg is not installed; run `pip install imageio-ffmpeg`, or use .webp or .apng"
-        ) from error
 
 
 # -- what people call ------------------------------------------------------------------------------
@@ -84,16 +68,8 @@ def probe(path: StrPath, limits: Limits = LIMITS) -> Info:
         height, width, depth = next(source.frames(1)).shape
         count = sum(source.repeats)
         kind, fps = source.header.kind, source.fps
-        return Info(kind, width, height, count, fps, depth == 4, count / fps)
-
-
-def tags(path: StrPath, file: BinaryIO, limits: Limits = LIMITS) -> bytes:
-    """The metadata of an open MP4 or WebM file, in ffmpeg's own text form."""
-    with (
-        _told(path),
-        closing(_ffmpeg(sniff.kind_of(path, file), file, limits, "-f", "ffmetadata")) as child,
-    ):
-        return b"".join(child.lines())
+        seconds = count / fps if source.moving else 0.0
+        return Info(kind, width, height, count, fps, depth == 4, seconds)
 
 
 # -- one file or folder ----------------------------------------------------------------------------
@@ -103,8 +79,8 @@ def tags(path: StrPath, file: BinaryIO, limits: Limits = LIMITS) -> bytes:
 class _Source:
     """A file or folder whose declared size passed the limits.
 
-    repeats: how often each stored frame is shown. decoder: starts a process that sends the first n
-    frames as PAM.
+    repeats: how often each stored frame is shown. files: (path, kind) of pictures. video, codec:
+    the open file and what it is coded with, for video.
     """
 
     path: StrPath
@@ -112,16 +88,20 @@ class _Source:
     fps: float
     repeats: list[int]
     limits: Limits
-    files: list[tuple[str, str]]  # (path, kind) of pictures
+    files: list[tuple[str, str]]
     video: BinaryIO | None = None
     codec: str = ""
+
+    @property
+    def moving(self) -> bool:
+        return self.header.kind == "folder" or bool(self.header.durations)
 
     def frames(self, most: int | None = None) -> Iterator[Frame]:
         """The first `most` stored frames, each as often as it is shown."""
         stored = len(self.repeats) if most is None else most
         first: tuple[int, ...] = ()
         with ExitStack() as stack:
-            stack.enter_context(_told(self.path))
+            stack.enter_context(decoding(self.path))
             child = stack.enter_context(closing(self._decoder(stored, stack)))
             for number in range(stored):
                 head = child.until(b"ENDHDR\n", 300)
@@ -166,32 +146,22 @@ class _Source:
             )
 
     def _decoder(self, frames: int, stack: ExitStack) -> Child:
+        """A process that sends the first so many frames as PAM."""
+        kind, limits = self.header.kind, self.limits
         if self.video is not None:
-            return _ffmpeg(
-                self.header.kind,
-                self.video,
-                self.limits,
-                *("-map", "0:v:0", "-frames:v", str(frames), "-fps_mode", "passthrough"),
-                *(
-                    "-vf",
-                    "scale=flags=bicubic+accurate_rnd+full_chroma_int+bitexact,format=rgb24|rgba",
-                ),
-                *("-c:v", "pam", "-f", "image2pipe"),
-                codec=_ALPHA_DECODERS.get(self.codec, ""),
-            )
+            return video.decoder(kind, self.codec, self.video, frames, limits)
         job = {
             "files": self.files[:frames],
-            "moving": self.header.kind != "folder" and bool(self.header.durations),
+            "moving": kind != "folder" and bool(self.header.durations),
             "alpha": self.header.alpha,
             "frames": frames,
-            "pixels": self.limits.pixels,
-            "memory": self.limits.memory,
+            "pixels": limits.pixels,
+            "memory": limits.memory,
         }
         stdin: BinaryIO = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         stdin.write(json.dumps(job).encode())
         stdin.flush()
-        program = [sys.executable, "-I", "-B", str(Path(__file__).with_name("picture_child.py"))]
-        return Child(program, stdin=stdin, memory=self.limits.memory, wait=self.limits.wait)
+        return Child(PICTURE_CHILD, stdin=stdin, memory=limits.memory, wait=limits.wait)
 
 
 @contextmanager
@@ -201,15 +171,16 @@ def _source(path: StrPath, limits: Limits) -> Iterator[_Source]:
         return
     with sniff.opened(path, limits) as file:
         header = sniff.header_of(path, file, limits)
-        codec = ""
-        if header.kind in _DEMUXERS:
-            with _told(path):
-                codec = _list_packets(path, file, header, limits)
-        fps, repeats = steady(header.durations, header.tick) if header.durations else (8.0, [1])
-        _check_count(path, sum(repeats), limits)
+        moving = header.kind in video.DEMUXERS
+        codec = video.list_packets(path, file, header, limits) if moving else ""
+        fps, repeats = steady(header.durations, header.tick)
+        if not 0 < fps <= MAX_FPS:
+            raise sniff.refused(
+                path, f"plays {fps:,.0f} frames a second, the limit is {MAX_FPS}", "slow it down"
+            )
+        sniff.check_frames(path, sum(repeats), limits)
         files = [(str(path), header.kind)]
-        video = file if header.kind in _DEMUXERS else None
-        yield _Source(path, header, fps, repeats, limits, files, video, codec)
+        yield _Source(path, header, fps, repeats, limits, files, file if moving else None, codec)
 
 
 def _folder(path: Path, limits: Limits) -> _Source:
@@ -221,14 +192,14 @@ def _folder(path: Path, limits: Limits) -> _Source:
         raise sniff.refused(
             path, "holds no pictures", f"put frames ending in {', '.join(PICTURES)} there"
         )
-    _check_count(path, len(names), limits)
+    sniff.check_frames(path, len(names), limits)
     names.sort(key=lambda p: [int(w) if w.isdecimal() else w for w in re.split(r"(\d+)", p.name)])
     whole = sniff.Header("folder")
     files = []
     for name in names:
         with sniff.opened(name, limits) as file:
             header = sniff.header_of(name, file, limits)
-        if header.kind in _DEMUXERS:
+        if header.kind in video.DEMUXERS:
             raise sniff.refused(name, "is a video", "a folder holds pictures only")
         whole.alpha |= header.alpha
         files.append((str(name), header.kind))
@@ -244,79 +215,6 @@ def _folder_fps(path: Path) -> float:
         fps = float(json.loads(facts.read_bytes())["fps"])
     except (ValueError, TypeError, LookupError, RecursionError):
         fps = 0.0
-    if not 0 < fps <= 1000:
-        raise sniff.refused(facts, "holds no rate in 0 … 1000", 'write {"fps": 8} there')
+    if not 0 < fps <= MAX_FPS:
+        raise sniff.refused(facts, f"holds no rate in 0 … {MAX_FPS}", 'write {"fps": 8} there')
     return fps
-
-
-def _check_count(path: StrPath, frames: int, limits: Limits) -> None:
-    if frames > limits.frames:
-        raise sniff.refused(
-            path,
-            f"shows {frames:,} frames, the limit (frames) is {limits.frames:,}",
-            "cut it shorter first",
-        )
-
-
-# -- video -----------------------------------------------------------------------------------------
-
-
-def _ffmpeg(kind: str, file: BinaryIO, limits: Limits, *output: str, codec: str = "") -> Child:
-    """ffmpeg reading the open file, with a demuxer we chose and no other way to open anything."""
-    command = [
-        *(ffmpeg(), "-v", "error", "-nostdin", "-threads", "1", "-protocol_whitelist", "fd"),
-        *("-max_pixels", str(limits.pixels), "-f", _DEMUXERS[kind]),
-        *(("-c:v", codec) if codec else ()),
-        *("-i", "fd:", *output, "-threads", "1", "-flags", "+bitexact", "pipe:1"),
-    ]
-    return Child(command, stdin=file, memory=limits.memory, wait=limits.wait)
-
-
-def _list_packets(path: StrPath, file: BinaryIO, header: sniff.Header, limits: Limits) -> str:
-    """Fill in size and durations from the packets, undecoded; returns the codec."""
-    times: list[tuple[int, int]] = []  # (begins, lasts) in ticks of the stream
-    facts: dict[bytes, bytes] = {}
-    output = ("-map", "0:v:0", "-c", "copy", "-f", "framecrc")
-    with closing(_ffmpeg(header.kind, file, limits, *output)) as child:
-        for line in child.lines():
-            if packet := _PACKET.match(line):
-                times.append((int(packet[1]), int(packet[2])))
-                _check_count(path, len(times), limits)
-            elif fact := _FACT.match(line):
-                facts[fact[1]] = fact[2]
-    if not times or b"dimensions" not in facts:
-        raise sniff.refused(path, "holds no video frames")
-    over, under = map(int, facts[b"tb"].split(b"/"))
-    header.width, header.height = map(int, facts[b"dimensions"].split(b"x"))
-    times.sort()
-    ticks = [begins for begins, _ in times] + [sum(times[-1])]
-    begins = [t * SECOND * over // under for t in ticks]
-    header.durations = [max(1, b - a) for a, b in pairwise(begins)]
-    header.tick = SECOND * over // under if header.kind == "webm" else 0  # milliseconds, rounded
-    sniff.check(path, header, limits)
-    return facts[b"codec_id"].decode()
-
-
-@contextmanager
-def _told(path: StrPath) -> Iterator[None]:
-    """A decoder's failure, told as the file's."""
-    try:
-        yield
-    except ChildError as error:
-        raise _explained(path, str(error)) from None
-
-
-def _explained(path: StrPath, words: str) -> InputError:
-    again = "save it again with another program"
-    if "matches no streams" in words or "does not contain any stream" in words:
-        return sniff.refused(path, "has no video stream", "give a picture or a video")
-    if "Cannot allocate memory" in words or "larger than" in words:
-        return sniff.refused(path, "needs more memory than the decoder may take", "make it smaller")
-    if "is cut short" in words:
-        return sniff.refused(path, words, "copy or download it again")
-    if words.startswith(("made no", "did not", "died", "needs", "cannot")):
-        prefix = (
-            "" if words.startswith(("needs", "cannot")) else "could not be decoded: the decoder "
-        )
-        return sniff.refused(path, prefix + words, again)
-    return sniff.refused(path, f"could not be decoded ({words.splitlines()[-1][:200]})", again)

@@ -7,12 +7,12 @@ the same note give the same bytes.
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import json
 import os
 import secrets
 import shutil
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
@@ -20,27 +20,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 import numpy as np
 
 from kineograph.errors import InputError, KineographError, LimitError
-from kineograph.media.animation import Apng, Webp, coded, png_still
-from kineograph.media.child import Child, ChildError
-from kineograph.media.decode import ffmpeg
 from kineograph.media.formats import Format, Frame, StrPath, exact_rate, format_of
 from kineograph.media.gif import Gif
-from kineograph.media.notes import in_jpeg, in_tags, text_of
+from kineograph.media.notes import text_of
+from kineograph.media.pictures import Apng, Still, Webp, png
+from kineograph.media.video import DEMUXERS, Video
 
 if TYPE_CHECKING:
     from kineograph.clip import Clip
 
-WAIT = 120.0  # seconds the video encoder may take over one frame, or over the end of the file
-_VIDEO = {
-    "mp4": (
-        *("-c:v", "libx264", "-preset", "medium", "-crf", "16", "-pix_fmt", "yuv420p"),
-        *("-movflags", "+faststart", "-f", "mp4"),
-    ),
-    "webm": (
-        *("-c:v", "libvpx-vp9", "-crf", "18", "-b:v", "0", "-deadline", "good", "-cpu-used", "2"),
-        *("-auto-alt-ref", "0", "-f", "webm"),
-    ),
-}
+WAIT = 300.0  # seconds the video encoder may take over one frame, or over the end of the file
 
 
 def writer(
@@ -81,15 +70,17 @@ def save(clip: Clip, path: StrPath, note: dict[str, Any] | None = None) -> Path:
 
 def probe_writer(path: StrPath, *, fps: float, size: tuple[int, int], alpha: bool = False) -> None:
     """Write and remove a clip of two frames beside `path`: fail now, not after an hour of work."""
-    form = format_of(path)
-    width, height = size
     target = Path(path)
     trial = target.with_name(f".kineograph-{secrets.token_hex(6)}{target.suffix}")
-    with contextlib.ExitStack() as stack:
-        stack.callback(_remove, trial)
+    form, (width, height) = format_of(path), size
+    if form.kind == "folder":
+        _check_folder(target)
+    try:
         with Writer(trial, fps, size, alpha, {"probe": True}) as w:
             for shade in (0, 255)[: 1 + form.moving]:
                 w.add(np.full((height, width, 3 + alpha), shade, np.uint8))
+    finally:
+        _remove(trial)
 
 
 class Writer:
@@ -115,21 +106,26 @@ class Writer:
     def __enter__(self) -> Writer:
         try:
             self._encoder = self._started()
-        except OSError as error:
+        except BaseException as error:
             self._discard()
-            raise _no_room(self.path, error) from error
-        except BaseException:
-            self._discard()
+            if isinstance(error, OSError):
+                raise _no_room(self.path, error) from error
             raise
         return self
 
     def _started(self) -> _Encoder:
-        if self.form.kind == "folder":
+        kind, temporary = self.form.kind, self._temporary
+        if kind == "folder":
             _check_folder(self.path)
-            return _Folder(self._temporary, self._fps, self._text)
-        if self.form.kind in _VIDEO:
-            return _Video(self._temporary, self.form, self._fps, self._shape, self._text)
-        return _File(self._temporary, self.form.kind, self._fps, self._text)
+            return _Folder(temporary, self._fps, self._text)
+        if kind in DEMUXERS:
+            height, width, depth = self._shape
+            shape = (height, width, depth if self.form.alpha else 3)
+            return Video(temporary, kind, exact_rate(self._fps), shape, self._text)
+        file = temporary.open("xb")
+        if kind in ("png", "jpg"):
+            return Still(file, kind, self._text)
+        return _ANIMATIONS[kind](file, self._fps, self._text)
 
     def add(self, frame: Frame) -> None:
         """Write one frame, (H, W, C) uint8, of the size the writer was made for."""
@@ -162,149 +158,65 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        encoder, self._encoder = self._encoder, None
-        assert encoder is not None
         try:
-            if kind is None:
+            if kind is None and self._encoder is not None:
                 if not self._frames:
                     raise InputError("frames", "none were added", "add at least one")
-                encoder.finish()
+                self._encoder.finish()
+                self._encoder.close()
                 _publish(self._temporary, self.path)
         except OSError as failed:
             raise _no_room(self.path, failed) from failed
         finally:
-            encoder.close()
             self._discard()
 
     def _discard(self) -> None:
+        """Stop the encoder and remove what bears the temporary name."""
+        encoder, self._encoder = self._encoder, None
+        if encoder is not None:
+            encoder.close()
         _remove(self._temporary)
 
 
-# -- encoders: add frames, finish the temporary file, close whatever happened ----------------------
-
-
 class _Encoder(Protocol):
+    """Writes one temporary file or folder."""
+
     def add(self, frame: Frame) -> None: ...
-    def finish(self) -> None: ...
-    def close(self) -> None: ...
-
-
-_MOVING: dict[str, type[Apng] | type[Webp] | type[Gif]] = {"apng": Apng, "webp": Webp, "gif": Gif}
-
-
-class _File:
-    """Pictures and animations that this process writes itself."""
-
-    def __init__(self, temporary: Path, kind: str, fps: float, text: bytes) -> None:
-        self._file: BinaryIO = temporary.open("xb")
-        self._text = text
-        self._moving: Apng | Webp | Gif | None = None
-        if kind in _MOVING:
-            self._moving = _MOVING[kind](self._file, fps, text)
-        self._still = {"png": png_still, "jpg": _jpeg_still}.get(kind)
-
-    def add(self, frame: Frame) -> None:
-        if self._moving is not None:
-            self._moving.add(frame)
-        elif self._still is not None:
-            self._file.write(self._still(frame, self._text))
 
     def finish(self) -> None:
-        if self._moving is not None:
-            self._moving.finish()
-        self._file.close()
+        """Write what comes after the last frame."""
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._file.close()
+        """Let go of files and processes, finished or not; safe to call twice."""
 
 
-def _jpeg_still(frame: Frame, text: bytes) -> bytes:
-    data = coded(frame, "JPEG", quality=95, subsampling=0).getvalue()
-    header = 4 + int.from_bytes(data[4:6], "big")  # start of image, JFIF segment
-    return data[:header] + in_jpeg(text) + data[header:]
+_ANIMATIONS: dict[str, Callable[[BinaryIO, float, bytes], _Encoder]] = {
+    "apng": Apng,
+    "webp": Webp,
+    "gif": Gif,
+}
 
 
 class _Folder:
     """A folder of PNG frames, with frames.json (the rate) and recipe.json (the note)."""
 
-    def __init__(self, temporary: Path, fps: float, text: bytes) -> None:
-        temporary.mkdir()
-        self._folder, self._fps, self._text = temporary, fps, text
+    def __init__(self, folder: Path, fps: float, text: bytes) -> None:
+        folder.mkdir()
+        self._folder, self._fps, self._text = folder, fps, text
         self._frames = 0
 
     def add(self, frame: Frame) -> None:
-        self._write(f"{self._frames:05d}.png", png_still(frame, b""))
+        (self._folder / f"{self._frames:05d}.png").write_bytes(png(frame, b""))
         self._frames += 1
 
     def finish(self) -> None:
-        self._write("frames.json", json.dumps({"fps": self._fps, "frames": self._frames}).encode())
+        facts = {"fps": self._fps, "frames": self._frames}
+        (self._folder / "frames.json").write_text(json.dumps(facts))
         if self._text:
-            self._write("recipe.json", self._text)
-
-    def _write(self, name: str, data: bytes) -> None:
-        with (self._folder / name).open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            (self._folder / "recipe.json").write_bytes(self._text)
 
     def close(self) -> None:
         pass
-
-
-class _Video:
-    """MP4 (H.264) and WebM (VP9) by ffmpeg, in a process of its own, on one thread."""
-
-    def __init__(
-        self, temporary: Path, form: Format, fps: float, shape: tuple[int, int, int], text: bytes
-    ) -> None:
-        height, width, depth = shape
-        alpha = depth == 4 and form.alpha
-        rate = exact_rate(fps)
-        command = [
-            *(
-                ffmpeg(),
-                "-v",
-                "error",
-                "-f",
-                "rawvideo",
-                "-pixel_format",
-                "rgba" if alpha else "rgb24",
-            ),
-            *(
-                "-video_size",
-                f"{width}x{height}",
-                "-framerate",
-                f"{rate.numerator}/{rate.denominator}",
-            ),
-            *("-i", "pipe:0", "-f", "ffmetadata"),
-        ]
-        with tempfile.TemporaryFile() as tags:
-            tags.write(in_tags(text))
-            tags.flush()
-            tags.seek(0)
-            command += [
-                *("-i", f"pipe:{tags.fileno()}", "-map", "0:v", "-map_metadata", "1"),
-                *("-vf", "scale=flags=accurate_rnd+full_chroma_inp+bitexact"
-                         ":out_color_matrix=bt709:out_range=tv"),
-                *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
-                *("-color_range", "tv", *_VIDEO[form.kind]),
-                *(("-pix_fmt", "yuva420p" if alpha else "yuv420p") if form.kind == "webm" else ()),
-                *("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact"),
-                f"file:{temporary.absolute()}",
-            ]  # fmt: skip
-            self._child = Child(command, wait=WAIT, keep=[tags.fileno()])
-
-    def add(self, frame: Frame) -> None:
-        with _told():
-            self._child.write(np.ascontiguousarray(frame))
-
-    def finish(self) -> None:
-        with _told():
-            self._child.end()
-
-    def close(self) -> None:
-        self._child.close()
 
 
 # -- rules and names -------------------------------------------------------------------------------
@@ -350,6 +262,8 @@ def _over_white(frame: Frame) -> Frame:
 
 def _publish(temporary: Path, path: Path) -> None:
     """Flush to disk, then give the final name."""
+    for part in temporary.iterdir() if temporary.is_dir() else ():
+        _flush(part)
     _flush(temporary)
     if temporary.is_dir() and path.is_dir():
         aside = temporary.with_suffix(".old")
@@ -359,7 +273,7 @@ def _publish(temporary: Path, path: Path) -> None:
         except OSError:
             aside.rename(path)
             raise
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(aside)
     else:
         temporary.replace(path)
     _flush(path.absolute().parent)
@@ -380,20 +294,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _told() -> Any:
-    try:
-        yield
-    except ChildError as error:
-        words = str(error)
-        if "No space left" in words:
-            raise LimitError("the disk is full; free some space or choose another folder") from None
-        raise KineographError(f"the video encoder failed: {words.splitlines()[-1][:300]}") from None
-
-
 def _no_room(path: Path, error: OSError) -> KineographError:
-    import errno
-
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return LimitError(
             f"no space left on the disk for '{path.name}'; free some or choose another folder"

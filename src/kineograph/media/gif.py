@@ -1,10 +1,10 @@
 """Animated GIF with one good palette for the whole clip.
 
 Frames are put aside on disk while their colours are counted in 2**18 bins (memory does not grow
-with the clip); the palette is a median cut of those counts with k-means steps (Pillow's). A clip of
-at most 255 colours keeps them all, exactly. Otherwise pixels are dithered by an ordered pattern,
-which, unlike error diffusion, does not boil from frame to frame. Pillow codes each frame; its data
-is re-wrapped here (GIF89a), because Pillow's writer keeps every frame.
+with the clip); the palette is a median cut of those counts, improved by k-means (Pillow's). A clip
+of at most 255 colours keeps them all, exactly; otherwise Floyd-Steinberg spreads the error. Pixels
+that stay as they were are not drawn again, so still parts neither flicker nor cost bytes. Pillow
+codes each frame; its data is re-wrapped here (GIF89a), because Pillow's writer keeps every frame.
 """
 
 from __future__ import annotations
@@ -13,20 +13,22 @@ import io
 import struct
 import tempfile
 import zlib
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.media.animation import changed_box
 from kineograph.media.formats import Frame, tick_of
 from kineograph.media.notes import in_gif
+from kineograph.media.pictures import changed_box
 from kineograph.media.sniff import gif_blocks
 
 COLOURS = 255  # one more means "clear", or "as before"
 CLEAR = 255
 _BINS = 1 << 18  # 6 bits a channel
-_SAMPLES = 1 << 17  # pixels that stand for the whole clip when the palette is chosen
+_SAMPLES = 1 << 15  # pixels that stand for the whole clip when the palette is chosen
+_SETTLED = 300  # samples that still change their colour when k-means stops
 
 
 class Gif:
@@ -34,11 +36,11 @@ class Gif:
 
     def __init__(self, file: BinaryIO, fps: float, text: bytes) -> None:
         self._file, self._fps, self._text = file, fps, text
-        self._aside = tempfile.TemporaryFile()  # noqa: SIM115 (closed by finish)
+        self._aside = tempfile.TemporaryFile(dir=Path(file.name).parent)  # noqa: SIM115
         self._lengths: list[int] = []
         self._shape: tuple[int, ...] = ()
         self._counts = np.zeros(_BINS, np.int64)
-        self._sums = np.zeros((_BINS, 3), np.int64)
+        self._sums = np.zeros((3, _BINS), np.int64)
         self._exact: NDArray[np.uint32] | None = np.empty(
             0, np.uint32
         )  # sorted; None when too many
@@ -55,10 +57,9 @@ class Gif:
             found = np.union1d(self._exact, _number(pixels))
             self._exact = found if len(found) <= COLOURS else None
         bins = _number(pixels >> 2, 6)
-        self._counts += np.bincount(bins, minlength=_BINS)
+        np.add.at(self._counts, bins, 1)
         for channel in range(3):
-            sums = np.bincount(bins, weights=pixels[:, channel], minlength=_BINS)
-            self._sums[:, channel] += sums.astype(np.int64)
+            np.add.at(self._sums[channel], bins, pixels[:, channel].astype(np.int64))
 
     def finish(self) -> None:
         height, width, depth = self._shape
@@ -77,7 +78,10 @@ class Gif:
             self._put(number, inks.drawn(frame), before if depth == 3 else None, frame)
             before = frame
         self._file.write(b"\x3b")
+
+    def close(self) -> None:
         self._aside.close()
+        self._file.close()
 
     def _put(self, number: int, drawn: Frame, before: Frame | None, frame: Frame) -> None:
         clear = frame.shape[2] == 4
@@ -98,11 +102,11 @@ class Gif:
         from PIL import Image
 
         used = np.flatnonzero(self._counts)
-        means = (self._sums[used] / self._counts[used, None]).round().astype(np.uint8)
+        means = (self._sums[:, used] / self._counts[used]).round().astype(np.uint8).T  # (n, 3)
         share = self._counts[used] * (_SAMPLES / self._counts.sum())
         samples = np.repeat(means, np.maximum(1, share.round().astype(np.int64)), axis=0)
         picture = Image.fromarray(samples[None])
-        chosen = picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, kmeans=3)
+        chosen = picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, kmeans=_SETTLED)
         return np.array(chosen.getpalette(), np.uint8).reshape(-1, 3)[:COLOURS]
 
 
@@ -140,7 +144,7 @@ class _Exact:
 
 
 class _Dithered:
-    """Pixels to the nearest palette number after adding a small fixed 8×8 pattern."""
+    """Pixels to palette numbers, the error of each carried to its neighbours (Floyd-Steinberg)."""
 
     def __init__(self, palette: NDArray[np.uint8]) -> None:
         from PIL import Image
@@ -148,31 +152,14 @@ class _Dithered:
         self.palette = palette
         self._inks = Image.new("P", (1, 1))
         self._inks.putpalette(palette.tobytes())
-        colours = palette.astype(np.int64)
-        apart = np.square(colours[:, None] - colours[None]).sum(-1).astype(np.float64)
-        np.fill_diagonal(apart, np.inf)
-        self._spread = float(np.sqrt(apart.min(axis=1)).mean())
 
     def drawn(self, frame: Frame) -> Frame:
         """(H, W) palette numbers."""
         from PIL import Image
 
-        height, width, _ = frame.shape
-        pattern = np.tile(_BAYER * self._spread, (-(-height // 8), -(-width // 8)))[:height, :width]
-        nudged = np.clip(np.rint(frame[..., :3] + pattern[..., None]), 0, 255).astype(np.uint8)
-        picture = Image.fromarray(nudged).quantize(palette=self._inks, dither=Image.Dither.NONE)
-        return _cleared(np.array(picture), frame)
-
-
-def _bayer() -> NDArray[np.float64]:
-    """The 8×8 ordered pattern (Bayer 1973), in -0.5..0.5."""
-    pattern = np.zeros((1, 1))
-    for _ in range(3):
-        pattern = np.block([[4 * pattern, 4 * pattern + 2], [4 * pattern + 3, 4 * pattern + 1]])
-    return (pattern + 0.5) / 64 - 0.5
-
-
-_BAYER = _bayer()
+        colours = Image.fromarray(np.ascontiguousarray(frame[..., :3]))
+        spread = Image.Dither.FLOYDSTEINBERG
+        return _cleared(np.array(colours.quantize(palette=self._inks, dither=spread)), frame)
 
 
 def _lzw(part: Frame) -> bytes:

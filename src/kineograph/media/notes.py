@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kineograph.errors import InputError
-from kineograph.media import sniff
+from kineograph.media import sniff, video
 from kineograph.media.formats import LIMITS, StrPath
 
 NAME = "kineograph"
@@ -29,7 +29,6 @@ _XMP = (
     ' kineograph:recipe="{}"/></rdf:RDF></x:xmpmeta>'
 )
 _XMP_NOTE = re.compile(rb'kineograph:recipe="([^"]*)"')
-_TAG_NOTE = re.compile(rb"^comment=((?:[^\\\n]|\\.)*)$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
 
 
 def text_of(note: dict[str, Any] | None) -> bytes:
@@ -59,7 +58,7 @@ def note(path: StrPath) -> dict[str, Any] | None:
     with sniff.opened(path, LIMITS) as file:
         kind = sniff.kind_of(path, file)
         try:
-            return _parsed(_READERS[kind](file, path))
+            return _parsed(_READERS[kind](path, file))
         except (EOFError, struct.error):
             raise sniff.cut_short(path, file.seek(0, 2)) from None
         except ValueError as error:
@@ -109,49 +108,43 @@ def in_webp(text: bytes) -> bytes:
     return _XMP.format(html.escape(text.decode("ascii"))).encode() if text else b""
 
 
-def in_tags(text: bytes) -> bytes:
-    """An ffmetadata file for the encoder."""
-    escaped = re.sub(rb"([=;#\\\n])", rb"\\\1", text)
-    return b";FFMETADATA1\n" + (b"comment=" + escaped + b"\n" if text else b"")
-
-
 # -- reading: the JSON in each container, b"" when there is none -----------------------------------
 
 
-def _from_png(file: BinaryIO, path: StrPath) -> bytes:
+def _from_png(path: StrPath, file: BinaryIO) -> bytes:
     head = NAME.encode() + b"\0\0\0\0\0"
     for name, at, length in sniff.png_chunks(file):
         if name == b"iTXt" and length <= MAX_NOTE + len(head):
             file.seek(at)
-            body = file.read(length)
+            body = sniff.exactly(file, length)
             if body.startswith(head):
                 return body[len(head) :]
     return b""
 
 
-def _from_jpeg(file: BinaryIO, path: StrPath) -> bytes:
+def _from_jpeg(path: StrPath, file: BinaryIO) -> bytes:
     text = b""
     for marker, at, length in sniff.jpeg_segments(file):
         if marker == 0xFE and len(text) <= MAX_NOTE:
             file.seek(at)
-            body = file.read(max(0, length))
+            body = sniff.exactly(file, max(0, length))
             text += body[len(_MARK) :] if body.startswith(_MARK) else b""
     return text
 
 
-def _from_gif(file: BinaryIO, path: StrPath) -> bytes:
+def _from_gif(path: StrPath, file: BinaryIO) -> bytes:
     for name, at, _ in sniff.gif_blocks(file):
         if name == "comment":
             file.seek(at)
             body = b""
-            while (length := file.read(1)[0]) and len(body) <= MAX_NOTE:
-                body += file.read(length)
+            while (length := sniff.exactly(file, 1)[0]) and len(body) <= MAX_NOTE:
+                body += sniff.exactly(file, length)
             if body.startswith(_MARK):
                 return body[len(_MARK) :]
     return b""
 
 
-def _from_webp(file: BinaryIO, path: StrPath) -> bytes:
+def _from_webp(path: StrPath, file: BinaryIO) -> bytes:
     for name, at, length in sniff.riff_chunks(file):
         if name == b"XMP " and length <= 8 * MAX_NOTE:  # quotes grow to six bytes in XML
             file.seek(at)
@@ -160,18 +153,11 @@ def _from_webp(file: BinaryIO, path: StrPath) -> bytes:
     return b""
 
 
-def _from_video(file: BinaryIO, path: StrPath) -> bytes:
-    from kineograph.media import decode
-
-    found = _TAG_NOTE.search(decode.tags(path, file))
-    return re.sub(rb"\\(.)", rb"\1", found[1], flags=re.DOTALL) if found else b""
-
-
 _READERS = {
     "png": _from_png,
     "jpg": _from_jpeg,
     "gif": _from_gif,
     "webp": _from_webp,
-    "mp4": _from_video,
-    "webm": _from_video,
+    "mp4": video.comment,
+    "webm": video.comment,
 }

@@ -138,12 +138,12 @@ def header_of(path: StrPath, file: BinaryIO, limits: Limits) -> Header:
 
 def check(path: StrPath, header: Header, limits: Limits) -> None:
     """Raises InputError, naming the limit, when the declared size, count or length passes it."""
-    width, height, frames = header.width, header.height, len(header.durations)
+    check_frames(path, len(header.durations), limits)
+    width, height = header.width, header.height
     seconds = sum(header.durations) / SECOND
     rows = (
         ("side", f"{width:,}×{height:,} pixels", max(width, height), limits.side, "pixels a side"),
         ("pixels", f"{width:,}×{height:,} pixels", width * height, limits.pixels, "pixels"),
-        ("frames", f"{frames:,} frames", frames, limits.frames, "frames"),
         ("seconds", f"{seconds:,.0f} seconds", seconds, limits.seconds, "seconds"),
     )
     for name, declared, value, limit, unit in rows:
@@ -155,10 +155,21 @@ def check(path: StrPath, header: Header, limits: Limits) -> None:
             )
 
 
+def check_frames(path: StrPath, frames: int, limits: Limits) -> None:
+    """Raises InputError when there are more frames than `limits.frames`."""
+    if frames > limits.frames:
+        raise refused(
+            path,
+            f"holds or shows {frames:,} frames, the limit (frames) is {limits.frames:,}",
+            "cut it shorter first",
+        )
+
+
 # -- walkers: (name, where its body begins, length of the body) ------------------------------------
 
 
-def _exactly(file: BinaryIO, count: int) -> bytes:
+def exactly(file: BinaryIO, count: int) -> bytes:
+    """So many bytes; EOFError when the file ends before."""
     data = file.read(count)
     if len(data) < count:
         raise EOFError
@@ -181,7 +192,7 @@ def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     while name != b"IEND":
         parts = _counted(parts)
         file.seek(at)
-        length, name = struct.unpack(">I4s", _exactly(file, 8))
+        length, name = struct.unpack(">I4s", exactly(file, 8))
         if at + 12 + length > end:
             raise EOFError
         yield name, at + 8, length
@@ -191,14 +202,14 @@ def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
 def riff_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     """Chunks of a WebP file."""
     file.seek(4)
-    end = struct.unpack("<I", _exactly(file, 4))[0] + 8
+    end = struct.unpack("<I", exactly(file, 4))[0] + 8
     if end > _size(file):
         raise EOFError
     at, parts = 12, 0
     while at + 8 <= end:
         parts = _counted(parts)
         file.seek(at)
-        name, length = struct.unpack("<4sI", _exactly(file, 8))
+        name, length = struct.unpack("<4sI", exactly(file, 8))
         if at + 8 + length > end:
             raise EOFError
         yield name, at + 8, length
@@ -211,18 +222,18 @@ def jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
     while marker != 0xDA:
         parts = _counted(parts)
         file.seek(at)
-        if _exactly(file, 1) != b"\xff":
+        if exactly(file, 1) != b"\xff":
             raise ValueError("is a damaged JPEG (a marker is missing)")
         marker = 0xFF
         while marker == 0xFF:  # fill bytes
-            marker = _exactly(file, 1)[0]
+            marker = exactly(file, 1)[0]
             at += 1
         at += 1
         if marker == 0x01 or 0xD0 <= marker <= 0xD8:
             continue
         if marker == 0xD9:
             raise EOFError
-        (length,) = struct.unpack(">H", _exactly(file, 2))
+        (length,) = struct.unpack(">H", exactly(file, 2))
         yield marker, at + 2, length - 2
         at += max(2, length)
 
@@ -230,30 +241,30 @@ def jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
 def gif_blocks(file: BinaryIO) -> Iterator[tuple[str, int, int]]:
     """Blocks named control, comment, extension or image, up to the trailer; lengths are 0."""
     file.seek(0)
-    flags = _exactly(file, 13)[10]
+    flags = exactly(file, 13)[10]
     at = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
     parts = 0
     while True:
         parts = _counted(parts)
         file.seek(at)
-        mark = _exactly(file, 1)[0]
+        mark = exactly(file, 1)[0]
         if mark == 0x3B:
             return
         if mark == 0x21:
-            label = _exactly(file, 1)[0]
+            label = exactly(file, 1)[0]
             yield {0xF9: "control", 0xFE: "comment"}.get(label, "extension"), at + 2, 0
             at += 2
         elif mark == 0x2C:
             yield "image", at + 1, 0
             file.seek(at + 9)
-            flags = _exactly(file, 1)[0]
+            flags = exactly(file, 1)[0]
             at += 11 + (
                 3 << (flags & 7) + 1 if flags & 0x80 else 0
             )  # descriptor, colours, code size
         else:
             raise ValueError("is a damaged GIF (an unknown block)")
         file.seek(at)
-        while length := _exactly(file, 1)[0]:
+        while length := exactly(file, 1)[0]:
             parts = _counted(parts)
             file.seek(length, os.SEEK_CUR)
         at = file.tell()
@@ -264,7 +275,7 @@ def gif_blocks(file: BinaryIO) -> Iterator[tuple[str, int, int]]:
 
 def _body(file: BinaryIO, at: int, count: int) -> bytes:
     file.seek(at)
-    return _exactly(file, count)
+    return exactly(file, count)
 
 
 def _shown(nanoseconds: int) -> int:
@@ -356,10 +367,10 @@ def _mp4(file: BinaryIO) -> Header:
     while at < end:
         parts = _counted(parts)
         file.seek(at)
-        length, name = struct.unpack(">I4s", _exactly(file, 8))
+        length, name = struct.unpack(">I4s", exactly(file, 8))
         head = 8
         if length == 1:
-            (length,) = struct.unpack(">Q", _exactly(file, 8))
+            (length,) = struct.unpack(">Q", exactly(file, 8))
             head = 16
         elif length == 0:
             length = end - at
@@ -390,11 +401,11 @@ def _webm(file: BinaryIO) -> Header:
 
 def _vint(file: BinaryIO) -> tuple[int | None, int]:
     """An EBML length and the bytes it takes; None for "until the end"."""
-    first = _exactly(file, 1)[0]
+    first = exactly(file, 1)[0]
     width = 9 - first.bit_length()
     if width > 8:
         raise ValueError("is a damaged WebM (a length is broken)")
-    value = int.from_bytes(bytes([first & (0xFF >> width)]) + _exactly(file, width - 1), "big")
+    value = int.from_bytes(bytes([first & (0xFF >> width)]) + exactly(file, width - 1), "big")
     return (None if value == (1 << 7 * width) - 1 else value), width
 
 

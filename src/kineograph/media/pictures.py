@@ -1,9 +1,9 @@
-"""Animated PNG and WebP written one frame at a time.
+"""Pictures and picture animations written one frame at a time: PNG, JPEG, APNG and WebP.
 
-Pillow codes each frame as a still; the still's data is re-wrapped in the container's frame chunks
-(PNG specification, third edition; WebP container specification). Pillow's own writers keep every
-frame in memory until the end. Only the box that changed since the frame before is coded, so still
-parts cost nothing and never drift.
+Pillow codes each frame as a still; an animation's frames are the stills' data, re-wrapped in the
+container's own chunks (PNG specification, third edition; WebP container specification), because
+Pillow's animation writers keep every frame in memory until the end. Only the box that changed since
+the frame before is coded, so still parts cost nothing and never drift.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.media.formats import Frame, exact_rate, tick_of
-from kineograph.media.notes import in_png, in_webp, png_chunk
+from kineograph.media.notes import in_jpeg, in_png, in_webp, png_chunk
 from kineograph.media.sniff import PNG_MAGIC, png_chunks, riff_chunks
 
-WEBP_QUALITY = 92  # of 100; chroma is halved at any quality below lossless
+JPEG_QUALITY = 95
+WEBP_QUALITY = 92
+_PNG_HEADER = len(PNG_MAGIC) + 25  # bytes up to and with the IHDR chunk
 
 
 def changed_box(before: Frame | None, now: Frame, grid: int = 1) -> tuple[int, int, int, int]:
@@ -35,7 +37,7 @@ def changed_box(before: Frame | None, now: Frame, grid: int = 1) -> tuple[int, i
     return left, top, int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def coded(frame: Frame, form: str, **options: object) -> io.BytesIO:
+def _still(frame: Frame, form: str, **options: object) -> io.BytesIO:
     """One frame as a still file in memory."""
     from PIL import Image
 
@@ -44,18 +46,34 @@ def coded(frame: Frame, form: str, **options: object) -> io.BytesIO:
     return file
 
 
-def png_still(frame: Frame, text: bytes) -> bytes:
+def png(frame: Frame, text: bytes) -> bytes:
     """A PNG file with the note before its pixels."""
-    data = coded(frame, "PNG").getvalue()
-    header = len(PNG_MAGIC) + 25
-    return data[:header] + in_png(text) + data[header:]
+    data = _still(frame, "PNG").getvalue()
+    return data[:_PNG_HEADER] + in_png(text) + data[_PNG_HEADER:]
 
 
-def webp_still(frame: Frame, text: bytes) -> bytes:
-    """A WebP file with the note after its pixels."""
-    body = _webp_image(frame) + _riff(b"XMP ", in_webp(text))
-    extended = _riff(b"VP8X", _canvas(frame, moving=False, note=bool(text)))
-    return b"RIFF" + struct.pack("<I", 4 + len(extended) + len(body)) + b"WEBP" + extended + body
+def jpeg(frame: Frame, text: bytes) -> bytes:
+    """A JPEG file with full colour resolution and the note after its first segment."""
+    data = _still(frame, "JPEG", quality=JPEG_QUALITY, subsampling=0).getvalue()
+    header = 4 + int.from_bytes(data[4:6], "big")  # start of image, JFIF segment
+    return data[:header] + in_jpeg(text) + data[header:]
+
+
+class Still:
+    """One frame into one file."""
+
+    def __init__(self, file: BinaryIO, kind: str, text: bytes) -> None:
+        self._file, self._text = file, text
+        self._coded = {"png": png, "jpg": jpeg}[kind]
+
+    def add(self, frame: Frame) -> None:
+        self._file.write(self._coded(frame, self._text))
+
+    def finish(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class Apng:
@@ -63,33 +81,30 @@ class Apng:
 
     def __init__(self, file: BinaryIO, fps: float, text: bytes) -> None:
         self._file, self._text = file, text
-        rate = exact_rate(fps)
-        self._delay = (1 / rate).limit_denominator(65_535)
+        self._delay = (1 / exact_rate(fps)).limit_denominator(65_535)  # seconds
         self._before: Frame | None = None
         self._frames = self._sequence = 0
         self._count_at = 0
 
     def add(self, frame: Frame) -> None:
         left, top, right, bottom = changed_box(self._before, frame)
-        still = coded(frame[top:bottom, left:right], "PNG")
+        still = _still(frame[top:bottom, left:right], "PNG")
         if self._before is None:
-            self._begin(still)
+            self._begin(still.getvalue()[:_PNG_HEADER])
         box = (right - left, bottom - top, left, top)
         delay = (self._delay.numerator, self._delay.denominator)
         self._chunk(b"fcTL", struct.pack(">I4I2H2B", self._next(), *box, *delay, 0, 0))
         for name, at, length in png_chunks(still):
-            if name == b"IDAT":
-                data = still.getvalue()[at : at + length]
-                if self._before is None:
-                    self._chunk(b"IDAT", data)
-                else:
-                    self._chunk(b"fdAT", struct.pack(">I", self._next()) + data)
+            data = still.getvalue()[at : at + length]
+            if name == b"IDAT" and self._before is None:
+                self._chunk(b"IDAT", data)
+            elif name == b"IDAT":
+                self._chunk(b"fdAT", struct.pack(">I", self._next()) + data)
         self._before = frame.copy()
         self._frames += 1
 
-    def _begin(self, still: io.BytesIO) -> None:
-        self._file.write(still.getvalue()[: len(PNG_MAGIC) + 25])
-        self._file.write(in_png(self._text))
+    def _begin(self, head: bytes) -> None:
+        self._file.write(head + in_png(self._text))
         self._count_at = self._file.tell()
         self._chunk(b"acTL", struct.pack(">II", 0, 0))
 
@@ -101,9 +116,13 @@ class Apng:
         self._file.write(png_chunk(name, body))
 
     def finish(self) -> None:
+        """The end mark, and the number of frames, which only now is known."""
         self._chunk(b"IEND", b"")
         self._file.seek(self._count_at)
         self._chunk(b"acTL", struct.pack(">II", self._frames, 0))
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class Webp:
@@ -120,33 +139,39 @@ class Webp:
             self._first = frame.copy()
             return
         if self._first is not None:
-            self._begin(self._first)
+            self._begin(self._first, moving=True)
+            self._file.write(_riff(b"ANIM", struct.pack("<IH", 0, 0)))
             self._put(self._first)
             self._first = None
         self._put(frame)
 
-    def _begin(self, first: Frame) -> None:
-        canvas = _canvas(first, moving=True, note=bool(self._text))
-        self._file.write(b"RIFF\0\0\0\0WEBP" + _riff(b"VP8X", canvas))
-        self._file.write(_riff(b"ANIM", struct.pack("<IH", 0, 0)))
+    def _begin(self, frame: Frame, *, moving: bool) -> None:
+        height, width, depth = map(int, frame.shape)
+        flags = 0x10 * (depth == 4) | 0x04 * bool(self._text) | 0x02 * moving
+        sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+        self._file.write(b"RIFF\0\0\0\0WEBP" + _riff(b"VP8X", bytes([flags, 0, 0, 0]) + sides))
 
     def _put(self, frame: Frame) -> None:
         left, top, right, bottom = changed_box(self._before, frame, grid=2)
         begins, ends = (tick_of(n, self._fps, 1000) for n in (self._frames, self._frames + 1))
         numbers = (left // 2, top // 2, right - left - 1, bottom - top - 1, ends - begins)
         head = b"".join(number.to_bytes(3, "little") for number in numbers) + b"\x02"  # no blending
-        self._file.write(_riff(b"ANMF", head + _webp_image(frame[top:bottom, left:right])))
+        self._file.write(_riff(b"ANMF", head + _webp_data(frame[top:bottom, left:right])))
         self._before = frame.copy()
         self._frames += 1
 
     def finish(self) -> None:
+        """The note, and the length of the file, which only now is known."""
         if self._first is not None:
-            self._file.write(webp_still(self._first, self._text))
-            return
+            self._begin(self._first, moving=False)
+            self._file.write(_webp_data(self._first))
         self._file.write(_riff(b"XMP ", in_webp(self._text)))
-        size = self._file.tell()
+        length = self._file.tell()
         self._file.seek(4)
-        self._file.write(struct.pack("<I", size - 8))
+        self._file.write(struct.pack("<I", length - 8))
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def _riff(name: bytes, body: bytes) -> bytes:
@@ -156,17 +181,9 @@ def _riff(name: bytes, body: bytes) -> bytes:
     return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
 
 
-def _canvas(frame: Frame, *, moving: bool, note: bool) -> bytes:
-    """The body of a VP8X chunk."""
-    height, width, depth = map(int, frame.shape)
-    flags = 0x10 * (depth == 4) | 0x04 * note | 0x02 * moving
-    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    return bytes([flags, 0, 0, 0]) + sides
-
-
-def _webp_image(frame: Frame) -> bytes:
+def _webp_data(frame: Frame) -> bytes:
     """The alpha and colour chunks of one frame."""
-    still = coded(frame, "WEBP", quality=WEBP_QUALITY, method=4, exact=True)
+    still = _still(frame, "WEBP", quality=WEBP_QUALITY, method=4, exact=True)
     data = still.getvalue()
     chunks = [part for part in riff_chunks(still) if part[0] in (b"ALPH", b"VP8 ", b"VP8L")]
     return b"".join(_riff(name, data[at : at + length]) for name, at, length in chunks)

@@ -1,0 +1,149 @@
+"""MP4 and WebM, by the ffmpeg that comes with imageio-ffmpeg, always in a process of its own.
+
+Reading: ffmpeg gets an open file and a demuxer that we chose from magic bytes, may open nothing
+else, and answers in PAM, packet lists or tags. Writing: H.264 at visually lossless quality that
+every browser plays (4:2:0, index first), or VP9, with alpha if asked. Colours are BT.709 and say
+so. One thread and bit-exact flags: the same frames give the same bytes on any machine.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from contextlib import closing
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from kineograph.errors import MissingError
+from kineograph.media import sniff
+from kineograph.media.child import Child, decoding, encoding
+from kineograph.media.formats import LIMITS, SECOND, Frame, Limits, StrPath
+
+WAIT = 300.0  # seconds the encoder may take over one frame, or over the end of the file
+DEMUXERS = {"mp4": "mov", "webm": "matroska"}  # by kind, as ffmpeg calls them
+_ALPHA_DECODERS = {"vp9": "libvpx-vp9", "vp8": "libvpx"}  # ffmpeg's own ones drop alpha
+
+_PACKET = re.compile(rb"0,\s*-?\d+,\s*(-?\d+),\s*(\d+),")  # stream, decoded at, shown at, lasts
+_FACT = re.compile(rb"#(tb|codec_id|dimensions) 0: ([\w/]+)")
+_COMMENT = re.compile(rb"^comment=((?:[^\\\n]|\\.)*)$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+
+_H264 = "-c:v libx264 -preset medium -crf 16 -pix_fmt yuv420p -movflags +faststart -f mp4"
+_VP9 = "-c:v libvpx-vp9 -crf 18 -b:v 0 -deadline good -cpu-used 2 -pix_fmt yuv420p -f webm"
+_VP9_ALPHA = _VP9.replace("yuv420p", "yuva420p -auto-alt-ref 0")  # it allows no hidden frames
+_TO_709 = (
+    "-vf scale=flags=accurate_rnd+full_chroma_inp+bitexact:out_color_matrix=bt709:out_range=tv"
+    " -colorspace bt709 -color_primaries bt709 -color_trc bt709 -color_range tv"
+)
+
+
+def ffmpeg() -> str:
+    """The program."""
+    try:
+        import imageio_ffmpeg
+
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError) as error:
+        raise MissingError(
+            "ffmpeg is not installed; run `pip install imageio-ffmpeg`, or use .webp or .apng"
+        ) from error
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def _reading(kind: str, file: BinaryIO, limits: Limits, output: str, decoder: str = "") -> Child:
+    before = f"-v error -nostdin -threads 1 -protocol_whitelist fd -max_pixels {limits.pixels}"
+    chosen = f"-f {DEMUXERS[kind]} {decoder} -i fd: {output} -threads 1 -flags +bitexact pipe:1"
+    command = [ffmpeg(), *before.split(), *chosen.split()]
+    return Child(command, stdin=file, memory=limits.memory, wait=limits.wait)
+
+
+def decoder(kind: str, codec: str, file: BinaryIO, frames: int, limits: Limits) -> Child:
+    """A process that sends the first so many frames as PAM, turned upright."""
+    output = (
+        f"-map 0:v:0 -frames:v {frames} -fps_mode passthrough -vf"
+        " scale=flags=bicubic+accurate_rnd+full_chroma_int+bitexact,format=rgb24|rgba"
+        " -c:v pam -f image2pipe"
+    )
+    own = f"-c:v {_ALPHA_DECODERS[codec]}" if codec in _ALPHA_DECODERS else ""
+    return _reading(kind, file, limits, output, own)
+
+
+def list_packets(path: StrPath, file: BinaryIO, header: sniff.Header, limits: Limits) -> str:
+    """Fill in size and durations from the packets, undecoded; returns the codec's name."""
+    times: list[tuple[int, int]] = []  # (begins, lasts), in ticks of the stream
+    facts: dict[bytes, bytes] = {}
+    output = "-map 0:v:0 -c copy -f framecrc"
+    with decoding(path), closing(_reading(header.kind, file, limits, output)) as child:
+        for line in child.lines():
+            if packet := _PACKET.match(line):
+                times.append((int(packet[1]), int(packet[2])))
+                sniff.check_frames(path, len(times), limits)
+            elif fact := _FACT.match(line):
+                facts[fact[1]] = fact[2]
+    if not times or b"dimensions" not in facts:
+        raise sniff.refused(path, "holds no video frames", "give a picture or a video")
+    header.width, header.height = map(int, facts[b"dimensions"].split(b"x"))
+    over, under = map(int, facts[b"tb"].split(b"/"))
+    times.sort()
+    ticks = [begins for begins, _ in times] + [sum(times[-1])]
+    header.durations = [
+        max(1, b - a) for a, b in pairwise(t * SECOND * over // under for t in ticks)
+    ]
+    header.tick = (
+        SECOND * over // under if header.kind == "webm" else 0
+    )  # it rounds to milliseconds
+    sniff.check(path, header, limits)
+    return facts[b"codec_id"].decode()
+
+
+def comment(path: StrPath, file: BinaryIO) -> bytes:
+    """The comment tag of an open file, b"" without one."""
+    kind = sniff.kind_of(path, file)
+    with decoding(path), closing(_reading(kind, file, LIMITS, "-f ffmetadata")) as child:
+        found = _COMMENT.search(b"".join(child.lines()))
+    return re.sub(rb"\\(.)", rb"\1", found[1], flags=re.DOTALL) if found else b""
+
+
+# -- writing ---------------------------------------------------------------------------------------
+
+
+class Video:
+    """Frames into one MP4 or WebM file.
+
+    shape: (H, W, C) of the frames; C is 4 only for WebM. comment: the bytes of the comment tag.
+    """
+
+    def __init__(
+        self, path: Path, kind: str, rate: Fraction, shape: tuple[int, int, int], comment: bytes
+    ) -> None:
+        height, width, depth = shape
+        raw = "rgba" if depth == 4 else "rgb24"
+        coded = _H264 if kind == "mp4" else _VP9_ALPHA if depth == 4 else _VP9
+        with tempfile.TemporaryFile() as tags:
+            escaped = re.sub(rb"([=;#\\\n])", rb"\\\1", comment)
+            tags.write(b";FFMETADATA1\n" + (b"comment=" + escaped + b"\n" if comment else b""))
+            tags.seek(0)
+            options = (
+                f"-v error -nostdin -f rawvideo -pixel_format {raw} -video_size {width}x{height}"
+                f" -framerate {rate.numerator}/{rate.denominator} -i pipe:0"
+                f" -f ffmetadata -i pipe:{tags.fileno()} -map 0:v -map_metadata 1"
+                f" {_TO_709} {coded} -threads 1 -fflags +bitexact -flags:v +bitexact"
+            )
+            command = [ffmpeg(), *options.split(), f"file:{path.absolute()}"]
+            self._child = Child(command, wait=WAIT, keep=[tags.fileno()])
+
+    def add(self, frame: Frame) -> None:
+        with encoding():
+            self._child.write(np.ascontiguousarray(frame))
+
+    def finish(self) -> None:
+        with encoding():
+            self._child.end()
+
+    def close(self) -> None:
+        self._child.close()
