@@ -1,4 +1,4 @@
-"""The command: a table of verbs, each loaded when it is called, and the one place where errors become exit codes.
+"""The command: a table of verbs, each loaded when it is called, and errors turned into exit codes.
 
 A verb lives in `cli/<name>.py`, which exposes a Typer `app`. Doors hold no maths.
 """
@@ -22,6 +22,7 @@ VERBS = {
     "models": ("models", "List models, show their cards, check their files."),
     "write": ("write", "Write text that reads like a corpus, by counting (n-grams)."),
     "chain": ("chain", "Fit a Markov chain to states in a CSV file and ask it what comes next."),
+    "loop": ("loop", "Make a clip that never ends: an endless player, or a seamless loop."),
     "texture": ("texture", "Grow, fill or extend a picture from examples of it."),
     "data": ("data", "Fetch and prepare a named data set."),
 }
@@ -82,7 +83,10 @@ def _told(error: Exception, as_json: bool) -> int:
     elif hasattr(error, "format_message"):  # click's usage errors, and typer's own copy of them
         code, message = 2, error.format_message()
     else:
-        code, message = 1, f"{type(error).__name__}: {error} (add --debug before the command to see where)"
+        code, message = (
+            1,
+            f"{type(error).__name__}: {error} (add --debug before the command to see where)",
+        )
     return _fail(type(error).__name__, message, code, as_json=as_json, **extra)
 
 

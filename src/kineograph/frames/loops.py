@@ -53,15 +53,19 @@ class Loop:
     jumps: tuple[tuple[int, int], ...]
 
 
-def primitives(cost: Costs, *, shortest: int = 1, keep: int = PRIMITIVES) -> list[Primitive]:
+def primitives(
+    cost: Costs, *, shortest: int = 1, longest: int | None = None, keep: int = PRIMITIVES
+) -> list[Primitive]:
     """The loops of one jump worth combining: local optima of the least average cost.
 
-    cost: (N, N), C_ij of showing j after i; only i ≥ j − 1 + `shortest` counts. Where no local
-    optimum exists, as in a clip of few frames, every backward jump is a candidate.
+    cost: (N, N), C_ij of showing j after i. shortest, longest: frames a loop may have. Where no
+    local optimum exists, as in a clip of few frames, every backward jump is a candidate.
     """
     n = len(cost)
     last, first = np.indices((n, n))
-    back = np.where((last - first + 1 >= shortest) & (last >= first), cost, np.inf)
+    length = last - first + 1
+    allowed = (length >= max(1, shortest)) & (length <= (n if longest is None else longest))
+    back = np.where(allowed, cost, np.inf)
     padded = np.pad(back, 1, constant_values=np.inf)
     local = np.isfinite(back)
     for dy, dx in ((0, 1), (2, 1), (1, 0), (1, 2)):
@@ -71,6 +75,19 @@ def primitives(cost: Costs, *, shortest: int = 1, keep: int = PRIMITIVES) -> lis
     average = price / (found[:, 0] - found[:, 1] + 1)
     best = np.lexsort((found[:, 1], found[:, 0], average))[:keep]
     return [Primitive(int(found[k, 1]), int(found[k, 0]), float(price[k])) for k in best]
+
+
+def exact(cost: Costs, length: int, *, keep: int = 5) -> list[Primitive]:
+    """The cheapest loops of one jump with exactly `length` frames, so that every length has one."""
+    if length > len(cost):
+        return []
+    prices = np.diagonal(cost, 1 - length)  # C_ij with i − j + 1 = length
+    best = np.argsort(prices, kind="stable")[:keep]
+    return [
+        Primitive(int(k), int(k) + length - 1, float(prices[k]))
+        for k in best
+        if np.isfinite(prices[k])
+    ]
 
 
 def overlaps(loops: list[Primitive]) -> NDArray[np.bool_]:
@@ -197,7 +214,8 @@ def best_loop(
     """
     if not 1 <= length <= MAX_LENGTH:
         raise InputError("--seconds", f"{length:,} frames is not in 1 … {MAX_LENGTH:,}")
-    loops = primitives(cost, shortest=shortest)
+    loops = primitives(cost, shortest=shortest, longest=length)
+    loops += [loop for loop in exact(cost, length) if loop not in loops]
     if not loops:
         raise InputError("CLIP", "has no way back to an earlier frame", "give a longer clip")
     best, own, other = best_compounds(loops, length)
@@ -212,20 +230,19 @@ def best_loop(
     return Loop(tuple(order), float(best[length, column]), tuple(jumps))
 
 
-def best_single(cost: Costs, *, shortest: int, good: float) -> Loop:
-    """The longest loop of one jump that costs at most `good`, else the cheapest one.
+def best_singles(cost: Costs, *, shortest: int, good: float, keep: int = 8) -> list[Loop]:
+    """The best loops of one jump: those that cost at most `good`, longest first, then the cheapest.
 
-    shortest: frames. good: in the units of `cost`, what still passes as unseen.
+    shortest: frames, given up where nothing is as long. good: in the units of `cost`, what still
+    passes unseen. keep: how many. Raises InputError when there is no way back at all.
     """
     loops = primitives(cost, shortest=shortest, keep=len(cost) ** 2)
-    if not loops:
-        loops = primitives(cost, keep=len(cost) ** 2)
+    loops = loops or primitives(cost, keep=len(cost) ** 2)
     if not loops:
         raise InputError("CLIP", "has no way back to an earlier frame", "give a longer clip")
-    fine = [loop for loop in loops if loop.cost <= good]
-    if fine:
-        chosen = max(fine, key=lambda loop: (loop.length, -loop.cost))
-    else:
-        chosen = min(loops, key=lambda loop: (loop.cost, -loop.length))
-    order = tuple(range(chosen.first, chosen.last + 1))
-    return Loop(order, chosen.cost, ((chosen.last, chosen.first),))
+    fine = sorted((p for p in loops if p.cost <= good), key=lambda p: (-p.length, p.cost))
+    rest = sorted((p for p in loops if p.cost > good), key=lambda p: (p.cost, -p.length))
+    return [
+        Loop(tuple(range(p.first, p.last + 1)), p.cost, ((p.last, p.first),))
+        for p in (fine + rest)[:keep]
+    ]

@@ -32,7 +32,7 @@ class Rules:
     power: float = 1.0  # p ≥ 1; larger prefers several good jumps to one poor one
     alpha: float = 0.995  # weight of the future, 0 … 0.999; 0 looks no further than the jump
     near: float = 0.25  # seconds; jumps shorter than this are stutter and are not taken
-    calm: float = 5.0  # nats added to every jump, so that a clip full of good ones plays in runs
+    calm: float = 3.0  # nats added to every jump, so that a clip full of good ones plays in runs
     jumps: int = 8  # the most jumps kept from one frame for free play
     parts: int = 12  # and the best jump into each of so many parts of the clip, for range control
 

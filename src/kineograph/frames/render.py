@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import floor
-from typing import TypedDict
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,7 +122,7 @@ def runs(order: Sequence[int], circle: int = 0) -> list[Run]:
 
 
 def mixtures(
-    order: Sequence[int], total: int, *, fade: float, closed: bool, circle: int = 0
+    order: Sequence[int], total: int, *, fade: float, closed: bool = False, circle: int = 0
 ) -> list[list[tuple[int, float]]]:
     """For each output frame the source frames shown in it and their weights, which sum to one.
 
@@ -194,39 +194,33 @@ def rendered(
 class Seams:
     """How much a rendered order shows its jumps.
 
-    worst: the largest step between neighbouring pictures near a jump; usual: the median step of the
-    source; both RMS in 0 … 1. jumps: how many there are.
+    ratio: the largest step between neighbouring pictures near a jump, as a multiple of the usual
+    step there: the clip's median step or, where the frames shown move faster by themselves, theirs.
+    Up to about 1 the seam cannot be told from motion; 0 when the clip stands still. jumps: how
+    many there are.
     """
 
-    worst: float
-    usual: float
+    ratio: float
     jumps: int
-
-    @property
-    def ratio(self) -> float:
-        """The worst seam as a multiple of the usual step; 0 for a picture that stands still."""
-        return self.worst / self.usual if self.usual > 0 else 0.0
 
 
 def seams(
-    reel: Reel,
-    order: Sequence[int],
-    usual: float,
-    *,
-    fade: float,
-    closed: bool = False,
-    circle: int = 0,
+    reel: Reel, order: Sequence[int], own: NDArray[np.floating], **shown: Unpack[Shown]
 ) -> Seams:
-    """Measure the rendered pictures around every jump of an order; `usual` is the source's median
-    step."""
+    """Measure the rendered pictures around every jump of an order.
+
+    own: (N − 1,) the clip's steps from each frame to the next, RMS in 0 … 1.
+    """
+    closed, circle, length = shown["closed"], shown["circle"], len(order)
     cut = [run.end for run in runs(order, circle)]
     if not closed:
         cut = cut[:-1]
-    mixed = mixtures(order, len(reel), fade=fade, closed=closed, circle=circle)
-    reach, length = int(fade / 2) + 1, len(order)
-    near = (
-        {(t + k) % length for t in cut for k in range(-reach, reach + 1)} if length > 1 else set()
-    )
+    usual = float(np.median(own))
+    if usual == 0 or length < 2:
+        return Seams(0.0, len(cut))
+    mixed = mixtures(order, len(reel), **shown)
+    reach = int(shown["fade"] / 2) + 1
+    near = {(t + k) % length for t in cut for k in range(-reach, reach + 1)}
     seen: dict[int, NDArray[np.float32]] = {}
 
     def small(t: int) -> NDArray[np.float32]:
@@ -235,9 +229,8 @@ def seams(
         return seen[t]
 
     worst = 0.0
-    for t in sorted(near):
-        if not closed and t == 0:
-            continue
-        step = small(t) - small((t - 1) % length)
-        worst = max(worst, float(np.sqrt(np.mean(np.square(step)))) / 255)
-    return Seams(worst, usual, len(cut))
+    for t in sorted(near - {0}) if not closed else sorted(near):
+        step = float(np.sqrt(np.mean(np.square(small(t) - small((t - 1) % length))))) / 255
+        moves = sum(weight * own[max(0, source - 1)] for source, weight in mixed[t])
+        worst = max(worst, step / max(usual, float(moves)))
+    return Seams(worst, len(cut))

@@ -26,7 +26,7 @@ from kineograph.frames.distance import (
     steps,
     thumbnail,
 )
-from kineograph.frames.loops import Loop, best_loop, best_single
+from kineograph.frames.loops import Loop, best_loop, best_singles
 from kineograph.frames.policy import Costs, Rules, jump_costs, play_table
 from kineograph.frames.render import Reel, Seams, Shown, rendered, seams
 from kineograph.frames.walk import FrameChain, Table, range_cost
@@ -225,24 +225,27 @@ def looped(
         range_cost(n, *span)  # refuses what lies outside the clip
         cost[:, : span[0]] = np.inf
         cost[span[1] + 1 :, :] = np.inf
-    shortest = max(1, min(round(texture.fps / 2), n // 3))
-    if length is None and texture.circular and span is None:
-        loop = Loop(tuple(range(n)), 0.0, ())
-    elif length is None:
-        loop = best_single(cost, shortest=min(round(texture.fps), n // 2), good=texture.usual / 3)
+    if length is not None:
+        shortest = max(1, min(round(texture.fps / 2), n // 3, length))
+        loops = [best_loop(cost, length, shortest=shortest, rng=rng)]
     else:
-        loop = best_loop(cost, length, shortest=min(shortest, length), rng=rng)
+        good = texture.usual / 3
+        loops = best_singles(cost, shortest=min(round(texture.fps), n // 2), good=good)
+        if texture.circular and span is None:
+            loops.insert(0, Loop(tuple(range(n)), 0.0, ()))
     widths = [fade] if fade is not None else [texture.fade * k for k in (1, 2, 4)]
-    found: Looped | None = None
+    best: Looped | None = None
     for width in widths:
-        width = min(width, max(0, len(loop.order) // 2))
-        seen = seams(texture.reel, loop.order, texture.usual, **texture.shown(width, closed=True))
-        if found is None or seen.ratio < found.seams.ratio:
-            found = Looped(loop, width, seen)
-        if found.good:
-            break
-    assert found is not None
-    return found
+        for loop in loops:
+            narrow = min(width, max(0, len(loop.order) // 2))
+            shown = texture.shown(narrow, closed=True)
+            found = Looped(loop, narrow, seams(texture.reel, loop.order, steps(texture.d), **shown))
+            if best is None or found.seams.ratio < best.seams.ratio:
+                best = found
+            if found.good:
+                return found
+    assert best is not None
+    return best
 
 
 def pictures(
