@@ -3,8 +3,9 @@
     kineograph data stickers
     kineograph train recipes/stickers.py --out runs/stickers
 
-Pictures first, then clips: the base sees single frames and stills until it knows what things look like, then whole
-loops beside pictures (joint training). The later stages learn small steps of time and space and need far less.
+Pictures first, then clips: the base sees single frames and stills until it knows what things look
+like, then whole loops beside pictures (joint training). The later stages learn small steps of time
+and space and need far less.
 Time and numbers: weights/stickers/CARD.md.
 """
 
@@ -49,14 +50,20 @@ base = Stage(
     shape=shape(2, (128, 256), 2, "attention", state=256, attention=(True, True)),
     schedule=Schedule(low=0.01, high=100.0),
     phases=(
-        Phase(samples=420_000, batch=256, frames=1, rate=2e-3, final=0.3),
-        Phase(samples=24_000, batch=32, frames=8, rate=1e-3, pictures=64),
+        Phase(samples=360_000, batch=256, frames=1, rate=3e-3, final=0.3),
+        Phase(samples=18_000, batch=32, frames=8, rate=1.5e-3, pictures=64),
     ),
 )
 
 
 def above(
-    below: Stage, name: str, frames: int, size: int, net: SpaceTimeShape, *phases: Phase, crop: int = 0
+    below: Stage,
+    name: str,
+    frames: int,
+    size: int,
+    net: SpaceTimeShape,
+    *phases: Phase,
+    crop: int = 0,
 ) -> Stage:
     """A stage that stands on another and is taught with the noise error, as in the paper."""
     return Stage(
@@ -77,7 +84,7 @@ time16 = above(
     "time16",
     16,
     16,
-    shape(2, (96, 160), 1, "convolution", state=192, attention=(False, True)),
+    shape(2, (64, 128), 1, "convolution", state=128, attention=(False, True)),
     Phase(samples=12_000, batch=16, frames=16, rate=2e-3),
 )
 space32 = above(
@@ -85,7 +92,7 @@ space32 = above(
     "space32",
     16,
     32,
-    shape(2, (64, 128), 2, "convolution", state=192, attention=(False, True)),
+    shape(2, (64, 96), 2, "convolution", state=128, attention=(False, True)),
     Phase(samples=8_000, batch=8, frames=16, rate=2e-3),
 )
 space64 = above(
@@ -93,7 +100,7 @@ space64 = above(
     "space64",
     16,
     64,
-    shape(4, (96, 128), 2, "convolution", state=192, attention=(False, True)),
+    shape(4, (96, 128), 1, "convolution", state=128, attention=(False, True)),
     Phase(samples=6_000, batch=8, frames=16, rate=2e-3),
 )
 time32 = above(
@@ -101,7 +108,7 @@ time32 = above(
     "time32",
     32,
     64,
-    shape(4, (64, 128), 1, "convolution", state=192, attention=(False, False)),
+    shape(4, (64, 96), 1, "convolution", state=128, attention=(False, False)),
     Phase(samples=3_000, batch=4, frames=32, rate=2e-3),
 )
 space128 = above(
@@ -109,7 +116,7 @@ space128 = above(
     "space128",
     32,
     128,
-    shape(4, (64, 96), 1, "convolution", state=192, attention=(False, False)),
+    shape(4, (64, 96), 1, "convolution", state=128, attention=(False, False)),
     Phase(samples=4_000, batch=4, frames=32, rate=2e-3),
     crop=64,
 )

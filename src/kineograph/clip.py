@@ -1,7 +1,7 @@
 """The value everything visual enters and leaves as; an image is a clip of one frame.
 
-This is the only file that changes range ([0, 1] outside, [-1, 1] in models), clamps, or changes axis order
-(frames first outside, channels first in models). It opens no files: `media.py` does.
+This is the only file that changes range ([0, 1] outside, [-1, 1] in models), clamps, or changes
+axis order (frames first outside, channels first in models). It opens no files: `media.py` does.
 """
 
 from __future__ import annotations
@@ -44,6 +44,11 @@ class Clip:
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def lasting(self, seconds: float) -> Clip:
+        """The clip cut, or begun again and again, to the whole frames nearest to `seconds`."""
+        count = max(1, round(seconds * self.fps))
+        return Clip(self.frames[torch.arange(count) % len(self)], self.fps)
 
     def over(self, background: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Clip:
         """The clip without alpha, laid over one colour in [0, 1]; itself when it has no alpha."""

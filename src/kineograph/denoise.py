@@ -1,12 +1,14 @@
 """What is under the noise? One protocol, its wrappers, the one sampling loop and the one loss.
 
-A Denoiser answers with its mean clean clip; guidance, thresholding and pinned frames each take a Denoiser and are
-one. `integrate` is DDIM, DDPM, DPM-Solver++ 2M and its stochastic form by arguments alone. It knows no networks.
+A Denoiser answers with its mean clean clip; guidance, thresholding and pinned frames each take a
+Denoiser and are one. `integrate` is DDIM, DDPM, DPM-Solver++ 2M and its stochastic form by
+arguments alone. It knows no networks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import torch
@@ -18,7 +20,7 @@ from kineograph.prompt import Cond
 
 
 class Denoiser(Protocol):
-    """x (B, C, T, H, W) = clean + sigma * noise, sigma (B,); returns the mean clean clip, like x."""
+    """x (B, C, T, H, W) = clean + sigma * noise, sigma (B,); returns the mean clean, like x."""
 
     def __call__(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor: ...
 
@@ -33,12 +35,12 @@ Weighting = Callable[[Tensor], Tensor]
 
 
 def eps_weighting(sigma: Tensor) -> Tensor:
-    """Weight on the clean-clip error that makes the loss a noise error: 1/sigma^2 (Imagen Video)."""
+    """Weight on the clean error that makes the loss a noise error: 1/sigma^2 (Imagen Video)."""
     return sigma**-2
 
 
 def v_weighting(sigma: Tensor) -> Tensor:
-    """Weight on the clean-clip error that makes the loss a v error: 1 + 1/sigma^2."""
+    """Weight on the clean error that makes the loss a v error: 1 + 1/sigma^2."""
     return 1 + sigma**-2
 
 
@@ -80,10 +82,11 @@ class Precond(nn.Module):
 
 
 class Guided:
-    """Classifier-free guidance: u + scale * (c - u), one network call for both (Ho & Salimans 2022).
+    """Classifier-free guidance: u + scale * (c - u) in one network call (Ho & Salimans 2022).
 
-    scale 1 is no guidance, and then the unconditional half is not computed; the papers' w is scale - 1.
-    A function of sigma makes it a track. `negative` replaces the empty text of the unconditional half.
+    scale 1 is no guidance, and then the unconditional half is not computed; the papers' w is
+    scale - 1. A function of sigma makes it a track. `negative` replaces the empty text of the
+    unconditional half.
     """
 
     def __init__(
@@ -109,8 +112,9 @@ class Guided:
 class Thresholded:
     """Dynamic thresholding of the clean clip (Saharia et al. 2022, section 2.3).
 
-    Per sample s = max(1, the `percentile` quantile of |clean|); clean is clipped to [-s, s] and divided by s, so
-    it never leaves [-1, 1]. The step that follows uses the clipped estimate for noise and clean alike.
+    Per sample s = max(1, the `percentile` quantile of |clean|); clean is clipped to [-s, s] and
+    divided by s, so it never leaves [-1, 1]. The step that follows uses the clipped estimate for
+    noise and clean alike.
     """
 
     def __init__(self, denoise: Denoiser, percentile: float = 0.995) -> None:
@@ -127,7 +131,7 @@ class Thresholded:
 
 
 class Pinned:
-    """Known values stay known: where mask is 1 the clean clip is `known` (first frame, fill, extension)."""
+    """Known values stay: where mask is 1 the clean clip is `known` (first frame, fill, extend)."""
 
     def __init__(self, denoise: Denoiser, known: Tensor, mask: Tensor) -> None:
         self.denoise, self.known, self.mask = denoise, known, mask
@@ -138,14 +142,16 @@ class Pinned:
 
 
 class Ideal:
-    """The exact Denoiser of a finite set of clips (N, C, T, H, W): their posterior mean, no training."""
+    """The exact Denoiser of a finite set of clips (N, C, T, H, W): their posterior mean."""
 
     def __init__(self, clips: Tensor) -> None:
         self.clips = clips
 
     def __call__(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
         flat, points = x.flatten(1), self.clips.flatten(1).to(x)
-        distance = torch.cdist(flat.double(), points.double(), compute_mode="donot_use_mm_for_euclid_dist")
+        distance = torch.cdist(
+            flat.double(), points.double(), compute_mode="donot_use_mm_for_euclid_dist"
+        )
         weight = torch.softmax(-(distance**2) / (2 * sigma.double().view(-1, 1) ** 2), dim=1)
         return (weight.to(x.dtype) @ points).view_as(x)
 
@@ -190,26 +196,27 @@ def integrate(
     """Walk x (B, C, T, H, W) down the falling levels `sigmas` (n + 1,); yields after every step.
 
     Every step is  x' = clean + (down / sigma) (x - clean) + up * noise  on the VE axis:
-    order 1, churn 0          DDIM: down = sigma', up = 0
-    order 1, churn 1          DDPM ancestral: down = sigma'^2 / sigma; `variance` in 0..1 interpolates the log of
-                              the noise variance from the posterior's (small) to the forward step's (large)
-    order 2, churn 0 or 1     DPM-Solver++ 2M (Lu et al. 2022, algorithm 2) and its SDE form: the clean estimate is
-                              extrapolated in ln sigma from the last two
-    leap                      the N-step sampler of Imagen Video: one deterministic move of twice the step, then
-                              noise back up to sigma'
+    order 1, churn 0       DDIM: down = sigma', up = 0
+    order 1, churn 1       DDPM ancestral: down = sigma'^2 / sigma; `variance` in 0..1 interpolates
+                           the log of the noise variance from the posterior's (small) to the
+                           forward step's (large)
+    order 2, churn 0 or 1  DPM-Solver++ 2M (Lu et al. 2022, algorithm 2) and its SDE form: the
+                           clean estimate is extrapolated in ln sigma from the last two
+    leap                   the N-step sampler of Imagen Video: one deterministic move of twice the
+                           step, then noise back up to sigma'
     Noise is needed when churn > 0 or leap. Arithmetic is float32 or more.
     """
     if order not in (1, 2):
         raise InputError("order", f"{order} is not 1 or 2")
     levels = [float(s) for s in sigmas]
-    if any(a <= b for a, b in zip(levels, levels[1:], strict=False)):
+    if any(a <= b for a, b in pairwise(levels)):
         raise InputError("sigmas", "levels do not fall")
     if (churn or leap) and noise_like is None:
         raise InputError("noise_like", "a stochastic sampler needs noise")
 
     n = len(levels) - 1
     before: tuple[float, Tensor] | None = None
-    for i, (sigma, to) in enumerate(zip(levels, levels[1:], strict=False)):
+    for i, (sigma, to) in enumerate(pairwise(levels)):
         clean = denoise(x, torch.full((len(x),), sigma, device=x.device), cond)
         ahead = clean
         if order == 2 and before is not None and to > 0:
@@ -226,7 +233,7 @@ def integrate(
 
 
 def _split(sigma: float, to: float, churn: float, variance: float) -> tuple[float, float]:
-    """Go down to `down` without noise, then back up by `up` (Karras et al. 2022 in DDPM's steps)."""
+    """Go `down` without noise, then back `up` with it (Karras et al. 2022 in DDPM's steps)."""
     if churn == 0 or to == 0:
         return to, 0.0
     small = to**2 * (1 - (to / sigma) ** 2)  # variance of q(x_s | x_t, clean)

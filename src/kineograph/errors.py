@@ -6,7 +6,7 @@ KineographError            1  the run failed
 ├── LimitError             4  a resource limit (memory, pixels, frames, time)
 └── PolicyError            5  refused by policy
 
-Every message names the field, the value received and the remedy, in one sentence a person can act on.
+Every message names the field, the value received and the remedy, in one sentence to act on.
 """
 
 

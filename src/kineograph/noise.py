@@ -1,8 +1,9 @@
 """How much noise: one axis sigma, the schedules on it, and what a network may estimate.
 
-x = clean + sigma * noise, noise ~ N(0, I). In the papers' variance-preserving letters alpha = 1/sqrt(1+sigma^2),
-the log-SNR is lambda = -2 ln sigma, and z = alpha * x. A parameterization is four coefficients of sigma (Karras et
-al. 2022, eq. 7); noise, v, flow and EDM networks differ in nothing else.
+x = clean + sigma * noise, noise ~ N(0, I). In the papers' variance-preserving letters
+alpha = 1/sqrt(1+sigma^2), the log-SNR is lambda = -2 ln sigma, and z = alpha * x. A
+parameterization is four coefficients of sigma (Karras et al. 2022, eq. 7); noise, v, flow and EDM
+networks differ in nothing else.
 """
 
 from __future__ import annotations
@@ -42,17 +43,15 @@ def v(sigma: Tensor) -> Coeffs:
 
 
 def flow(sigma: Tensor) -> Coeffs:
-    """F estimates noise - clean on the straight path z = (1-t) clean + t noise, t = sigma/(1+sigma)."""
+    """F estimates noise - clean on the path z = (1-t) clean + t noise, t = sigma/(1+sigma)."""
     share = 1 / (1 + sigma)
     return Coeffs(share, -sigma * share, share, sigma * share)
 
 
 def edm(sigma: Tensor, deviation: float = 0.5) -> Coeffs:
-    """F mixes noise and clean so that its target has unit variance (Karras et al. 2022, table 1)."""
+    """F mixes noise and clean to a target of unit variance (Karras et al. 2022, table 1)."""
     total = (sigma**2 + deviation**2).rsqrt()
-    return Coeffs(
-        (deviation * total) ** 2, sigma * deviation * total, total, sigma.log() / 4
-    )
+    return Coeffs((deviation * total) ** 2, sigma * deviation * total, total, sigma.log() / 4)
 
 
 PARAMETERIZATIONS: dict[str, Parameterization] = {"eps": eps, "v": v, "flow": flow, "edm": edm}
@@ -86,7 +85,7 @@ class Schedule:
         return torch.cat([self.sigma(u), torch.zeros(1, dtype=torch.float64)])
 
     def draw(self, batch: int, rng: torch.Generator) -> Tensor:
-        """(B,) training levels, evenly spread over u from one random offset (Kingma et al. 2021)."""
+        """(B,) training levels, even in u from one random offset (Kingma et al. 2021)."""
         offset = torch.rand(1, generator=rng)
         u = (offset + torch.arange(batch) / batch) % 1
         return self.sigma(u).float()

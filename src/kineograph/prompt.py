@@ -16,7 +16,7 @@ MAX_LETTERS = 2000
 
 
 def clean_text(text: str, field: str = "text") -> str:
-    """The text in normal form NFC with runs of white space joined; refuses what no encoder can read.
+    """The text in form NFC with runs of white space joined; refuses what no encoder can read.
 
     Raises InputError when it is empty, longer than MAX_LETTERS, or holds lone surrogates.
     """

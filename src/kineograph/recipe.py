@@ -1,7 +1,8 @@
-"""What a model is and how it was taught: frozen dataclasses, saved as JSON beside safetensors weights.
+"""What a model is and how it was taught: frozen dataclasses, JSON beside safetensors weights.
 
-Only this file reads or writes weights and only this file joins network, parameterization and family, in one match
-statement. Weights are safetensors with checked names, shapes and hashes; nothing is unpickled.
+Only this file reads or writes weights and only this file joins network, parameterization and
+family, in one match statement. Weights are safetensors with checked names, shapes and hashes;
+nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -10,21 +11,25 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import time
 import types
 import typing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from kineograph.denoise import WEIGHTINGS, Precond
+from kineograph.cascade import CascadeMaker, CascadeStage, Knobs, Texts
+from kineograph.denoise import WEIGHTINGS, Denoiser, Precond
 from kineograph.errors import InputError, MissingError
 from kineograph.nets.space_time import SpaceTime, SpaceTimeShape
 from kineograph.noise import PARAMETERIZATIONS, Schedule
+from kineograph.prompt import Cond
 
 WEIGHTS = Path(__file__).parent / "weights"
 MAX_RECIPE_BYTES = 1_000_000
@@ -196,6 +201,171 @@ def _parsed(kind: Any, value: Any, path: str) -> Any:
 def network(stage: Stage) -> Precond:
     """The stage's Denoiser with fresh weights."""
     return Precond(SpaceTime(stage.shape), PARAMETERIZATIONS[stage.parameterization])
+
+
+def models() -> list[str]:
+    """Names of the models that ship with the package."""
+    return sorted(p.parent.name for p in WEIGHTS.glob("*/recipe.json"))
+
+
+def folder_of(model: str) -> Path:
+    """Folder of a shipped model by name, or of one's own by path; the error names what there is."""
+    for folder in (WEIGHTS / model, Path(model)):
+        if (folder / "recipe.json").is_file():
+            return folder
+    raise MissingError(f"model '{model}' is not here; there are: {', '.join(models()) or 'none'}")
+
+
+def read(folder: Path) -> Cascade:
+    """The recipe in a model folder."""
+    path = folder / "recipe.json"
+    if path.stat().st_size > MAX_RECIPE_BYTES:
+        raise InputError("recipe", f"'{path}' is over {MAX_RECIPE_BYTES:,} bytes")
+    return from_json(path.read_text("utf-8"))
+
+
+def load(
+    model: str, *, stages: int | None = None, text_encoder: Path | None = None
+) -> CascadeMaker:
+    """A model ready to make clips. `stages` loads that many, counted from the first."""
+    folder = folder_of(model)
+    match read(folder):
+        case Cascade() as recipe:
+            return _cascade(recipe, folder, stages, text_encoder)
+
+
+def _cascade(
+    recipe: Cascade, folder: Path, count: int | None, text_encoder: Path | None
+) -> CascadeMaker:
+    ready = []
+    for i, stage in enumerate(recipe.stages[:count]):
+        net = network(stage)
+        net.load_state_dict(load_tensors(folder / f"{stage.name}.safetensors", net.state_dict()))
+        ready.append(_ready(recipe, i, frozen(net)))
+    return _maker(recipe, ready, texts(text_encoder))
+
+
+def _ready(recipe: Cascade, i: int, denoise: Denoiser) -> CascadeStage:
+    stage = recipe.stages[i]
+    return CascadeStage(
+        name=stage.name,
+        denoise=denoise,
+        schedule=stage.schedule,
+        frames=stage.frames,
+        size=stage.size,
+        steps=recipe.steps[i],
+        guidance=recipe.guidance[i],
+        low_noise=stage.low_noise,
+        cost=flops(stage) / 1e9,
+    )
+
+
+def _maker(recipe: Cascade, stages: Sequence[CascadeStage], read: Texts) -> CascadeMaker:
+    return CascadeMaker(tuple(stages), read, recipe.seconds, recipe.style, recipe.styles)
+
+
+class Plan(NamedTuple):
+    """What a run will do: stages to load, pixels, frames, network evaluations, GFLOP, forecasts."""
+
+    stages: int
+    size: int
+    frames: int
+    evaluations: int
+    gflop: float
+    seconds: float
+    bytes: int
+
+    def told(self) -> str:
+        return (
+            f"{self.frames} frames of {self.size}x{self.size} through {self.stages} stages: "
+            f"{self.evaluations} network evaluations, {self.gflop:,.0f} GFLOP, "
+            f"about {self.seconds:.0f} s and {self.bytes / 2**20:,.0f} MiB on this machine"
+        )
+
+
+def plan(recipe: Cascade, knobs: Knobs, *, forecast: bool = True) -> Plan:
+    """The plan for one clip. The forecast times a convolution; start-up is not counted."""
+
+    def nothing(x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
+        raise NotImplementedError
+
+    ready = [_ready(recipe, i, nothing) for i in range(len(recipe.stages))]
+    maker = _maker(recipe, ready, lambda texts: Cond())
+    chosen = maker.chosen(knobs)
+    calls = [stage.steps * (1 if stage.guidance == 1 else 2) for stage in chosen]
+    gflop = sum(count * stage.cost for count, stage in zip(calls, chosen, strict=True))
+    values = max(stage.frames * stage.size**2 for stage in chosen)
+    return Plan(
+        stages=len(chosen),
+        size=chosen[-1].size,
+        frames=chosen[-1].frames,
+        evaluations=sum(calls),
+        gflop=gflop,
+        seconds=gflop / convolution_speed() if forecast else 0.0,
+        bytes=int(800e6 + values * BYTES_A_PIXEL),
+    )
+
+
+BYTES_A_PIXEL = 600  # measured: peak memory of the widest stage over its pixels
+
+
+def convolution_speed(seconds: float = 0.15) -> float:
+    """GFLOP/s that a network's forward pass reaches: half of a bfloat16 convolution's speed."""
+    x = torch.randn(64, 128, 8, 8, dtype=torch.bfloat16).contiguous(
+        memory_format=torch.channels_last
+    )
+    weight = torch.randn(128, 128, 3, 3, dtype=torch.bfloat16)
+    torch.nn.functional.conv2d(x, weight, padding=1)
+    begun, count = time.perf_counter(), 0
+    while time.perf_counter() - begun < seconds:
+        torch.nn.functional.conv2d(x, weight, padding=1)
+        count += 1
+    flop = 2 * x.numel() * 9 * 128 * count
+    return 0.5 * flop / (time.perf_counter() - begun) / 1e9
+
+
+def flops(stage: Stage) -> int:
+    """Floating-point operations of one evaluation of one sample, counted on shapes alone."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.device("meta"):
+        net = SpaceTime(stage.shape)
+        text = stage.shape.text
+        cond = Cond(
+            torch.empty(1, 24, text), torch.ones(1, 24, dtype=torch.bool), torch.empty(1, text)
+        )
+        if stage.low_size:
+            low = torch.empty(1, 3, stage.low_frames, stage.low_size, stage.low_size)
+            cond = replace(cond, low=low, low_sigma=torch.empty(1))
+        x = torch.empty(1, 3, stage.frames, stage.size, stage.size)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            net(x, torch.empty(1), cond)
+    return counter.get_total_flops()
+
+
+def frozen(net: Precond) -> Callable[[Tensor, Tensor, Cond], Tensor]:
+    """The network for sampling: no gradients, bfloat16 inside, float32 outside."""
+    net.requires_grad_(False).eval()
+
+    def denoise(x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
+        with torch.no_grad(), torch.autocast(x.device.type, torch.bfloat16):
+            return net(x, sigma, cond)  # type: ignore[no-any-return]
+
+    return denoise
+
+
+def texts(folder: Path | None = None) -> Callable[[Sequence[str]], Cond]:
+    """Texts to conditions through the frozen encoder, which is loaded at the first call."""
+    encoder: list[Any] = []
+
+    def read_texts(batch: Sequence[str]) -> Cond:
+        if not encoder:
+            from kineograph.nets.encoders import TextEncoder
+
+            encoder.append(TextEncoder(folder))
+        return Cond(*encoder[0](batch))
+
+    return read_texts
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:

@@ -1,9 +1,10 @@
 """One loop that teaches a Denoiser, and its exact resume.
 
-Every random choice of a step is a function of (seed, samples seen), so a run cut anywhere and resumed from its last
-checkpoint gives the same losses and weights as an unbroken one, bit for bit on a CPU. A checkpoint is written to a
-temporary folder, synced and renamed; the one before is kept and used when the newest does not verify.
-Imports nothing outside torch, numpy, pillow, safetensors and einops.
+Every random choice of a step is a function of (seed, samples seen), so a run cut anywhere and
+resumed from its last checkpoint gives the same losses and weights as an unbroken one, bit for bit
+on a CPU. A checkpoint is written to a temporary folder, synced and renamed; the one before is kept
+and used when the newest does not verify. Imports nothing outside torch, numpy, pillow, safetensors
+and einops.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from kineograph.errors import InputError, KineographError
 from kineograph.prompt import Cond
 from kineograph.recipe import Cascade, Phase, Stage
 
-WARM_UP = 0.03  # share of a phase
+WARM_UP = 2_000  # samples
 CLIP_NORM = 1.0
 KEEP = 2
 
@@ -37,13 +38,11 @@ KEEP = 2
 class Feed(Protocol):
     """Training examples of one stage: a pure function of (seed, seen).
 
-    Returns clean (B, 3, T, H, W) in model range with B = `batch` and T = `frames`, and conditions whose `low` is
-    still without noise.
+    Returns clean (B, 3, T, H, W) in model range with B = `batch` and T = `frames`, and conditions
+    whose `low` is still without noise.
     """
 
-    def __call__(
-        self, batch: int, frames: int, *, seed: int, seen: int
-    ) -> tuple[Tensor, Cond]: ...
+    def __call__(self, batch: int, frames: int, *, seed: int, seen: int) -> tuple[Tensor, Cond]: ...
 
 
 @dataclass
@@ -79,7 +78,7 @@ def fresh(recipe: Cascade, stage: Stage) -> State:
 def fit(
     recipe: Cascade, stage: Stage, state: State, feed: Feed, *, autocast: bool = True
 ) -> Iterator[Report]:
-    """Teach through the stage's phases from where `state` stands; changes `state`, yields every step.
+    """Teach through the stage's phases from where `state` stands; changes it, yields every step.
 
     Raises KineographError when the loss is not finite; `state` then holds the step before.
     """
@@ -95,7 +94,7 @@ def fit(
                 )
             part = losses.mean() * share
             part.backward()  # type: ignore[no-untyped-call]
-            loss += float(part)
+            loss += float(part.detach())
         norm = float(nn.utils.clip_grad_norm_(parameters, CLIP_NORM))
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise KineographError(
@@ -117,7 +116,7 @@ def fit(
 def _groups(
     recipe: Cascade, stage: Stage, phase: Phase, feed: Feed, seen: int
 ) -> Iterator[tuple[Tensor, Cond, float, torch.Generator]]:
-    """The batch of clips and, in joint training, the pictures beside it: clean, conditions, share, rng."""
+    """The clips and, in joint training, the pictures beside them: clean, conditions, share, rng."""
     parts = [(phase.batch, phase.frames), (phase.pictures, 1)]
     total = sum(batch * frames for batch, frames in parts)
     for kind, (batch, frames) in enumerate(parts):
@@ -144,12 +143,13 @@ def phase_at(stage: Stage, seen: int) -> Phase | None:
 
 
 def rate_at(stage: Stage, seen: int) -> float:
-    """Learning rate after `seen` samples: linear warm-up, level, linear fall over the second half."""
+    """Learning rate after `seen` samples: linear warm-up, level, linear fall in the second half."""
     for phase in stage.phases:
         if seen < phase.samples:
             done = seen / phase.samples
             fall = max(0.0, (done - 0.5) / 0.5)
-            return phase.rate * min(1.0, (done + 1e-3) / WARM_UP) * (1 - fall * (1 - phase.final))
+            rise = min(1.0, (seen + phase.batch) / WARM_UP)
+            return phase.rate * rise * (1 - fall * (1 - phase.final))
         seen -= _whole(phase)
     return 0.0
 
@@ -221,7 +221,7 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def restore(state: State, folder: Path) -> list[str]:
-    """Load the newest checkpoint that verifies into `state`; returns what was wrong with newer ones."""
+    """Load the newest checkpoint that verifies into `state`; returns what ailed newer ones."""
     troubles = []
     for place in reversed(checkpoints(folder)):
         try:
@@ -284,20 +284,22 @@ class Run:
     started: float = field(default_factory=time.monotonic)
 
     def begin(self, *, resume: bool) -> None:
-        """Claim the folder; a run that is there is only continued, and only with the recipe it began with."""
+        """Claim the folder; a run that is there is only continued, with the recipe it began."""
         path, text = self.folder / "recipe.json", recipes.to_json(self.recipe)
         if path.exists():
             if not resume:
                 raise InputError("--out", f"'{self.folder}' holds a run", "add --resume")
             if path.read_text() != text:
-                raise InputError("--resume", f"the recipe differs from '{path}'", "use another --out")
+                raise InputError(
+                    "--resume", f"the recipe differs from '{path}'", "use another --out"
+                )
         self.folder.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
     def stage(
         self, stage: Stage, feed: Feed, *, time_limit: float = math.inf, autocast: bool = True
     ) -> Iterator[Report]:
-        """Teach one stage until it is done or `time_limit` seconds after the run started; yields steps."""
+        """Teach one stage until it is done or `time_limit` seconds into the run; yields steps."""
         folder = self.folder / stage.name
         state = fresh(self.recipe, stage)
         for trouble in restore(state, folder):
@@ -313,12 +315,37 @@ class Run:
                     save(state, folder)
                     saved = now
                 yield report
-                if now - self.started > time_limit:
+                if self.out_of_time(time_limit):
                     break
         finally:
             with suppress(OSError):
                 save(state, folder)
 
+    def out_of_time(self, time_limit: float) -> bool:
+        """Whether `time_limit` seconds have passed since the run started."""
+        return time.monotonic() - self.started > time_limit
+
     def _log(self, entry: dict[str, object]) -> None:
         with (self.folder / "log.jsonl").open("a") as log:
             log.write(json.dumps(entry) + "\n")
+
+
+def exported(recipe: Cascade, run: Path, folder: Path) -> list[Path]:
+    """Write the running means of a run's newest checkpoints as a model folder, in bfloat16.
+
+    Returns the files written; a stage without a checkpoint is left out of the weights, not of the
+    recipe.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / "recipe.json"]
+    files[0].write_text(recipes.to_json(recipe) + "\n")
+    for stage in recipe.stages:
+        state = fresh(recipe, stage)
+        restore(state, run / stage.name)
+        if not state.seen:
+            continue
+        files.append(folder / f"{stage.name}.safetensors")
+        half = {k: v.to(torch.bfloat16) for k, v in state.ema.items()}
+        about = {"stage": stage.name, "samples": str(state.seen), "recipe": recipe.name}
+        recipes.save_tensors(files[-1], half, about)
+    return files

@@ -57,7 +57,7 @@ def checked_output(path: Path, suffixes: Sequence[str], force: bool, field: str 
 
 
 def watch(steps: Iterator[Made], label: str) -> Any:
-    """Run a maker to its end with a progress bar and time left on stderr; returns the last value."""
+    """Run a maker to its end with progress and time left on stderr; returns the last value."""
     value = None
     with Progress(
         TextColumn(label),

@@ -1,7 +1,7 @@
-"""Which training examples come next? Batches of stickers as a pure function of (seed, samples seen).
+"""Which training examples come next? Batches of stickers, a pure function of (seed, samples seen).
 
-Clips are whole loops, so each is shown from a random frame on (its end meets its beginning). Pictures are single
-frames of clips and the stills of every style.
+Clips are whole loops, so each is shown from a random frame on (its end meets its beginning).
+Pictures are single frames of clips and the stills of every style.
 """
 
 from __future__ import annotations
@@ -21,15 +21,12 @@ from kineograph.errors import InputError
 from kineograph.prompt import Cond
 
 PLAIN = 0.6  # share of captions that are the name alone
-BASE, TONES = (
-    0.5,
-    0.1,
-)  # shares of pictures from clips without and with skin tones; stills are the rest
+BASE, TONES = 0.5, 0.1  # shares of pictures from clips without and with tones, the rest stills
 BASE_CLIPS = 0.8  # share of clips without skin tones
 
 
 class Feed:
-    """Batches for one stage that makes `frames` x `size` x `size` from `low_frames` x `low_size` (0: from nothing)."""
+    """Batches for one stage: `frames` x `size` x `size` from `low_frames` x `low_size` (0: none)."""
 
     def __init__(
         self,
@@ -61,7 +58,7 @@ class Feed:
         self.still_captions = _caption_rows(packs.still_records, text)
 
     def __call__(self, batch: int, frames: int, *, seed: int, seen: int) -> tuple[Tensor, Cond]:
-        """(B, 3, T, S, S) in model range and its conditions; T is `frames`, S the crop or the size."""
+        """(B, 3, T, S, S) in model range, and conditions; T is `frames`, S the crop or the size."""
         rng = np.random.Generator(np.random.Philox(key=(seed, seen)))
         if frames == 1:
             x, captions = self._pictures(batch, rng)
@@ -130,13 +127,13 @@ def shrunk(pack: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
 
 
 def lowered(clean: Tensor, frames: int, factor: int) -> Tensor:
-    """The stage below of (B, C, T, H, W): every (T / frames)-th frame, block means of the pixels."""
+    """The stage below of (B, C, T, H, W): every (T / frames)-th frame, block means of pixels."""
     kept = clean[:, :, :: clean.shape[2] // frames]
     return torch.nn.functional.avg_pool3d(kept, (1, factor, factor))
 
 
 def _caption_rows(records: tuple[Sticker, ...], texts: Texts) -> NDArray[np.int64]:
-    """(N, 1 + TAG_PAIRS) text rows of each record's captions: the name first, the others repeated to fill."""
+    """(N, 1 + TAG_PAIRS) text rows of each record: its name, then the others repeated to fill."""
     table = []
     for record in records:
         plain, *tagged = texts.rows(record)

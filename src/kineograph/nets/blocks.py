@@ -1,4 +1,4 @@
-"""Blocks that the networks are built of, once. Channels stand last, so norms and products run on dense rows.
+"""Blocks the networks are built of. Channels stand last: norms and products run on dense rows.
 
 Legend: B batch, T frames, H W, D width, N positions, L text tokens.
 """
@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
-
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -32,8 +31,8 @@ def norm(x: Tensor) -> Tensor:
 class Conv(nn.Module):
     """3x3 convolution on (N, H, W, D).
 
-    The weight is kept as a matrix (D_out, 3*3*D_in), which is its channels-last layout: inputs and weight reach
-    the convolution as views, and an optimizer for matrices can take it as it is.
+    The weight is kept as a matrix (D_out, 3*3*D_in), which is its channels-last layout: inputs and
+    weight reach the convolution as views, and an optimizer for matrices can take it as it is.
     """
 
     def __init__(self, d_in: int, d_out: int) -> None:
@@ -80,8 +79,8 @@ class Residual(nn.Module):
 def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
     """Attention of q (…, N, E) over k, v (…, M, E); bias is added to the logits.
 
-    Short sequences go through plain matrix products: on a CPU the fused kernel's backward is several times
-    slower there.
+    Short sequences go through plain matrix products: on a CPU the fused kernel's backward is
+    several times slower there.
     """
     if q.shape[-2] * k.shape[-2] > 64 * 64:
         if bias is not None:
@@ -112,7 +111,9 @@ class SpaceAttention(nn.Module):
         q, k, v = rearrange(self.qkv(norm(x)), heads, k=3, e=self.head)  # (N, A, HW, E)
         back = "n a (h w) e -> n h w (a e)"
         x = x + self.out(rearrange(attend(q, k, v), back, h=height))
-        q = rearrange(self.text_q(norm(x)), "(b t) h w (a e) -> b a (t h w) e", t=frames, e=self.head)
+        q = rearrange(
+            self.text_q(norm(x)), "(b t) h w (a e) -> b a (t h w) e", t=frames, e=self.head
+        )
         k, v = rearrange(self.text_kv(words), "b l (k a e) -> k b a l e", k=2, e=self.head)
         back = "b a (t h w) e -> (b t) h w (a e)"
         return x + self.text_out(rearrange(attend(q, k, v, bias), back, t=frames, h=height))
@@ -121,9 +122,9 @@ class SpaceAttention(nn.Module):
 class TimeAttention(nn.Module):
     """Each position looks at itself in the other frames.
 
-    The only sense of time is a bias on the logits that depends on the distance of two frames: harmonics of
-    distance / T when time is a circle, so that rolling the frames in rolls the frames out; of distance / (2 * T)
-    when it is a line.
+    The only sense of time is a bias on the logits that depends on the distance of two frames:
+    harmonics of distance / T when time is a circle, so that rolling the frames in rolls the frames
+    out; of distance / (2 * T) when it is a line.
     """
 
     def __init__(self, width: int, head: int, harmonics: int = 6) -> None:
@@ -157,7 +158,7 @@ class TimeAttention(nn.Module):
 
 
 class TimeConv(nn.Module):
-    """Three-tap convolution over frames as one matrix product; the ends meet when time is a circle."""
+    """Three-tap convolution over frames, one matrix product; the ends meet on a circle of time."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

