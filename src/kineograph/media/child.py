@@ -23,7 +23,7 @@ from kineograph.media.formats import StrPath
 from kineograph.media.sniff import refused
 
 CUT_SHORT = "is cut short"  # how a child begins to say so
-MAX_COMPLAINT = 2000  # bytes of its stderr that are kept
+MAX_COMPLAINT = 8000  # bytes of its stderr that are kept
 MAX_CPU = 1800  # seconds of processor time
 
 
@@ -47,7 +47,7 @@ def decoding(path: StrPath) -> Iterator[None]:
         raise refused(path, "needs more memory than the decoder may take", "make it smaller")
     if words.startswith(CUT_SHORT):
         raise refused(path, words, "copy or download it again")
-    last = words.strip().splitlines()[-1][:200]
+    last = _last(words)
     raise refused(path, f"could not be decoded (the decoder said: {last})", again)
 
 
@@ -62,8 +62,14 @@ def encoding() -> Iterator[None]:
         return
     if "No space left" in words or "File too large" in words:
         raise LimitError("the disk is full; free some space or choose another folder")
-    last = words.strip().splitlines()[-1][:300]
-    raise KineographError(f"the video encoder failed: {last}")
+    raise KineographError(f"the video encoder failed: {_last(words)}")
+
+
+def _last(words: str) -> str:
+    """The last line of a complaint that ffmpeg calls an error, or the last line."""
+    lines = words.strip().splitlines()
+    errors = [line for line in lines if "[error]" in line or "[fatal]" in line]
+    return (errors or lines)[-1][-200:]
 
 
 class Child:
@@ -111,7 +117,7 @@ class Child:
         rows = (
             (resource.RLIMIT_AS, memory),
             (resource.RLIMIT_CPU, MAX_CPU),
-            (resource.RLIMIT_FSIZE, 2**20),  # a decoder writes to its pipe and complains to a file
+            (resource.RLIMIT_FSIZE, 2**26),  # a decoder writes to its pipe and complains to a file
             (resource.RLIMIT_CORE, 0),
         )
         for what, most in rows:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from kineograph.errors import InputError
 from kineograph.media import sniff, video
 from kineograph.media.child import Child, ChildError, decoding
 from kineograph.media.formats import LIMITS, Frame, Info, Limits, StrPath, steady
@@ -113,20 +114,21 @@ class _Source:
                 width, height, depth = map(int, found.groups())
                 first = first or self._checked(height, width, depth)
                 if (height, width, depth) != first:
-                    raise sniff.refused(
-                        self.path,
-                        f"changes size: frame {number + 1} is {width}×{height},"
-                        f" the first is {first[1]}×{first[0]}",
-                        "make all frames the same size first",
-                    )
+                    raise self._changes(number)
                 frame = child.exactly(height * width * depth).reshape(first)
                 for _ in range(self.repeats[number]):
                     yield frame
             else:
                 return
             child.end()
+            if video.CHANGED in child.complaint():
+                raise self._changes(number)
             if not first:
                 raise sniff.refused(self.path, "holds no picture that can be decoded")
+
+    def _changes(self, number: int) -> InputError:
+        problem = f"changes its size or pixel format after frame {number}"
+        return sniff.refused(self.path, problem, "make all frames alike first")
 
     def _checked(self, height: int, width: int, depth: int) -> tuple[int, int, int]:
         decoded = sniff.Header(self.header.kind, width, height)

@@ -118,11 +118,12 @@ class Writer:
         if kind == "folder":
             _check_folder(self.path)
             return _Folder(temporary, self._fps, self._text)
+        file = temporary.open("xb")
         if kind in DEMUXERS:
+            file.close()
             height, width, depth = self._shape
             shape = (height, width, depth if self.form.alpha else 3)
             return Video(temporary, kind, exact_rate(self._fps), shape, self._text)
-        file = temporary.open("xb")
         if kind in ("png", "jpg"):
             return Still(file, kind, self._text)
         return _ANIMATIONS[kind](file, self._fps, self._text)

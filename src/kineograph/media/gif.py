@@ -1,7 +1,7 @@
 """Animated GIF with one good palette for the whole clip.
 
 Frames are put aside on disk while their colours are counted in 2**18 bins (memory does not grow
-with the clip); the palette is a median cut of those counts, improved by k-means (Pillow's). A clip
+with the clip); the palette covers those counts and is improved by k-means (Pillow's). A clip
 of at most 255 colours keeps them all, exactly; otherwise Floyd-Steinberg spreads the error. Pixels
 that stay as they were are not drawn again, so still parts neither flicker nor cost bytes. Pillow
 codes each frame; its data is re-wrapped here (GIF89a), because Pillow's writer keeps every frame.
@@ -106,7 +106,7 @@ class Gif:
         share = self._counts[used] * (_SAMPLES / self._counts.sum())
         samples = np.repeat(means, np.maximum(1, share.round().astype(np.int64)), axis=0)
         picture = Image.fromarray(samples[None])
-        chosen = picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, kmeans=_SETTLED)
+        chosen = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=_SETTLED)
         return np.array(chosen.getpalette(), np.uint8).reshape(-1, 3)[:COLOURS]
 
 
@@ -157,9 +157,14 @@ class _Dithered:
         """(H, W) palette numbers."""
         from PIL import Image
 
-        colours = Image.fromarray(np.ascontiguousarray(frame[..., :3]))
-        spread = Image.Dither.FLOYDSTEINBERG
-        return _cleared(np.array(colours.quantize(palette=self._inks, dither=spread)), frame)
+        colours = np.ascontiguousarray(frame[..., :3])
+        if frame.shape[2] == 4:
+            colours[frame[..., 3] < 128] = self.palette[
+                0
+            ]  # what is not seen has no error to spread
+        picture = Image.fromarray(colours)
+        inked = picture.quantize(palette=self._inks, dither=Image.Dither.FLOYDSTEINBERG)
+        return _cleared(np.array(inked), frame)
 
 
 def _lzw(part: Frame) -> bytes:

@@ -27,6 +27,7 @@ WAIT = 300.0  # seconds the encoder may take over one frame, or over the end of 
 DEMUXERS = {"mp4": "mov", "webm": "matroska"}  # by kind, as ffmpeg calls them
 _ALPHA_DECODERS = {"vp9": "libvpx-vp9", "vp8": "libvpx"}  # ffmpeg's own ones drop alpha
 
+CHANGED = "changed input frames dropped"
 _PACKET = re.compile(rb"0,\s*-?\d+,\s*(-?\d+),\s*(\d+),")  # stream, decoded at, shown at, lasts
 _FACT = re.compile(rb"#(tb|codec_id|dimensions) 0: ([\w/]+)")
 _COMMENT = re.compile(rb"^comment=((?:[^\\\n]|\\.)*)$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
@@ -55,22 +56,26 @@ def ffmpeg() -> str:
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def _reading(kind: str, file: BinaryIO, limits: Limits, output: str, decoder: str = "") -> Child:
-    before = f"-v error -nostdin -threads 1 -protocol_whitelist fd -max_pixels {limits.pixels}"
-    chosen = f"-f {DEMUXERS[kind]} {decoder} -i fd: {output} -threads 1 -flags +bitexact pipe:1"
-    command = [ffmpeg(), *before.split(), *chosen.split()]
-    return Child(command, stdin=file, memory=limits.memory, wait=limits.wait)
+def _reading(kind: str, file: BinaryIO, limits: Limits, output: str, demuxed: str = "") -> Child:
+    options = (
+        f"-v level+verbose -nostdin -protocol_whitelist fd -threads 1 -max_pixels {limits.pixels}"
+        f" -f {DEMUXERS[kind]} {demuxed} -i fd: {output} -threads 1 -flags +bitexact pipe:1"
+    )
+    return Child([ffmpeg(), *options.split()], stdin=file, memory=limits.memory, wait=limits.wait)
 
 
 def decoder(kind: str, codec: str, file: BinaryIO, frames: int, limits: Limits) -> Child:
-    """A process that sends the first so many frames as PAM, turned upright."""
+    """A process that sends the first so many frames as PAM, turned upright.
+
+    Frames of another size than the first are left out, and its complaint says so (`CHANGED`).
+    """
     output = (
         f"-map 0:v:0 -frames:v {frames} -fps_mode passthrough -vf"
         " scale=flags=bicubic+accurate_rnd+full_chroma_int+bitexact,format=rgb24|rgba"
         " -c:v pam -f image2pipe"
     )
-    own = f"-c:v {_ALPHA_DECODERS[codec]}" if codec in _ALPHA_DECODERS else ""
-    return _reading(kind, file, limits, output, own)
+    own = f" -c:v {_ALPHA_DECODERS[codec]}" if codec in _ALPHA_DECODERS else ""
+    return _reading(kind, file, limits, output, "-drop_changed 1" + own)
 
 
 def list_packets(path: StrPath, file: BinaryIO, header: sniff.Header, limits: Limits) -> str:
@@ -129,7 +134,7 @@ class Video:
             tags.write(b";FFMETADATA1\n" + (b"comment=" + escaped + b"\n" if comment else b""))
             tags.seek(0)
             options = (
-                f"-v error -nostdin -f rawvideo -pixel_format {raw} -video_size {width}x{height}"
+                f"-v error -nostdin -y -f rawvideo -pixel_format {raw} -video_size {width}x{height}"
                 f" -framerate {rate.numerator}/{rate.denominator} -i pipe:0"
                 f" -f ffmetadata -i pipe:{tags.fileno()} -map 0:v -map_metadata 1"
                 f" {_TO_709} {coded} -threads 1 -fflags +bitexact -flags:v +bitexact"
