@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,6 +156,11 @@ def test_too_many_states_meet_a_clear_limit_and_unknown_ones_a_clear_error():
         fit([list(range(6000))], order=1)
     with pytest.raises(InputError, match="'z' is not a known state"):
         fit(["abab"]).predict("z", 1)
+
+
+def test_the_example_runs(capsys):
+    runpy.run_path(str(Path(__file__).parents[1] / "examples/weather.py"))
+    assert "in the long run:" in capsys.readouterr().out
 
 
 # -- properties ----------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import runpy
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -257,6 +259,12 @@ def test_the_longest_copied_run_is_exact(one, other):
     assert copied == other[found.origin : found.origin + longest]
 
 
+def test_a_text_that_repeats_itself_is_searched_in_bounded_time():
+    ids = np.resize(np.array([0, 1], np.int32), 50_000)
+    assert longest_copied(ids, ids).length == 2_000
+    assert longest_copied(ids[:1_500], ids).length == 1_500
+
+
 # -- the same model behind the common question
 
 
@@ -399,3 +407,9 @@ def test_a_missing_file_and_a_huge_one_are_told(tmp_path, monkeypatch):
 def test_what_cannot_be_written_is_refused_with_the_remedy(text, order, more, told):
     with pytest.raises(InputError, match=told):
         written(text, more.pop("n", 5), order=order, **more)
+
+
+def test_the_example_runs(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["mark_v_shaney.py"])
+    runpy.run_path(str(Path(__file__).parents[1] / "examples/mark_v_shaney.py"))
+    assert "never more than 5 words in a row" in capsys.readouterr().out

@@ -96,7 +96,7 @@ def write(
     if plot is not None:
         highest = min(highest, len(text) // 2)
         said = choices(text.ids, highest)
-        costs = [bits(text, k) for k in range(min(highest, 6) + 1)] if len(text) >= 100 else []
+        costs = [bits(text, k) for k in range(min(highest, 8) + 1)] if len(text) >= 100 else []
         _draw(text, said, costs, plot)
         facts["choices"] = [choice._asdict() for choice in said]
         facts["bits"] = [cost._asdict() for cost in costs]
@@ -121,13 +121,16 @@ def _facts(written: Written) -> dict[str, Any]:
 
 def _notes(written: Written) -> list[str]:
     """The copy report, for people."""
+    from kineograph.words.occurrences import LONGEST
+
     corpus, copied = written.model.corpus, written.copied
     quoted = corpus.text(corpus.ids[copied.origin : copied.origin + copied.length]).strip()
     quoted = quoted if len(quoted) <= 160 else f"{quoted[:80]} … {quoted[-80:]}"
+    more = " or more" if copied.length == LONGEST else ""
     said = [
         f"corpus: {len(corpus):,} {corpus.unit}s, {len(corpus.vocabulary):,} different",
         f"mean branching factor {written.branching:.2f}, backed off {written.backed_off:.1%}",
-        f"longest copied run: {copied.length} {corpus.unit}s: {quoted}",
+        f"longest copied run: {copied.length:,}{more} {corpus.unit}s: {quoted}",
     ]
     if written.given and (written.ids[: written.given] == len(corpus.vocabulary)).any():
         said.append("--start holds tokens that the corpus lacks; context begins after them")

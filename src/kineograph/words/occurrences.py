@@ -24,6 +24,7 @@ Spans = NDArray[np.int32]
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no token is lost modulo 2**64
 _ONE = np.uint64(1)
+LONGEST = 2_000  # the longest run that is looked for, in tokens
 _TRIES = 8  # blind draws before the allowed places of a stretch are listed
 
 
@@ -186,6 +187,7 @@ def longest_copied(ids: Ids, corpus: Ids) -> Copied:
     """The longest run of `ids` that stands somewhere in `corpus`, exactly; length 0 when none does.
 
     Bisects the length (a part of a shared run is shared too); the shorter text is the hashed one.
+    Looks no further than LONGEST tokens, so that texts which repeat themselves take bounded time.
     """
     swapped = len(corpus) < len(ids)
     small, large = (corpus, ids) if swapped else (ids, corpus)
@@ -197,9 +199,10 @@ def longest_copied(ids: Ids, corpus: Ids) -> Copied:
         return Copied(length if ends[0] >= 0 else 0, at, origin)
 
     best, above = Copied(0, 0, 0), 1  # a run of best.length is shared; of `above` not yet known
-    while above <= len(small) and (found := shared(above)).length:
+    most = min(len(small), LONGEST)
+    while above <= most and (found := shared(above)).length:
         best, above = found, 2 * above
-    above = min(above, len(small) + 1)  # now known: not shared
+    above = min(above, most + 1)  # not shared, or longer than what is looked for
     while above - best.length > 1:
         middle = (best.length + above) // 2
         found = shared(middle)

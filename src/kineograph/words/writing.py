@@ -19,6 +19,7 @@ from kineograph.prompt import Progress
 from kineograph.words.corpus import Corpus, Ids, tidy
 from kineograph.words.counts import continuations
 from kineograph.words.occurrences import (
+    LONGEST,
     Copied,
     Index,
     index,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 MAX_ORDER = 1_000
 MAX_WRITTEN = 100_000_000
-MAX_LIMIT = 1_000_000  # the longest run a copy limit may allow
 PIECE = 250_000  # tokens between two reports
 
 
@@ -162,11 +162,11 @@ def write(
     corpus, order = model.corpus, model.index.order
     if not 1 <= n <= MAX_WRITTEN:
         raise InputError("-n", f"{n:,} is not in 1 … {MAX_WRITTEN:,}")
-    if copy_limit and not order < copy_limit <= MAX_LIMIT:
+    if copy_limit and not order < copy_limit <= LONGEST:
         raise InputError(
             "--copy-limit",
             f"{copy_limit}, but order {order} copies {order + 1} {corpus.unit}s at every step",
-            f"use {order + 1} … {MAX_LIMIT:,}, or a lower --order",
+            f"use {order + 1} … {LONGEST:,}, or a lower --order",
         )
     given = corpus.encode(start, inside=True)
     return _written(model, given, n, seed, copy_limit, start)
