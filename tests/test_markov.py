@@ -83,6 +83,18 @@ def test_nearly_split_chains_keep_full_accuracy():
     assert np.allclose(end.shares, [[0.75, 0.25]], rtol=1e-3)  # 1 - tiny itself is rounded
 
 
+def test_a_large_class_settles_to_what_a_small_one_is_solved_to(monkeypatch):
+    letters = "the cat that sat on the mat saw the rat that ate the oats " * 3
+    solved = fit([letters], order=2).long_run()
+    monkeypatch.setattr("kineograph.markov.DENSE_CLASS", 1)
+    settled = fit([letters], order=2).long_run()
+    assert np.allclose(settled.shares, solved.shares, atol=1e-7)
+    assert np.allclose(fit([list(range(4)) * 3]).long_run().shares, 1 / 4)
+    monkeypatch.setattr("kineograph.markov.MAX_WORK", 100)
+    with pytest.raises(LimitError, match="settles too slowly"):
+        fit([letters], order=2).long_run()
+
+
 def test_order_two_remembers_two_states():
     chain = fit([list("aabb") * 20], order=2)
     assert [chain.after(h).tolist() for h in ("aa", "ab", "bb", "ba")] == [

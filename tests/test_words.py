@@ -273,7 +273,7 @@ def test_the_common_loop_draws_the_same_law_as_the_compiled_walk():
     context = model.corpus.encode("was")
     law, _ = model.advance(torch.from_numpy(context).long()[None], None, None)
     law = law[0].exp() / law[0].exp().sum()
-    n = 4_000
+    n = 2_000
     walked = Counter(
         written(CAROL, 1, s, order=3, unit="letter", start="was").ids[-1] for s in range(n)
     )

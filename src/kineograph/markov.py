@@ -25,7 +25,8 @@ from kineograph.errors import InputError, LimitError
 from kineograph.prompt import Cond
 
 MAX_CELLS = 20_000_000  # contexts × states: 160 MB of float64
-MAX_CLASS = 2_000  # contexts in one closed class: GTH takes seconds there
+DENSE_CLASS = 1_000  # contexts in one closed class up to which it is solved as a dense matrix
+MAX_WORK = 4_000_000_000  # cells touched while a larger class settles: about a minute
 
 Floats = NDArray[np.float64]
 Context = tuple[int, ...]  # state numbers, oldest first
@@ -355,15 +356,13 @@ def _by_finish(onward: list[list[int]]) -> list[int]:
 
 
 def _stationary(law: Floats, following: NDArray[np.intp], group: NDArray[np.intp]) -> Floats:
-    """Share of time in each context of one closed class, by elimination without subtraction.
+    """Share of time in each context of one closed class.
 
-    Grassmann, Taksar and Heyman 1985: exact to rounding, for periodic and nearly split classes too.
+    By elimination without subtraction (Grassmann, Taksar and Heyman 1985), exact to rounding for
+    periodic and nearly split classes too; above DENSE_CLASS contexts by iteration.
     """
-    if len(group) > MAX_CLASS:
-        raise LimitError(
-            f"order: a closed class of {len(group):,} contexts is above {MAX_CLASS:,};"
-            " use a lower order"
-        )
+    if len(group) > DENSE_CLASS:
+        return _settled(law[group], np.searchsorted(group, following[group]))
     place = {int(c): i for i, c in enumerate(group)}
     P = np.zeros((len(group), len(group)))
     for i, c in enumerate(group):
@@ -377,6 +376,24 @@ def _stationary(law: Floats, following: NDArray[np.intp], group: NDArray[np.intp
         time[n] = time[:n] @ P[:n, n]
     time /= time.sum()
     return time
+
+
+def _settled(law: Floats, following: NDArray[np.intp]) -> Floats:
+    """Share of time in each of C contexts of one class, to 1e-9 in all; LimitError if too slow.
+
+    Iterates half a step at a time, t ← (t + t P) / 2, which has the same end and no period. The
+    probabilities are (C, S); where one is 0, `following` may hold anything.
+    """
+    following = np.where(law > 0, following, 0)
+    time: Floats = np.full(len(law), 1 / len(law))
+    for _ in range(0, MAX_WORK, law.size):
+        moved = np.bincount(following.ravel(), (time[:, None] * law).ravel(), len(law))
+        if np.abs(moved - time).sum() < 1e-9:
+            return time
+        time = (time + moved) / 2
+    raise LimitError(
+        f"order: a closed class of {len(law):,} contexts settles too slowly; use a lower order"
+    )
 
 
 def _period(law: Floats, following: NDArray[np.intp], group: NDArray[np.intp]) -> int:

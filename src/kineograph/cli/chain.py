@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from kineograph.cli.door import Force, Json, Seed, checked_output, chosen_seed, report
+from kineograph.cli.door import Force, Json, Seed, checked_output, chosen_seed, report, watch
 from kineograph.errors import InputError
+from kineograph.prompt import Progress
 
 app = typer.Typer(add_completion=False)
 
@@ -69,13 +71,23 @@ def chain(
     if sample:
         seed = chosen_seed(seed)
         rng = torch.Generator().manual_seed(seed)
-        facts["sampled"] = list(fitted.sample(sample, rng, start=history))
+        drawn = fitted.sample(sample, rng, start=history)
+        facts["sampled"] = watch(_counted(drawn, sample), "drawing")
     if out is not None:
         out.write_text(_matrix_csv(facts), encoding="utf-8", newline="")
     if not as_json:
         _show(facts)
     outputs = [] if out is None else [out]
     report(as_json, started, outputs, seed=seed if sample else None, notes=notes, **facts)
+
+
+def _counted(states: Iterator[Any], n: int) -> Iterator[Progress]:
+    """The states as a list that grows, with the share that is there."""
+    drawn: list[Any] = []
+    for state in states:
+        drawn.append(state)
+        if len(drawn) % 500 == 0 or len(drawn) == n:
+            yield Progress(len(drawn) / n, f"{len(drawn):,} states", drawn)
 
 
 def _matrix_csv(facts: dict[str, Any]) -> str:
