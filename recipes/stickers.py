@@ -50,8 +50,8 @@ base = Stage(
     shape=shape(2, (128, 256), 2, "attention", state=256, attention=(True, True)),
     schedule=Schedule(low=0.01, high=100.0),
     phases=(
-        Phase(samples=360_000, batch=256, frames=1, rate=3e-3, final=0.3),
-        Phase(samples=18_000, batch=32, frames=8, rate=1.5e-3, pictures=64),
+        Phase(samples=230_000, batch=256, frames=1, rate=3e-3, final=0.3),
+        Phase(samples=9_600, batch=32, frames=8, rate=1.5e-3, pictures=32),
     ),
 )
 
@@ -85,7 +85,7 @@ time16 = above(
     16,
     16,
     shape(2, (64, 128), 1, "convolution", state=128, attention=(False, True)),
-    Phase(samples=12_000, batch=16, frames=16, rate=2e-3),
+    Phase(samples=8_000, batch=16, frames=16, rate=2e-3, pictures=32),
 )
 space32 = above(
     time16,
@@ -93,7 +93,8 @@ space32 = above(
     16,
     32,
     shape(2, (64, 96), 2, "convolution", state=128, attention=(False, True)),
-    Phase(samples=8_000, batch=8, frames=16, rate=2e-3),
+    Phase(samples=30_000, batch=128, frames=1, rate=3e-3, final=0.3),
+    Phase(samples=2_400, batch=8, frames=16, rate=1.5e-3, pictures=32),
 )
 space64 = above(
     space32,
@@ -101,7 +102,8 @@ space64 = above(
     16,
     64,
     shape(4, (96, 128), 1, "convolution", state=128, attention=(False, True)),
-    Phase(samples=6_000, batch=8, frames=16, rate=2e-3),
+    Phase(samples=24_000, batch=128, frames=1, rate=3e-3, final=0.3),
+    Phase(samples=1_600, batch=8, frames=16, rate=1.5e-3, pictures=32),
 )
 time32 = above(
     space64,
@@ -109,7 +111,7 @@ time32 = above(
     32,
     64,
     shape(4, (64, 96), 1, "convolution", state=128, attention=(False, False)),
-    Phase(samples=3_000, batch=4, frames=32, rate=2e-3),
+    Phase(samples=1_600, batch=4, frames=32, rate=2e-3),
 )
 space128 = above(
     time32,
@@ -117,7 +119,8 @@ space128 = above(
     32,
     128,
     shape(4, (64, 96), 1, "convolution", state=128, attention=(False, False)),
-    Phase(samples=4_000, batch=4, frames=32, rate=2e-3),
+    Phase(samples=16_000, batch=64, frames=1, rate=3e-3, final=0.3),
+    Phase(samples=1_000, batch=4, frames=32, rate=1.5e-3, pictures=32),
     crop=64,
 )
 

@@ -116,7 +116,9 @@ def test_ancestral_sampling_takes_the_steps_of_ddpm(variance, name):
         torch.testing.assert_close(ours[i], z, atol=1e-4, rtol=0)
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # inside diffusers
+@pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)  # inside diffusers
 @pytest.mark.parametrize("kind", ["dpmsolver++", "sde-dpmsolver++"])
 def test_second_order_takes_the_steps_of_dpm_solver(kind):
     from diffusers import DPMSolverMultistepScheduler
@@ -204,7 +206,9 @@ def test_one_step_from_the_ideal_is_the_posterior_mean():
     clips = torch.stack([torch.full((3, 1, 2, 2), value) for value in (-1.0, 1.0)])
     x = torch.full((1, 3, 1, 2, 2), 0.1)
     clean = Ideal(clips)(x, torch.tensor([2.0]), Cond())
-    torch.testing.assert_close(clean, torch.full_like(x, math.tanh(12 * 0.1 / 4)), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        clean, torch.full_like(x, math.tanh(12 * 0.1 / 4)), atol=1e-6, rtol=0
+    )
 
 
 # -- parameterizations, loss --------------------------------------------------------------------
@@ -349,7 +353,10 @@ def test_training_levels_are_spread_evenly_over_the_cosine_schedule():
 @pytest.mark.parametrize(
     ("field", "call"),
     [
-        ("sigmas", lambda: list(integrate(wavy, torch.zeros(1, 3, 1, 2, 2), torch.ones(3), Cond()))),
+        (
+            "sigmas",
+            lambda: list(integrate(wavy, torch.zeros(1, 3, 1, 2, 2), torch.ones(3), Cond())),
+        ),
         ("order", lambda: list(integrate(wavy, torch.zeros(1), torch.ones(1), Cond(), order=3))),
         ("steps", lambda: Schedule(0.1, 1.0).grid(0)),
         ("percentile", lambda: Thresholded(wavy, 0.0)),
@@ -360,5 +367,3 @@ def test_wrong_arguments_are_named(field, call):
     with pytest.raises(InputError) as caught:
         call()
     assert caught.value.field == field
-
-

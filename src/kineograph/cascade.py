@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, Protocol
 
 import torch
@@ -44,7 +45,8 @@ class Knobs:
 
     size: pixels of the result; frames: of one loop; steps: of every stage; guidance: of the first
     stage, 1 is none; threshold: percentile of dynamic thresholding; sampler: ddim, ddpm, dpm or
-    dpm-sde; chunk: samples in one call.
+    dpm-sde; chunk: samples in one network call. In chunks of one (the default) a sample is the same
+    to the last bit alone and in any batch; larger chunks round differently.
     """
 
     size: int = 0
@@ -53,7 +55,7 @@ class Knobs:
     guidance: float | None = None
     threshold: float = 0.995
     sampler: str = "dpm"
-    chunk: int = 0
+    chunk: int = 1
 
 
 SAMPLERS: dict[str, dict[str, Any]] = {
@@ -95,9 +97,9 @@ class CascadeMaker:
         """A clip for each prompt and seed; sample i is the same in any batch, but for rounding."""
         stages = self.chosen(knobs)
         texts = [self._styled(clean_text(p.text)) for p in prompts]
-        cond = self.read(texts)
+        cond = self._read(texts)
         negatives = [clean_text(p.negative, "negative") if p.negative else "" for p in prompts]
-        away = self.read(negatives) if any(negatives) else None
+        away = self._read(negatives) if any(negatives) else None
         rngs = [torch.Generator().manual_seed(seed) for seed in seeds]
         total = sum(stage.steps * stage.cost for stage in stages)
         done = 0.0
@@ -161,7 +163,7 @@ class CascadeMaker:
         cond = replace(cond, low=below, low_sigma=low_sigma)
         if away is not None:
             away = replace(away, low=below, low_sigma=low_sigma)
-        denoise = _Chunked(stage.denoise, knobs.chunk) if knobs.chunk else stage.denoise
+        denoise = _Chunked(stage.denoise, knobs.chunk)
         guided = Guided(denoise, stage.guidance, negative=away)
         x = draw(torch.empty(count, 3, stage.frames, stage.size, stage.size)) * stage.schedule.high
         walk = integrate(
@@ -175,6 +177,10 @@ class CascadeMaker:
         for step in walk:
             _check(stage.name, step.i, step.clean)
             yield step.i - 1, step.clean
+
+    def _read(self, texts: Sequence[str]) -> Cond:
+        """Conditions of every text, each read alone so that its states do not depend on its company."""
+        return reduce(Cond.stack, [self.read([text]) for text in texts])
 
     def _styled(self, text: str) -> str:
         word = text.split(":", 1)[0].strip().lower()

@@ -61,7 +61,7 @@ class Clip:
 
 def from_bytes(frames: NDArray[np.uint8], fps: float = 8.0) -> Clip:
     """A clip from (T, H, W, C) uint8."""
-    x = torch.from_numpy(np.ascontiguousarray(frames))
+    x = torch.from_numpy(np.array(frames))  # a copy: memory-mapped packs are read-only
     return Clip(rearrange(x, "t h w c -> t c h w").float().div_(255), fps)
 
 

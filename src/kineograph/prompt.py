@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
-from torch import Tensor
-
-from kineograph.clip import Clip
 from kineograph.errors import InputError
+
+if TYPE_CHECKING:  # families without networks start without torch
+    import torch
+    from torch import Tensor
+
+    from kineograph.clip import Clip
 
 MAX_LETTERS = 2000
 
@@ -66,7 +68,7 @@ class Cond:
     low_sigma: Tensor | None = None
 
     def _mapped(self, change: Any) -> Cond:
-        fields = {k: change(v) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        fields = {k: change(v) for k, v in vars(self).items() if v is not None}
         return replace(self, **fields)
 
     def __getitem__(self, rows: Any) -> Cond:
@@ -78,14 +80,7 @@ class Cond:
 
     def without_words(self) -> Cond:
         """The same conditions with an empty text: what guidance calls unconditional."""
-        if self.words is None or self.mask is None or self.pooled is None:
-            return self
-        return replace(
-            self,
-            words=torch.zeros_like(self.words),
-            mask=torch.zeros_like(self.mask),
-            pooled=torch.zeros_like(self.pooled),
-        )
+        return self if self.mask is None else self.drop_words(self.mask[:, 0] | True)
 
     def drop_words(self, rows: Tensor) -> Cond:
         """The same conditions with the text emptied in the batch rows where `rows` (B,) is true."""
@@ -102,6 +97,8 @@ class Cond:
     @staticmethod
     def stack(first: Cond, second: Cond) -> Cond:
         """Both batches as one, `first` before `second`; they must hold the same fields."""
+        import torch
+
         pairs = {k: (v, getattr(second, k)) for k, v in vars(first).items() if v is not None}
         return Cond(**{k: torch.cat(pair) for k, pair in pairs.items()})
 

@@ -340,10 +340,10 @@ def flops(stage: Stage) -> int:
         x = torch.empty(1, 3, stage.frames, stage.size, stage.size)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             net(x, torch.empty(1), cond)
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
-def frozen(net: Precond) -> Callable[[Tensor, Tensor, Cond], Tensor]:
+def frozen(net: Precond) -> Denoiser:
     """The network for sampling: no gradients, bfloat16 inside, float32 outside."""
     net.requires_grad_(False).eval()
 
@@ -354,16 +354,16 @@ def frozen(net: Precond) -> Callable[[Tensor, Tensor, Cond], Tensor]:
     return denoise
 
 
-def texts(folder: Path | None = None) -> Callable[[Sequence[str]], Cond]:
+def texts(folder: Path | None = None) -> Texts:
     """Texts to conditions through the frozen encoder, which is loaded at the first call."""
     encoder: list[Any] = []
 
-    def read_texts(batch: Sequence[str]) -> Cond:
+    def read_texts(texts: Sequence[str]) -> Cond:
         if not encoder:
             from kineograph.nets.encoders import TextEncoder
 
             encoder.append(TextEncoder(folder))
-        return Cond(*encoder[0](batch))
+        return Cond(*encoder[0](texts))
 
     return read_texts
 

@@ -177,7 +177,8 @@ def _average(state: State, batch: int, half_life: float) -> None:
 def _optimizers(net: Precond, kind: str) -> list[torch.optim.Optimizer]:
     """Muon for hidden matrices (Jordan et al. 2024) and AdamW for the rest, or AdamW for all."""
     ends = ("net.enter.", "net.leave.", "net.noise.", "net.low_noise.")
-    matrices, rest = [], []
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, parameter in net.named_parameters():
         hidden = parameter.ndim == 2 and not name.startswith(ends) and "harmonics" not in name
         (matrices if hidden and kind == "muon" else rest).append(parameter)
@@ -279,7 +280,7 @@ class Run:
 
     recipe: Cascade
     folder: Path
-    every: float = 120.0
+    every: float = 240.0
     "Seconds between checkpoints."
     started: float = field(default_factory=time.monotonic)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import time
@@ -50,7 +51,8 @@ def train(
     run.begin(resume=resume)
     limit = seconds_of(time_limit)
     door.watch(_lessons(run, stage, limit), about.name)
-    door.report(as_json, started, [out], model=about.name)
+    notes = [] if plotted(out) else ["no loss plot: pip install matplotlib"]
+    door.report(as_json, started, [out], model=about.name, notes=notes)
 
 
 def _lessons(run: Any, only: str, limit: float) -> Any:
@@ -75,6 +77,29 @@ def _lessons(run: Any, only: str, limit: float) -> Any:
         if run.out_of_time(limit):
             return
     yield Progress(1.0, "done", None)
+
+
+def plotted(run: Path) -> bool:
+    """Draw the run's loss against samples seen, one line a stage, into loss.png; false without matplotlib."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return False
+    lines: dict[str, list[tuple[int, float]]] = {}
+    for entry in map(json.loads, (run / "log.jsonl").read_text().splitlines()):
+        if "loss" in entry:
+            lines.setdefault(entry["stage"], []).append((entry["seen"], entry["loss"]))
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for stage, points in lines.items():
+        group = max(1, len(points) // 200)
+        seen, loss = zip(*points, strict=True)
+        means = [sum(loss[i : i + group]) / group for i in range(0, len(loss) - group + 1, group)]
+        axes.plot(seen[group - 1 :: group], means, label=stage)
+    axes.set(xlabel="samples seen", ylabel="loss", yscale="log")
+    axes.legend()
+    figure.savefig(run / "loss.png", dpi=120)
+    return True
 
 
 def read_recipe(name: str) -> Any:

@@ -52,6 +52,7 @@ class Fourier(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         half = width // 2
+        self.frequency: Tensor
         self.register_buffer("frequency", torch.logspace(-2, 6, half, base=2.0), persistent=False)
 
     def forward(self, label: Tensor) -> Tensor:
