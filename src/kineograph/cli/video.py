@@ -12,8 +12,7 @@ import typer
 from kineograph.cli import door
 from kineograph.errors import InputError
 
-app = typer.Typer()
-SUFFIXES = (".mp4", ".webm", ".gif", ".webp", ".apng", ".png", "")
+app = typer.Typer(add_completion=False)
 MOST_SECONDS = 600.0
 
 
@@ -24,10 +23,12 @@ def video(
         Path, typer.Option("-o", "--out", help="Output; its suffix decides the format.")
     ],
     negative: Annotated[str, typer.Option(help="What to keep away from.")] = "",
-    seconds: Annotated[float, typer.Option(help="Length; a loop is repeated to fill it.")] = 0.0,
+    seconds: Annotated[
+        float | None, typer.Option(help="Length; a loop is repeated to fill it.")
+    ] = None,
     size: Annotated[int, typer.Option(help="Pixels of a side.")] = 64,
-    frames: Annotated[int, typer.Option(help="Frames of one loop; 0 is the size's own.")] = 0,
-    steps: Annotated[int, typer.Option(help="Steps of every stage; 0 keeps the model's.")] = 0,
+    frames: Annotated[int | None, typer.Option(help="Frames of one loop.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of every stage.")] = None,
     guidance: Annotated[
         float | None, typer.Option(help="Guidance scale of the first stage; 1 is none.")
     ] = None,
@@ -49,10 +50,13 @@ def video(
     from kineograph.prompt import Prompt, clean_text
 
     clean_text(text)
-    door.checked_output(out, SUFFIXES, force)
-    if not 0 <= seconds <= MOST_SECONDS:
-        raise InputError("--seconds", f"{seconds} is not in 0 … {MOST_SECONDS:.0f}")
-    knobs = Knobs(size=size, frames=frames, steps=steps, guidance=guidance, sampler=sampler)
+    door.checked_output(out, media.MOVING, force)
+    if seconds is not None and not 0 < seconds <= MOST_SECONDS:
+        raise InputError("--seconds", f"{seconds:g} is not in (0, {MOST_SECONDS:.0f}]")
+    for field, count in (("--size", size), ("--frames", frames), ("--steps", steps)):
+        if count is not None and count < 1:
+            raise InputError(field, f"{count} is less than 1")
+    knobs = Knobs(size, frames or 0, steps or 0, guidance, sampler=sampler)
     folder = recipe.folder_of(model)
     about = recipe.read(folder)
     plan = recipe.plan(about, knobs)

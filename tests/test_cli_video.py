@@ -1,0 +1,162 @@
+"""kineograph video, from the words to the file, with a tiny model that was never taught."""
+
+import json
+
+import pytest
+import torch
+
+from kineograph import media, recipe
+from kineograph.cli import main
+from kineograph.nets.space_time import SpaceTimeShape
+from kineograph.noise import Schedule
+from kineograph.recipe import Cascade, Phase, Stage
+
+
+def stage(name, frames, size, low_frames=0, low_size=0):
+    shape = SpaceTimeShape(
+        patch=2,
+        widths=(16,),
+        depth=1,
+        attention=(not low_size,),
+        time="convolution" if low_size else "attention",
+        head=16,
+        state=16,
+        text=384,
+        low=bool(low_size),
+        circular=True,
+    )
+    phases = (Phase(samples=8, batch=4, frames=1, rate=1e-3),)
+    return Stage(name, frames, size, low_frames, low_size, shape, Schedule(0.01, 100.0), phases)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny")
+    stages = (stage("base", 4, 8), stage("space16", 4, 16, 4, 8))
+    about = Cascade(
+        "tiny", "stickers", "3d", ("3d", "flat"), 2.0, "minilm", stages, (2, 2), (2.0, 1.0)
+    )
+    (folder / "recipe.json").write_text(recipe.to_json(about))
+    torch.manual_seed(0)
+    for one in stages:
+        tensors = recipe.network(one).state_dict()
+        shaken = {k: v + 0.02 * torch.randn(v.shape) for k, v in tensors.items()}
+        recipe.save_tensors(folder / f"{one.name}.safetensors", shaken, {})
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def quick_words(monkeypatch):
+    """Texts read by their letters, so that no encoder is loaded."""
+    from kineograph.prompt import Cond
+
+    def read(texts):
+        rows = torch.zeros(len(texts), 24, 384)
+        for row, text in zip(rows, texts, strict=True):
+            row[: len(text.encode()), 0] = torch.tensor([*text.encode()][:24]) / 255
+        return Cond(rows, rows[..., 0] > 0, rows.mean(1))
+
+    monkeypatch.setattr(recipe, "texts", lambda folder=None: read)
+
+
+def run(*words):
+    with pytest.raises(SystemExit) as left:
+        main(["video", *map(str, words)])
+    return left.value.code
+
+
+def test_words_become_a_file_with_its_recipe_inside(model, tmp_path, capsys):
+    out = tmp_path / "a.webp"
+    assert run("a red heart", "--model", model, "--size", 16, "--seed", 7, "-o", out, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["outputs"] == [str(out)]
+    assert told["seed"] == 7
+    clip = media.read(out)
+    assert tuple(clip.frames.shape) == (4, 3, 16, 16)
+    assert clip.fps == pytest.approx(2.0)
+    note = media.note(out)
+    assert note["text"] == "a red heart"
+    assert note["seed"] == 7
+
+
+@pytest.mark.parametrize("suffix", [*(s for s in media.MOVING if s), ""])
+def test_the_same_command_gives_the_same_bytes(model, tmp_path, suffix):
+    outs = [tmp_path / f"{name}{suffix}" for name in "ab"]
+    for out in outs:
+        assert run("a dog", "--model", model, "--size", 16, "--seed", 3, "-o", out) == 0
+    files = [sorted(out.iterdir()) if out.is_dir() else [out] for out in outs]
+    assert [f.read_bytes() for f in files[0]] == [f.read_bytes() for f in files[1]]
+    assert len(files[0]) > 0
+
+
+def test_a_longer_clip_goes_round_again(model, tmp_path):
+    out = tmp_path / "long.apng"
+    assert run("x", "--model", model, "--size", 8, "--seed", 1, "--seconds", 4, "-o", out) == 0
+    frames = media.read(out).frames
+    assert len(frames) == 8
+    assert torch.equal(frames[:4], frames[4:])
+
+
+def test_a_dry_run_prints_its_plan_and_writes_nothing(model, tmp_path, capsys):
+    out = tmp_path / "a.mp4"
+    assert run("a dog", "--model", model, "--size", 16, "-o", out, "--dry-run", "--json") == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["evaluations"] == 2 * 2 + 2
+    assert plan["frames"] == 4
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("text", ["", "-o", "a.mp4"]),
+        ("text", [" \t", "-o", "a.mp4"]),
+        ("text", ["a" * 1_000_000, "-o", "a.mp4"]),
+        ("-o", ["dog", "-o", "a.doc"]),
+        ("-o", ["dog", "-o", "nowhere/a.mp4"]),
+        ("--size", ["dog", "-o", "a.mp4", "--size", "0"]),
+        ("--size", ["dog", "-o", "a.mp4", "--size", "999999999"]),
+        ("--size", ["dog", "-o", "a.mp4", "--size", "-16"]),
+        ("--seconds", ["dog", "-o", "a.mp4", "--seconds", "-1"]),
+        ("--seconds", ["dog", "-o", "a.mp4", "--seconds", "1e9"]),
+        ("--seconds", ["dog", "-o", "a.mp4", "--seconds", "nan"]),
+        ("--steps", ["dog", "-o", "a.mp4", "--steps", "-1"]),
+        ("--steps", ["dog", "-o", "a.mp4", "--steps", "1000000"]),
+        ("--guidance", ["dog", "-o", "a.mp4", "--guidance", "nan"]),
+        ("--sampler", ["dog", "-o", "a.mp4", "--sampler", "magic"]),
+        ("--seed", ["dog", "-o", "a.mp4", "--seed", "-1"]),
+    ],
+)
+def test_bad_input_is_named_and_leaves_no_file(model, tmp_path, monkeypatch, capsys, field, words):
+    monkeypatch.chdir(tmp_path)
+    assert run(*words, "--model", model) == 2
+    assert field in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_output_is_overwritten_only_by_force(model, tmp_path, capsys):
+    out = tmp_path / "a.gif"
+    out.write_bytes(b"mine")
+    words = ["dog", "--model", model, "--size", 8, "--seed", 1, "-o", out]
+    assert run(*words) == 2
+    assert "--force" in capsys.readouterr().err
+    assert out.read_bytes() == b"mine"
+    assert run(*words, "--force") == 0
+    assert out.read_bytes() != b"mine"
+
+
+def test_a_model_that_is_not_here_is_named(tmp_path, capsys):
+    assert run("dog", "--model", tmp_path / "none", "-o", tmp_path / "a.mp4") == 3
+    assert "none" in capsys.readouterr().err
+
+
+def test_cancelling_leaves_nothing(model, tmp_path, monkeypatch):
+    from kineograph.cascade import CascadeMaker
+
+    def cancelled(self, prompt, seed, knobs):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(CascadeMaker, "make", cancelled)
+    assert run("dog", "--model", model, "--size", 8, "--seed", 1, "-o", tmp_path / "a.mp4") == 130
+    assert not list(tmp_path.iterdir())
