@@ -45,7 +45,7 @@ def convolution_peak() -> float:
 
 
 def lesson(recipe: Cascade, stage: Stage, phase: Phase, steps: int) -> tuple[float, float]:
-    """Samples a second and GFLOP/s of a training step: the median of `steps`, after one to warm up."""
+    """Samples a second and GFLOP/s of a training step: the median of `steps`, after a first."""
     rng = torch.Generator().manual_seed(0)
     clean = torch.randn(phase.batch, 3, phase.frames, stage.size, stage.size, generator=rng)
     words = torch.randn(phase.batch, 24, stage.shape.text, generator=rng)

@@ -129,7 +129,8 @@ def test_a_dry_run_prints_its_plan_and_writes_nothing(model, tmp_path, capsys):
 )
 def test_bad_input_is_named_and_leaves_no_file(model, tmp_path, monkeypatch, capsys, field, words):
     monkeypatch.chdir(tmp_path)
-    assert run(*words, "--model", model) == 2
+    size = [] if field == "--size" else ["--size", 8]
+    assert run(*words, *size, "--model", model) == 2
     assert field in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
