@@ -179,7 +179,7 @@ class CascadeMaker:
             yield step.i - 1, step.clean
 
     def _read(self, texts: Sequence[str]) -> Cond:
-        """Conditions of every text, each read alone so that its states do not depend on its company."""
+        """Conditions of every text, each read alone: its states do not depend on its company."""
         return reduce(Cond.stack, [self.read([text]) for text in texts])
 
     def _styled(self, text: str) -> str:

@@ -14,7 +14,7 @@ import json
 import time
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -349,7 +349,7 @@ def frozen(net: Precond) -> Denoiser:
 
     def denoise(x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
         with torch.no_grad(), torch.autocast(x.device.type, torch.bfloat16):
-            return net(x, sigma, cond)  # type: ignore[no-any-return]
+            return net(x, sigma, cond)
 
     return denoise
 

@@ -5,12 +5,14 @@ A verb lives in `cli/<name>.py`, which exposes a Typer `app`. Doors hold no math
 
 from __future__ import annotations
 
+import difflib
 import json
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
-import click
+import typer
+from typer.core import TyperGroup
 
 from kineograph.errors import InputError, KineographError
 
@@ -23,54 +25,81 @@ VERBS = {
     "write": ("write", "Write text that reads like a corpus, by counting (n-grams)."),
     "chain": ("chain", "Fit a Markov chain to states in a CSV file and ask it what comes next."),
     "loop": ("loop", "Make a clip that never ends: an endless player, or a seamless loop."),
+    "sprite": ("sprite", "Cut out what moves in a clip and let it follow the mouse, in a page."),
     "texture": ("texture", "Grow, fill or extend a picture from examples of it."),
+    "analogy": ("analogy", "Change a picture the way an example pair shows: A : A2 :: B : OUT."),
     "data": ("data", "Fetch and prepare a named data set."),
 }
 
 
-class _Verbs(click.Group):
+class _Verbs(TyperGroup):
     """Knows every verb by name and imports only the one that is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in VERBS:
-            return None
-        import typer
-
-        module, _ = VERBS[name]
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in VERBS:
+            near = difflib.get_close_matches(cmd_name, VERBS, 1)
+            remedy = f"did you mean {near[0]}?" if near else f"use one of {', '.join(VERBS)}"
+            raise InputError("verb", f"'{cmd_name}' is unknown", remedy)
+        module, _ = VERBS[cmd_name]
         command = typer.main.get_command(import_module(f"kineograph.cli.{module}").app)
-        command.name = name
-        return command  # type: ignore[no-any-return]
+        command.name = cmd_name
+        return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in VERBS.items()])
 
 
-@click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="kineograph")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def root(debug: bool) -> None:
+root = typer.Typer(
+    cls=_Verbs,
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+INTERRUPTED = 130
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from kineograph import version
+
+        print(f"kineograph {version}")
+        raise typer.Exit
+
+
+@root.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
     """Moving pictures from words, from a picture, from a ladder of prompts, or from an example."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and leave with its exit code (0, 1, 2, 3, 4, 5 or 130)."""
     words = sys.argv[1:] if arguments is None else arguments
+    command = typer.main.get_command(root)
     try:
-        root.main(args=words, prog_name="kineograph", standalone_mode=False)
-        code = 0
-    except (KeyboardInterrupt, click.Abort):
-        code = _fail("interrupted", "interrupted; nothing was written under the final name", 130)
+        code = command.main(args=words, prog_name="kineograph", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except Exception as error:
-        if type(error).__name__ == "Exit":  # typer's own copy of click's, raised after --help
-            sys.exit(getattr(error, "exit_code", 0))
         if "--debug" in words:
             raise
-        code = _told(error, "--json" in words)
-    sys.exit(code)
+        sys.exit(_told(error, "--json" in words))
+    if code == INTERRUPTED:  # typer answers Ctrl-C with this code
+        _fail("Interrupted", "interrupted; nothing was written under the final name", code)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _told(error: Exception, as_json: bool) -> int:
@@ -80,13 +109,14 @@ def _told(error: Exception, as_json: bool) -> int:
         code, message = error.exit_code, str(error)
         if isinstance(error, InputError):
             extra["field"] = error.field
-    elif hasattr(error, "format_message"):  # click's usage errors, and typer's own copy of them
+    elif type(error).__name__ == "NoArgsIsHelpError":  # the help itself, already shown when rich
+        print(error, end="\n" if str(error) else "", file=sys.stderr)
+        return 2
+    elif hasattr(error, "format_message"):  # usage errors of typer and of click
         code, message = 2, error.format_message()
     else:
-        code, message = (
-            1,
-            f"{type(error).__name__}: {error} (add --debug before the command to see where)",
-        )
+        code = 1
+        message = f"{type(error).__name__}: {error} (add --debug before the command to see where)"
     return _fail(type(error).__name__, message, code, as_json=as_json, **extra)
 
 

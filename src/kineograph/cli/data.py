@@ -10,7 +10,9 @@ import typer
 
 from kineograph.cli.door import Force, Json, checked_output, report, watch
 
-app = typer.Typer(no_args_is_help=True, help="Fetch and prepare a named data set.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Fetch and prepare a named data set."
+)
 
 
 @app.command("list")

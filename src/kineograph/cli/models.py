@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from kineograph.cli import door
 from kineograph.errors import MissingError
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 
 @app.command("list")
@@ -18,7 +18,7 @@ def list_models(as_json: door.Json = False) -> None:
     """Every model that ships with the package: stages, parameters, bytes."""
     from kineograph import recipe
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in recipe.models():
         about, folder = recipe.read(recipe.folder_of(name)), recipe.folder_of(name)
         files = sorted(folder.glob("*.safetensors"))

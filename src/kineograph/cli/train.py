@@ -15,7 +15,7 @@ from kineograph.cli import door
 from kineograph.errors import InputError, MissingError
 from kineograph.prompt import Progress
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -80,7 +80,7 @@ def _lessons(run: Any, only: str, limit: float) -> Any:
 
 
 def plotted(run: Path) -> bool:
-    """Draw the run's loss against samples seen, one line a stage, into loss.png; false without matplotlib."""
+    """Draw loss against samples seen, a line a stage, into loss.png; false without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

@@ -96,7 +96,7 @@ class Level(nn.Module):
             x = block(x, state)
         if self.space is not None:
             x = self.space(x, words, bias)
-        return self.time(x, len(x) // len(state), self.circular)  # type: ignore[no-any-return]
+        return self.time(x, len(x) // len(state), self.circular)
 
 
 class SpaceTime(nn.Module):
