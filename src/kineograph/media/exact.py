@@ -62,7 +62,7 @@ def save_picture(picture: Picture, path: StrPath, note: dict[str, Any] | None = 
 
 
 def _plain(picture: Picture) -> Picture:
-    """Without the channels that say nothing: equal colours become grey, an alpha that is full goes."""
+    """Without the channels that say nothing: equal colours become grey, a full alpha goes."""
     if picture.shape[2] in (2, 4) and (picture[:, :, -1] == np.iinfo(picture.dtype).max).all():
         picture = picture[:, :, :-1]
     if picture.shape[2] >= 3 and (picture[:, :, :1] == picture[:, :, 1:3]).all():

@@ -41,12 +41,6 @@ class Examples:
         """255 or 65535."""
         return int(np.iinfo(self.pictures[0].dtype).max)
 
-    def halved(self) -> Examples:
-        """Half as many pixels each way: means of 2 × 2; allowed where all four are."""
-        quarters = tuple(_mean_of_four(picture) for picture in self.pictures)
-        allowed = [np.all(_fours(mask), axis=(1, 3)) for mask in self.allowed]
-        return Examples(quarters, tuple(np.asarray(a, bool) for a in allowed))
-
 
 def checked_pictures(pictures: Sequence[Picture] | Picture, field: str) -> tuple[Picture, ...]:
     """The pictures as (H, W, C), once type, size, depth and channels are right and alike."""
@@ -101,16 +95,3 @@ def planes_of(picture: Picture) -> Floats:
         white = int(np.iinfo(picture.dtype).max)
         planes[:-1] = (planes[:-1] * planes[-1] + white // 2) // white
     return planes.astype(np.float32)
-
-
-def _fours(values: NDArray[Any]) -> NDArray[Any]:
-    """(H/2, 2, W/2, 2, ...) from (H, W, ...), the last row or column repeated when odd."""
-    H, W = values.shape[:2]
-    grown = np.pad(values, ((0, H % 2), (0, W % 2), *[(0, 0)] * (values.ndim - 2)), mode="edge")
-    return grown.reshape((H + 1) // 2, 2, (W + 1) // 2, 2, *values.shape[2:])
-
-
-def _mean_of_four(picture: Picture) -> Picture:
-    total = _fours(picture).astype(np.uint32).sum(axis=(1, 3))
-    mean: Picture = ((total + 2) // 4).astype(picture.dtype)
-    return mean

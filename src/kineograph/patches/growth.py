@@ -23,15 +23,17 @@ from kineograph.patches.search import (
     Floats,
     Longs,
     Sheet,
-    below,
     distance,
     drawn,
+    drawn_below,
+    limit_of,
     picked,
     scored,
     survivors,
 )
+from kineograph.patches.shortlist import ROOM, listed, ranked
 
-ORDER, PICK, SEED = 1, 2, 3  # purposes of random draws
+ORDER, PICK, SEED, CHECK = 1, 2, 3, 4  # purposes of random draws
 SPLIT_WORK = 2_000_000  # candidates × pixels of a wave below which threads cost more than they give
 
 
@@ -64,7 +66,7 @@ class Rule(NamedTuple):
 
 @compiled
 def gathered(canvas: Any, sheet: Any, window: Any, y: Any, x: Any, query: Any) -> Any:
-    """Write the known taps around (y, x) as terms of a query; returns (terms, their total weight)."""
+    """Write the known taps around (y, x) as terms; returns (how many, their total weight)."""
     offsets, values, weights = query
     H, W = canvas.known.shape
     terms, total = 0, np.int64(0)
@@ -118,8 +120,11 @@ def copied(canvas: Any, sheet: Any, y: Any, x: Any, position: Any) -> None:
 
 
 @compiled
-def place(canvas: Any, sheet: Any, window: Any, rule: Any, pixels: Any) -> Any:
-    """Fill the pixels (N, 2) in order where a match is good enough; returns how many were filled."""
+def place(canvas: Any, sheet: Any, window: Any, rule: Any, kin: Any, pixels: Any) -> Any:
+    """Fill the pixels (N, 2) in order where a match is good enough; returns how many were filled.
+
+    kin: (K, H, W) int64, written with the source of each pixel and its runners-up; K may be 0.
+    """
     room = len(window.dy)
     query = (np.empty(room, np.int64), np.empty(room, np.float32), np.empty(room, np.float32))
     found, scores = np.empty(sheet.candidates, np.int64), np.empty(sheet.candidates, np.int64)
@@ -129,11 +134,52 @@ def place(canvas: Any, sheet: Any, window: Any, rule: Any, pixels: Any) -> Any:
         terms, total = gathered(canvas, sheet, window, y, x, query)
         known = coherent(canvas, sheet, y, x, query, terms)
         count = survivors(sheet, query, terms, known, rule.epsilon, found)
-        bits = drawn(rule.seed, y, x, PICK)
         scored(sheet, query, terms, found, scores, count)
+        if len(kin):
+            ranked(found, scores, count, kin[1:, y, x])
+        bits = drawn(rule.seed, y, x, PICK)
         position, score, _ = picked(found, scores, count, rule.epsilon, bits)
         if np.float64(score) <= rule.ceiling * np.float64(total):
             copied(canvas, sheet, y, x, position)
+            if len(kin):
+                kin[0, y, x] = position
+            placed += 1
+    return placed
+
+
+@compiled
+def place_short(
+    canvas: Any, sheet: Any, window: Any, rule: Any, kin: Any, parents: Any, every: Any,
+    checks: Any, pixels: Any,
+) -> Any:  # fmt: skip
+    """Like `place`, from the short list. About one pixel in `every` is searched exactly as well.
+
+    checks: int64 (2,), to which the pixels checked and those whose copy the exact search would not
+    have accepted are added.
+    """
+    room = len(window.dy)
+    query = (np.empty(room, np.int64), np.empty(room, np.float32), np.empty(room, np.float32))
+    found, scores = np.empty(ROOM, np.int64), np.empty(ROOM, np.int64)
+    all_found = np.empty(sheet.candidates, np.int64)
+    placed = 0
+    for k in range(len(pixels)):
+        y, x = pixels[k, 0], pixels[k, 1]
+        terms, total = gathered(canvas, sheet, window, y, x, query)
+        count = listed(canvas, sheet, parents, rule.seed, y, x, query, terms, found, scores)
+        if len(kin):
+            ranked(found, scores, count, kin[1:, y, x])
+        bits = drawn(rule.seed, y, x, PICK)
+        position, score, near = picked(found, scores, count, rule.epsilon, bits)
+        if drawn_below(rule.seed, y, x, CHECK, every) == 0:
+            more = survivors(sheet, query, terms, near, 0.0, all_found)
+            for other in range(more):
+                near = min(near, distance(sheet.planes, all_found[other], query, terms))
+            checks[0] += 1
+            checks[1] += score > limit_of(near, rule.epsilon)
+        if np.float64(score) <= rule.ceiling * np.float64(total):
+            copied(canvas, sheet, y, x, position)
+            if len(kin):
+                kin[0, y, x] = position
             placed += 1
     return placed
 
@@ -168,7 +214,7 @@ def frontier(known: Any, wrap: Any, seed: Any) -> Any:
 
 @compiled
 def waves_of(pixels: Any, shape: Any, reach: Any, wrap: Any) -> Any:
-    """The wave of each pixel (N,): one more than the highest wave of an earlier pixel within reach."""
+    """The wave of each pixel (N,): one more than the highest of earlier pixels within reach."""
     H, W = shape
     stamp = np.full((H, W), -1, np.int64)
     waves = np.empty(len(pixels), np.int64)
@@ -257,7 +303,7 @@ def _within(work: Work, error: float, pixels: Longs) -> int:
 def _in_waves(
     work: Callable[[Longs], int], pixels: Longs, canvas: Canvas, split: Split, pool: Executor
 ) -> int:
-    """Do the work on all pixels as if in order, large waves split among threads; returns its total."""
+    """Do the work on all pixels as if in order, large waves split among threads; its total."""
     waves = waves_of(pixels, canvas.known.shape, split.reach, canvas.wrap)
     order = np.argsort(waves, kind="stable")
     pixels, bounds = pixels[order], np.flatnonzero(np.diff(waves[order], prepend=-1))
@@ -279,7 +325,7 @@ def _island(stage: Stage, seed: np.uint64) -> int:
     unknown = np.argwhere(~canvas.known)
     middle = np.abs(unknown - (unknown.min(0) + unknown.max(0)) // 2).sum(1).argmin()
     y, x = unknown[middle]
-    block = stage.blocks[below(drawn(seed, y, x, SEED), len(stage.blocks))]
+    block = stage.blocks[drawn_below(seed, y, x, SEED, len(stage.blocks))]
     H, W = canvas.known.shape
     filled = 0
     for dy in (-1, 0, 1):

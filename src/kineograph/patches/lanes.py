@@ -9,7 +9,9 @@ overlap) and runs five times slower; LLVM splits the vectors on machines with le
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -26,12 +28,18 @@ _VECTOR = ir.VectorType(_FLOAT, _WIDE)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def compiled(function: F) -> F:
-    """The function as machine code, kept on disk beside the source or else in the user's cache
-    folder.
+_SOURCES = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+_DIGEST = hashlib.blake2b(_SOURCES, digest_size=6).hexdigest()
 
-    Where neither can be written it is compiled again in every process.
+
+def compiled(function: F) -> F:
+    """The function as machine code, kept on disk beside the source or else in the user's cache.
+
+    Where neither can be written it is compiled again in every process. Numba renews what it kept
+    when the function's own file changes, but not when one that it calls does; so the name it is
+    kept under holds a digest of this folder.
     """
+    function.__qualname__ = f"{function.__qualname__}-{_DIGEST}"
     try:
         return cast(F, njit(cache=True, nogil=True)(function))
     except RuntimeError:  # numba: "no locator available"
@@ -39,7 +47,8 @@ def compiled(function: F) -> F:
 
 
 def _near(
-    _context: Any, starts: Any, planes: Any, base: Any, query: Any, first: Any, stop: Any, bound: Any, sums: Any
+    _context: Any, starts: Any, planes: Any, base: Any, query: Any,
+    first: Any, stop: Any, bound: Any, sums: Any,
 ) -> Any:  # fmt: skip
     """near(starts, planes, base, (offsets, values, weights), first, stop, bound, sums) -> bits.
 

@@ -24,6 +24,7 @@ Flags = NDArray[np.bool_]
 
 STEP = 6  # terms between two looks at the bound
 ROUND = 2.0**-24  # unit round-off of float32
+BOUNDLESS = np.finfo(np.float32).max  # above any sum, below the penalty
 
 
 class Sheet(NamedTuple):
@@ -121,6 +122,12 @@ def below(bits: Any, count: Any) -> Any:
 
 
 @compiled
+def drawn_below(seed: Any, y: Any, x: Any, purpose: Any, count: Any) -> Any:
+    """A whole number in 0 … count − 1 that depends on the first four numbers alone."""
+    return below(drawn(seed, y, x, purpose), count)
+
+
+@compiled
 def distance(planes: Any, position: Any, query: Any, terms: Any) -> Any:
     """The exact distance of one candidate, int64."""
     offsets, values, weights = query
@@ -146,7 +153,7 @@ def survivors(sheet: Any, query: Any, terms: Any, known: Any, epsilon: Any, foun
     (sheet.candidates,), written. Returns how many were written.
     """
     widen = (1.0 + epsilon) * (1.0 + 4 * (terms + 4) * ROUND)
-    bound = np.float32(np.inf) if known < 0 else np.float32(known * widen)
+    bound = BOUNDLESS if known < 0 else np.float32(known * widen)
     sums = np.empty(LANES, np.float32)
     count = 0
     for base in sheet.starts:

@@ -24,10 +24,11 @@ from kineograph.patches.examples import (
     checked_pictures,
     planes_of,
 )
-from kineograph.patches.growth import Canvas, Layer, Rule, Split, Stage, layers, place
-from kineograph.patches.search import Flags, Floats, Longs, sheet_of
+from kineograph.patches.growth import Canvas
+from kineograph.patches.levels import Job, Manner, grown
+from kineograph.patches.search import Flags, Floats, Longs
 from kineograph.patches.source_map import SourceMap, map_of, rendered
-from kineograph.patches.window import WIDEST, centres, gaussian_window, natural_width
+from kineograph.patches.window import WIDEST, centres, natural_width
 from kineograph.prompt import Progress
 
 Masks = Sequence[NDArray[Any] | None] | NDArray[Any] | None
@@ -66,7 +67,7 @@ class Growth:
 
 
 class Texture(NamedTuple):
-    """A result: the picture, where each pixel came from, what a person should know."""
+    """A result: the picture (H, W, C), where each pixel came from, what a person should know."""
 
     picture: Picture
     source: SourceMap
@@ -180,56 +181,32 @@ def _made(
     """
     if not 0 <= seed < 2**64:
         raise InputError("seed", f"{seed} is not in 0 … 2**64 - 1")
-    planes = [planes_of(picture) for picture in examples.pictures]
+    planes = tuple(planes_of(picture) for picture in examples.pictures)
     width, note = _width(examples, planes, knobs.window)
-    stage = _staged(examples, planes, own, width, knobs.tile)
-    canvas, fresh = stage.canvas, own < 0
-
-    preview, shown = _preview(canvas, examples), 0.0
-    for layer in exact_layers(
-        stage, len(planes[0]), width, np.uint64(seed), knobs, examples.brightest
-    ):
-        done = layer.filled / layer.wanted
-        if done - shown >= 0.02:
-            preview, shown = _preview(canvas, examples), done
-        yield Progress(min(done, 0.999), f"{layer.filled:,} of {layer.wanted:,} pixels", preview)
-
-    source = map_of(canvas.source, fresh, stage.sheet, stage.firsts, examples.sizes)
-    made = Texture(
-        rendered(source, examples.pictures), source, tuple(n for n in (*notes, note) if n)
-    )
-    yield Progress(1.0, "done", made)
-
-
-def exact_layers(
-    stage: Stage, channels: int, width: int, seed: np.uint64, knobs: Growth, brightest: int
-) -> Iterator[Layer]:
-    """Grow with the whole sheet searched for every pixel."""
-    window = gaussian_window(width, channels)
-
-    def work(pixels: Longs, error: float) -> int:
-        rule = Rule(seed, knobs.epsilon, error * brightest**2)
-        return place(stage.canvas, stage.sheet, window, rule, pixels)  # type: ignore[no-any-return]
-
-    split = Split(knobs.threads, width // 2, stage.sheet.candidates)
-    return layers(stage, work, seed, max_error=knobs.max_error, split=split)
-
-
-def _staged(
-    examples: Examples, planes: Sequence[Floats], own: Longs, width: int, wrap: bool
-) -> Stage:
-    """An empty canvas but for the pixels of the first example that are its own, and the sheet."""
-    half = width // 2
-    candidates = [centres(allowed, width) for allowed in examples.allowed]
-    sheet, firsts = sheet_of(planes, candidates, half)
-    seeds, _ = sheet_of([p[:1] for p in planes], [centres(a, 3) for a in examples.allowed], half)
     known = own >= 0
-    made = np.zeros((len(planes[0]), *own.shape), np.float32)
-    rows, columns = np.divmod(own, examples.sizes[0][1])
-    made[:, known] = planes[0][:, rows[known], columns[known]]
-    source = np.where(known, sheet.margin + rows * sheet.stride + columns, -1)
-    canvas = Canvas(made, len(made), known.copy(), source, wrap)
-    return Stage(canvas, sheet, firsts, np.flatnonzero(seeds.penalty == 0))
+    rows, columns = np.divmod(own[known], examples.sizes[0][1])
+    begun = np.zeros((len(planes[0]), *own.shape), np.float32)
+    begun[:, known] = planes[0][:, rows, columns]
+    job = Job(planes, examples.allowed, begun, own, knobs.tile)
+    manner = Manner(
+        np.uint64(seed), knobs.epsilon, knobs.max_error, examples.brightest, width, knobs.threads
+    )
+
+    preview, shown, state = np.zeros((*own.shape, examples.pictures[0].shape[2])), -1.0, None
+    for state in grown(job, manner, knobs.approximate):
+        done = state.filled / state.wanted
+        if done - shown >= 0.02:
+            preview, shown = _preview(state.stage.canvas, examples), done
+        yield Progress(min(done, 0.999), f"{state.filled:,} of {state.wanted:,} pixels", preview)
+
+    assert state is not None
+    stage = state.stage
+    source = map_of(stage.canvas.source, ~known, stage.sheet, stage.firsts, examples.sizes)
+    missed = (
+        f"misses: {state.misses:.0%} of {state.checked} pixels checked" if state.checked else ""
+    )
+    told = tuple(note for note in (*notes, note, missed) if note)
+    yield Progress(1.0, "done", Texture(rendered(source, examples.pictures), source, told))
 
 
 def _preview(canvas: Canvas, examples: Examples) -> Picture:

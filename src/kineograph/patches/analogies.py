@@ -1,0 +1,336 @@
+"""Image analogies: A is to A′ as B is to B′ (Hertzmann, Jacobs, Oliver, Curless & Salesin, SIGGRAPH
+2001).
+
+Coarse to fine and in scan order, each pixel of B′ is copied from the place in A′ whose surroundings
+match best: 5×5 of A, the causal half of 5×5 of A′, and 5×5 of the coarser A and A′, brought up to
+this level by linear interpolation. A coherent place (the shifted source of a neighbour) is
+preferred while its squared distance is within 1 + κ·2^(l − L) of the nearest, L the finest level.
+The nearest is exact unless a short list is asked for. It does what is a local function of the
+neighbourhood, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kineograph.errors import InputError
+from kineograph.patches.examples import Picture, checked_pictures
+from kineograph.patches.growth import PICK, Canvas, copied, gathered
+from kineograph.patches.lanes import compiled
+from kineograph.patches.luminance import colours, doubled, halved, remapping, rgb, yiq
+from kineograph.patches.projection import Projection, nearest, projection_of
+from kineograph.patches.search import (
+    Longs,
+    Sheet,
+    Window,
+    distance,
+    drawn,
+    drawn_below,
+    limit_of,
+    picked,
+    scored,
+    sheet_of,
+    survivors,
+)
+from kineograph.patches.shortlist import KIN, ROOM, listed, parents_of, ranked
+from kineograph.patches.source_map import SourceMap, map_of, rendered
+from kineograph.prompt import Progress
+
+Reals = NDArray[np.float64]
+
+FINE = 65535  # matched values are whole multiples of 1 / FINE
+ONE = 4096  # the weight of a tap
+BORDER = 4  # mirrored pixels around every picture; even, and at least the reach of a tap
+SMALLEST = 16  # pixels, the shorter side of the coarsest level
+ROWS = 8  # rows between two reports of progress
+COLOURS = ("carry", "copy", "tint")
+
+
+@dataclass(frozen=True)
+class Matching:
+    """How an analogy is drawn.
+
+    coherence: κ ≥ 0; 0 copies the nearest place, 2 … 25 suits brush strokes. levels: of the
+    pyramid, 1 … 6. colour: carry (luminance of A′, colours of B), copy (colours of A′), tint
+    (luminance of B, colours of A′). labels: match all three colours as they are, for label maps.
+    remap: give A and A′ the luminance range of B. guide: weight of A against B beside that of A′
+    against B′. focus: deviation in pixels of Gaussian weights; 0 is flat. approximate: a short list
+    of candidates instead of all, for large pictures.
+    """
+
+    coherence: float = 0.0
+    levels: int = 3
+    colour: str = "carry"
+    labels: bool = False
+    remap: bool = True
+    guide: float = 1.0
+    focus: float = 0.0
+    approximate: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.coherence <= 1000:
+            raise InputError("coherence", f"{self.coherence} is not in 0 … 1000", "0 … 25 is usual")
+        if not 1 <= self.levels <= 6:
+            raise InputError("levels", f"{self.levels} is not in 1 … 6", "2 or 3 is usual")
+        if self.colour not in COLOURS:
+            raise InputError("colour", f"'{self.colour}' is unknown", f"use {', '.join(COLOURS)}")
+        if not 0 <= self.guide <= 16:
+            raise InputError("guide", f"{self.guide} is not in 0 … 16", "1 is usual")
+        if not 0 <= self.focus <= 100:
+            raise InputError("focus", f"{self.focus} is not in 0 … 100 pixels", "0 is flat")
+
+
+FILTER = Matching()
+MODES = {
+    "filter": FILTER,
+    "painterly": Matching(coherence=5.0, focus=1.25),
+    "colour": Matching(coherence=0.5, colour="tint"),
+    "numbers": Matching(coherence=1.0, colour="copy", labels=True, remap=False),
+    "super": Matching(coherence=0.1, focus=1.25),
+    "transfer": Matching(coherence=1.0, colour="copy", guide=0.5),
+}
+
+
+class Analogy(NamedTuple):
+    """A result: the picture B′ (H, W, C), where in A′ each pixel came from, what a person should
+    know.
+    """
+
+    picture: Picture
+    source: SourceMap
+    notes: tuple[str, ...]
+
+
+class _Level(NamedTuple):
+    """One level of the pyramid: planes (P, H, W) float64 of every A and A′, and of B."""
+
+    plain: list[Reals]
+    changed: list[Reals]
+    query: Reals
+
+
+def analogy(
+    plain: Sequence[Picture] | Picture,
+    changed: Sequence[Picture] | Picture,
+    query: Picture,
+    *,
+    seed: int,
+    knobs: Matching = FILTER,
+) -> Iterator[Progress]:
+    """B′, which is to B (query) as every A′ (changed) is to its A (plain).
+
+    Pictures are (H, W) or (H, W, C) uint8 or uint16; each A′ has the size of its A, pixel upon
+    pixel. Yields Progress with the luminance so far; the last value is the Analogy.
+    """
+    if not 0 <= seed < 2**64:
+        raise InputError("seed", f"{seed} is not in 0 … 2**64 - 1")
+    first, second = checked_pictures(plain, "A"), checked_pictures(changed, "A′")
+    (target,) = checked_pictures(query, "B")
+    if [p.shape[:2] for p in first] != [p.shape[:2] for p in second]:
+        sizes = [
+            " and ".join("×".join(map(str, p.shape[1::-1])) for p in ps) for ps in (first, second)
+        ]
+        raise InputError(
+            "A′", f"is {sizes[1]}, A is {sizes[0]}", "a pair has one size, pixel upon pixel"
+        )
+    shortest = min(min(p.shape[:2]) for p in (*first, target))
+    if shortest < 3:
+        raise InputError("A, B", f"a side of {shortest} pixels", "use pictures of at least 3×3")
+
+    finest = _matched(first, second, target, knobs)
+    levels = [finest]
+    while len(levels) < knobs.levels and shortest >= 2 * SMALLEST:
+        last, shortest = levels[-1], shortest // 2
+        smaller = [[halved(p) for p in side] for side in (last.plain, last.changed)]
+        levels.append(_Level(smaller[0], smaller[1], halved(last.query)))
+
+    yield from _drawn(levels, first, second, target, np.uint64(seed), knobs)
+
+
+def _matched(
+    first: Sequence[Picture], second: Sequence[Picture], target: Picture, knobs: Matching
+) -> _Level:
+    """The planes that are compared: three colours, or luminance, remapped or not."""
+    a, a2, b = [colours(p) for p in first], [colours(p) for p in second], colours(target)
+    if knobs.labels:
+        first_planes, *rest = ([np.moveaxis(p, 2, 0) for p in side] for side in (a, a2, [b]))
+        return _Level(first_planes, rest[0], rest[1][0])
+    light = [[yiq(p)[None, :, :, 0] for p in side] for side in (a, a2)]
+    goal = yiq(b)[None, :, :, 0]
+    gain, shift = remapping(light[0], goal) if knobs.remap else (1.0, 0.0)
+    return _Level([gain * p + shift for p in light[0]], [gain * p + shift for p in light[1]], goal)
+
+
+def _drawn(
+    levels: Sequence[_Level], first: Sequence[Picture], second: Sequence[Picture], target: Picture,
+    seed: np.uint64, knobs: Matching,
+) -> Iterator[Progress]:  # fmt: skip
+    """Every level in turn, coarsest first."""
+    total = sum(level.query[0].size for level in levels)
+    done, coarse = 0, None
+    for depth in reversed(range(len(levels))):
+        step = _step(levels, depth, coarse, knobs)
+        short = knobs.approximate and coarse is not None
+        factor = knobs.coherence * 2.0**-depth
+        H, W = step.canvas.known.shape
+        for y in range(BORDER, H - BORDER, ROWS):
+            end = min(y + ROWS, H - BORDER)
+            scan(step, seed, factor, short, y, end)
+            done += (end - y) * (W - 2 * BORDER)
+            yield Progress(
+                min(done / total, 0.999), f"level {depth}, row {end - BORDER}", _seen(step)
+            )
+        coarse = step
+
+    assert coarse is not None
+    source = _cropped(coarse.canvas.source)
+    sizes = [(p.shape[0], p.shape[1]) for p in second]
+    fresh = np.ones(source.shape, bool)
+    mapped = map_of(source, fresh, coarse.sheet, coarse.firsts, sizes)
+    picture = _coloured(mapped, _cropped(coarse.canvas.planes[0]) / FINE, second, target, knobs)
+    yield Progress(1.0, "done", Analogy(picture, mapped, ()))
+
+
+class _Step(NamedTuple):
+    """What one level works on; firsts: position of the first pixel of each example."""
+
+    canvas: Canvas
+    sheet: Sheet
+    firsts: Longs
+    window: Window
+    projection: Projection
+    parents: Longs
+    kin: Longs
+
+
+def _step(levels: Sequence[_Level], depth: int, coarse: _Step | None, knobs: Matching) -> _Step:
+    """One level, ready to be drawn. Planes: A′, A, then A and A′ of the coarser level."""
+    level, P = levels[depth], len(levels[depth].query)
+    examples = [np.concatenate(pair) for pair in zip(level.changed, level.plain, strict=True)]
+    made = np.concatenate([np.zeros_like(level.query), level.query])
+    if coarse is not None:
+        below, (_, H, W) = levels[depth + 1], level.query.shape
+        drawn_below = _cropped(coarse.canvas.planes[:P]) / FINE
+        made = np.concatenate([made, doubled(np.concatenate([below.query, drawn_below]), H, W)])
+        pairs = [np.concatenate(pair) for pair in zip(below.plain, below.changed, strict=True)]
+        examples = [
+            np.concatenate([e, doubled(p, *e.shape[1:])])
+            for e, p in zip(examples, pairs, strict=True)
+        ]
+
+    bordered = [_bordered(e) for e in examples]
+    inside = [np.pad(np.ones(e.shape[1:], bool), BORDER) for e in examples]
+    sheet, firsts = sheet_of(bordered, inside, BORDER)
+    firsts = firsts + BORDER * (sheet.stride + 1)
+    planes = _bordered(made).astype(np.float32)
+    shape = planes.shape[1:]
+    canvas = Canvas(planes, P, np.zeros(shape, bool), np.full(shape, -1, np.int64), False)
+    kin = np.full((KIN if knobs.approximate else 0, *shape), -1, np.int64)
+    parents = np.full((0, 1, 1), -1, np.int64)
+    if coarse is not None and knobs.approximate:
+        edge = BORDER // 2
+        near = coarse.kin[:, edge:-edge, edge:-edge]
+        parents = parents_of(near, coarse.sheet, sheet, (coarse.firsts, firsts))
+    window = _window(P, coarse is not None, knobs)
+    return _Step(canvas, sheet, firsts, window, projection_of(sheet, window), parents, kin)
+
+
+def _window(planes: int, pyramid: bool, knobs: Matching) -> Window:
+    """Taps of the feature, heaviest first and then nearest first."""
+    dy, dx = np.mgrid[-2:3, -2:3].reshape(2, -1)
+    causal = np.arange(25) < 12
+    weight = np.exp(-(dy**2 + dx**2) / (2 * knobs.focus**2)) if knobs.focus else np.ones(25)
+    blocks = [(0, 1.0, causal, False), (1, knobs.guide, causal | True, True)]
+    if pyramid:  # the coarser A counts twice: +0.8 dB on learned blurs, see bench/patches.py
+        blocks += [(2, 2 * knobs.guide, causal | True, True), (3, 1.0, causal | True, True)]
+    rows = [
+        (round(ONE * share * weight[k]), dy[k], dx[k], block * planes + plane, given)
+        for block, share, used, given in blocks
+        for k in np.flatnonzero(used)
+        for plane in range(planes)
+    ]
+    rows = sorted((r for r in rows if r[0]), key=lambda r: (-r[0], r[1] ** 2 + r[2] ** 2))
+    whole, y, x, plane, given = (np.array(column) for column in zip(*rows, strict=True))
+    return Window(y, x, plane.astype(np.int64), whole.astype(np.int64), given)
+
+
+@compiled
+def scan(step: Any, seed: Any, factor: Any, short: Any, first_row: Any, last_row: Any) -> None:
+    """Fill rows first_row ≤ y < last_row of a _Step's canvas in scan order; factor: κ·2^(l − L)."""
+    canvas, sheet, window, kin = step.canvas, step.sheet, step.window, step.kin
+    room = len(window.dy)
+    query = (np.empty(room, np.int64), np.empty(room, np.float32), np.empty(room, np.float32))
+    size = ROOM if short else sheet.candidates
+    found, scores = np.empty(size, np.int64), np.empty(size, np.int64)
+    for y in range(first_row, last_row):
+        for x in range(BORDER, canvas.known.shape[1] - BORDER):
+            terms, _ = gathered(canvas, sheet, window, y, x, query)
+            place, near = np.int64(-1), np.int64(-1)  # the best coherent place and its distance
+            for k in range(12):
+                row, column = y - 2 + k // 5, x - 2 + k % 5
+                if canvas.known[row, column]:
+                    shift = (2 - k // 5) * sheet.stride + 2 - k % 5
+                    position = canvas.source[row, column] + shift
+                    if sheet.penalty[position] == 0:
+                        score = distance(sheet.planes, position, query, terms)
+                        if near < 0 or score < near:
+                            place, near = position, score
+            if short:
+                count = listed(canvas, sheet, step.parents, seed, y, x, query, terms, found, scores)
+                if len(kin):
+                    ranked(found, scores, count, kin[1:, y, x])
+                nearest_place, score, _ = picked(found, scores, count, 0.0, drawn(seed, y, x, PICK))
+            elif terms < room or len(kin):
+                count = survivors(sheet, query, terms, near, 0.5 if len(kin) else 0.0, found)
+                scored(sheet, query, terms, found, scores, count)
+                if len(kin):
+                    ranked(found, scores, count, kin[1:, y, x])
+                nearest_place, score, _ = picked(found, scores, count, 0.0, drawn(seed, y, x, PICK))
+            else:
+                count, score = nearest(sheet, step.projection, query, terms, near, found)
+                nearest_place = found[drawn_below(seed, y, x, PICK, count)]
+            if near < 0 or near > limit_of(score, factor):
+                place = nearest_place
+            copied(canvas, sheet, y, x, place)
+            if len(kin):
+                kin[0, y, x] = place
+
+
+def _bordered(planes: Reals) -> Reals:
+    """Whole numbers with BORDER mirrored pixels on every side; A, A′ and B are treated alike."""
+    whole = np.rint(planes * FINE)
+    return np.pad(whole, ((0, 0), (BORDER, BORDER), (BORDER, BORDER)), mode="symmetric")
+
+
+def _cropped(values: NDArray[Any]) -> NDArray[Any]:
+    """Without the border of the last two axes."""
+    return values[..., BORDER:-BORDER, BORDER:-BORDER]
+
+
+def _seen(step: _Step) -> Picture:
+    """The luminance so far, (H, W, 1) uint8."""
+    grey = _cropped(step.canvas.planes[0]) * (255 / FINE)
+    return grey[:, :, None].clip(0, 255).astype(np.uint8)
+
+
+def _coloured(
+    source: SourceMap, light: Reals, second: Sequence[Picture], target: Picture, knobs: Matching
+) -> Picture:
+    """B′ in colours: copied as it is, or put together from luminance and chrominance."""
+    if knobs.colour == "copy":
+        return rendered(source, second)
+    parts = yiq(colours(target))
+    if knobs.colour == "carry":
+        parts[:, :, 0] = light
+    else:
+        parts[:, :, 1:] = yiq(rendered(source, [colours(p) for p in second]))[:, :, 1:]
+    white = float(np.iinfo(target.dtype).max)
+    picture: Picture = np.rint(rgb(parts).clip(0, 1) * white).astype(target.dtype)
+    if knobs.colour == "carry" and target.shape[2] < 3:
+        return picture[:, :, :1]
+    return picture

@@ -1,0 +1,76 @@
+"""Pictures as light and colour for analogies: YIQ, luminance remapping, the Gaussian pyramid.
+
+Values are float64, [0, 1] for colours; a remapped luminance may leave that range and is not clipped
+before matching.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Reals = NDArray[np.float64]
+
+MOST_CONTRAST = 8.0  # largest gain of the remapping, so that distances fit in 64 bits
+
+# NTSC luminance and chrominance, rows Y, I, Q
+YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+_RGB = np.linalg.inv(YIQ)
+_BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
+
+
+def colours(picture: NDArray[Any]) -> Reals:
+    """(H, W, 3) in [0, 1] from (H, W, C) uint8 or uint16; alpha is laid over white."""
+    values: Reals = picture / float(np.iinfo(picture.dtype).max)
+    if values.shape[2] in (2, 4):
+        alpha = values[:, :, -1:]
+        values = values[:, :, :-1] * alpha + 1 - alpha
+    return np.asarray(np.repeat(values, 3 // values.shape[2], axis=2))
+
+
+def yiq(rgb: Reals) -> Reals:
+    """(H, W, 3) luminance and chrominance from colours."""
+    return np.asarray(rgb @ YIQ.T)
+
+
+def rgb(values: Reals) -> Reals:
+    """(H, W, 3) colours, not clipped, from luminance and chrominance."""
+    return np.asarray(values @ _RGB.T)
+
+
+def remapping(examples: Sequence[Reals], target: Reals) -> tuple[float, float]:
+    """Gain and shift that give the pooled luminances A the mean and deviation of B (Hertzmann et
+    al. 2001, §3.4).
+
+    Y ← (σ_B / σ_A)(Y − μ_A) + μ_B, the same map for A and A′. The gain is 1 when A is flat, and at
+    most MOST_CONTRAST.
+    """
+    pooled = np.concatenate([luminance.reshape(-1) for luminance in examples])
+    spread = float(pooled.std())
+    gain = min(float(target.std()) / spread, MOST_CONTRAST) if spread > 1e-3 else 1.0
+    return gain, float(target.mean()) - gain * float(pooled.mean())
+
+
+def halved(planes: Reals) -> Reals:
+    """(P, H/2, W/2): binomial blur with mirrored borders, then every second pixel (Burt & Adelson
+    1983).
+    """
+    for axis in (1, 2):
+        lines = np.moveaxis(planes, axis, 0)
+        bordered = np.pad(lines, ((2, 2), (0, 0), (0, 0)), mode="symmetric")
+        blurred = sum(w * bordered[k : k + len(lines)] for k, w in enumerate(_BINOMIAL))
+        planes = np.moveaxis(np.asarray(blurred)[::2], 0, axis)
+    return planes
+
+
+def doubled(planes: Reals, height: int, width: int) -> Reals:
+    """(P, height, width) by linear interpolation; pixel (2i, 2j) is the coarse pixel (i, j)."""
+    for axis in (1, 2):
+        lines = np.moveaxis(planes, axis, 0)
+        after = np.concatenate([lines[1:], lines[-1:]])
+        both = np.stack([lines, (lines + after) / 2], axis=1)
+        planes = np.moveaxis(both.reshape(-1, *lines.shape[1:]), 0, axis)
+    return planes[:, :height, :width]

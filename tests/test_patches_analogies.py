@@ -1,0 +1,192 @@
+"""Analogies: the nearest place by brute force, filters that are learned, labels, bad input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kineograph.errors import InputError
+from kineograph.patches import analogies
+from kineograph.patches.analogies import BORDER, FILTER, MODES, Analogy, analogy
+from kineograph.patches.search import distance
+from kineograph.patches.source_map import copy_report, rendered
+
+Picture = NDArray[Any]
+
+
+def made(*pictures: Any, seed: int = 1, **knobs: Any) -> Analogy:
+    """The last value of the maker."""
+    mode = MODES[knobs.pop("mode", "filter")]
+    *_, last = analogy(*pictures, seed=seed, knobs=replace(mode, **knobs))
+    result: Analogy = last.value
+    return result
+
+
+def gravel(seed: int, size: int) -> Picture:
+    """Grey pebbles: smooth noise at two scales, its upper part lit."""
+    rng = np.random.default_rng(seed)
+    values = np.zeros((size, size))
+    for reach, share in ((2, 0.6), (5, 1.0)):
+        layer = rng.random((size, size))
+        for axis in (0, 1):
+            layer = sum(np.roll(layer, k, axis) for k in range(-reach, reach + 1)) / (2 * reach + 1)
+        values += share * (layer - layer.mean()) / layer.std()
+    return (np.tanh(values) * 100 + 128).astype(np.uint8)
+
+
+def blurred(picture: Picture, sigma: float = 2.0) -> NDArray[np.float64]:
+    """A Gaussian blur with mirrored borders."""
+    reach = int(4 * sigma + 0.5)
+    kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
+    values = picture.astype(float)
+    for axis in (0, 1):
+        lines = np.pad(np.moveaxis(values, axis, 0), ((reach, reach), (0, 0)), mode="symmetric")
+        shifted = (w * lines[k : k + len(picture)] for k, w in enumerate(kernel / kernel.sum()))
+        values = np.moveaxis(np.asarray(sum(shifted)), 0, axis)
+    return values
+
+
+def decibels(got: Picture, true: NDArray[np.float64]) -> float:
+    return float(-10 * np.log10((((got - true.astype(float)) / 255) ** 2).mean()))
+
+
+@pytest.mark.parametrize("mode", ["filter", "numbers"])
+def test_without_coherence_every_pixel_comes_from_the_nearest_place(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steps are kept, and every place is searched again by brute force."""
+    kept: list[Any] = []
+    step = analogies._step
+    monkeypatch.setattr(analogies, "_step", lambda *a: kept.append(step(*a)) or kept[-1])
+    a, b = gravel(1, 34), gravel(2, 26)
+    if mode == "numbers":
+        a, b = (np.stack([p, p[::-1], 255 - p], axis=2) // 60 for p in (a, b))
+    made(a, np.rint(255 - a / 2).astype(np.uint8), b, mode=mode, coherence=0.0, levels=2)
+
+    for work in kept:
+        H, W = work.canvas.known.shape
+        known = np.zeros((H, W), bool)
+        canvas = work.canvas._replace(known=known)
+        places = np.flatnonzero(work.sheet.penalty == 0)
+        room = len(work.window.dy)
+        query = (np.empty(room, np.int64), np.empty(room, np.float32), np.empty(room, np.float32))
+        for y in range(BORDER, H - BORDER):
+            for x in range(BORDER, W - BORDER):
+                terms, _ = analogies.gathered(canvas, work.sheet, work.window, y, x, query)
+                offsets, values, weights = (part[:terms].astype(np.int64) for part in query)
+                gaps = work.sheet.planes[places[:, None] + offsets].astype(np.int64) - values
+                least = ((gaps**2) @ weights).min()
+                chosen = work.canvas.source[y, x]
+                assert distance(work.sheet.planes, chosen, query, terms) == least
+                known[y, x] = True
+
+
+def test_an_identity_pair_gives_the_picture_back() -> None:
+    a, b = gravel(1, 64), gravel(2, 48)
+    assert np.array_equal(made(a, a, a).picture[:, :, 0], a)
+    other = made(a, a, b, remap=False).picture[:, :, 0]
+    assert decibels(other, b) > 25
+
+
+def test_a_learned_blur_is_close_to_the_true_one_at_the_borders_too() -> None:
+    a, b = gravel(1, 96), gravel(2, 72)
+    true = blurred(b)
+    got = made(a, np.rint(blurred(a)).astype(np.uint8), b).picture[:, :, 0]
+    inner = (slice(8, -8), slice(8, -8))
+    assert decibels(got, true) > decibels(b, true) + 10
+    assert decibels(got, true) > 33
+    assert decibels(got[inner], true[inner]) > 33
+    assert decibels(got, true) > decibels(got[inner], true[inner]) - 1
+
+
+def test_the_short_list_loses_little() -> None:
+    a, b = gravel(1, 96), gravel(2, 72)
+    true, a2 = blurred(b), np.rint(blurred(a)).astype(np.uint8)
+    exact, short = (made(a, a2, b, approximate=k).picture[:, :, 0] for k in (False, True))
+    assert decibels(exact, true) - decibels(short, true) < 5
+    assert decibels(short, true) > decibels(b, true) + 5
+
+
+def test_coherence_copies_in_longer_runs() -> None:
+    a, b = gravel(1, 64), gravel(2, 64)
+    a2 = np.rint(blurred(a)).astype(np.uint8)
+    shares = [copy_report(made(a, a2, b, coherence=k).source).adjacent for k in (0.0, 2.0, 50.0)]
+    assert shares[0] < shares[1] < shares[2]
+    assert shares[2] > 0.8
+
+
+def test_luminance_remapping_undoes_a_change_of_light() -> None:
+    a, b = gravel(1, 64), gravel(2, 64)
+    a2, true = np.rint(blurred(a)).astype(np.uint8), blurred(b)
+    dark = [(p // 3 + 10).astype(np.uint8) for p in (a, a2)]
+    plain, remapped = (made(*dark, b, remap=k).picture[:, :, 0] for k in (False, True))
+    assert decibels(remapped, true) > decibels(plain, true) + 5
+
+
+def test_labels_come_back_with_the_texture_they_name() -> None:
+    labels = np.zeros((48, 48, 3), np.uint8)
+    labels[:, 24:] = (0, 0, 255)
+    scene = np.where(labels[:, :, 2:] > 0, 30, 200) + gravel(1, 48)[:, :, None] // 8
+    scene = np.repeat(scene, 3, axis=2).astype(np.uint8)
+    wanted = np.zeros((40, 40, 3), np.uint8)
+    wanted[:, 16:] = (0, 0, 255)
+    result = made(labels, scene, wanted, mode="numbers")
+    assert np.array_equal(result.picture, rendered(result.source, [scene]))
+    agree = (result.picture[:, :, 0] < 128) == (wanted[:, :, 2] > 0)
+    assert agree.mean() > 0.98
+
+
+def test_colours_are_taken_from_the_pair_and_light_from_the_query() -> None:
+    grey = gravel(1, 48)
+    coloured = np.stack([grey, grey // 2, 255 - grey], axis=2)
+    light = np.rint(coloured @ [0.299, 0.587, 0.114]).astype(np.uint8)
+    result = made(light, coloured, light[:32, :40], mode="colour").picture
+    assert np.abs(result.astype(int) - coloured[:32, :40]).mean() < 4
+
+
+def test_several_pairs_are_all_used_and_16_bits_stay() -> None:
+    first, second = (gravel(k, 40).astype(np.uint16) * 257 for k in (1, 2))
+    query = np.concatenate([first[:, :20], second[:, 20:]], axis=1)
+    result = made([first, second], [65535 - first, 65535 - second], query, remap=False)
+    assert result.picture.dtype == np.uint16
+    assert set(np.unique(result.source.example)) == {0, 1}
+    assert np.abs(result.picture[:, :, 0] - (65535.0 - query)).mean() < 3000
+
+
+@pytest.mark.parametrize("mode", list(MODES))
+def test_flat_pictures_and_tiny_ones_are_no_trouble(mode: str) -> None:
+    flat = np.full((9, 7, 3), 90, np.uint8)
+    assert made(flat, flat, flat[:3, :3], mode=mode).picture.shape[:2] == (3, 3)
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    labels = np.zeros((20, 20, 3), np.uint8)
+    scene = np.repeat(gravel(1, 20)[:, :, None], 3, axis=2)
+    one, same, other = (made(labels, scene, labels, mode="numbers", seed=s) for s in (1, 1, 2))
+    assert np.array_equal(one.picture, same.picture)
+    assert not np.array_equal(one.picture, other.picture)
+
+
+SMALL = gravel(1, 20)
+
+
+@pytest.mark.parametrize(
+    ("words", "call"),
+    [
+        ("A′: is 20×19, A is 20×20", lambda: made(SMALL, SMALL[1:], SMALL)),
+        ("a side of 2 pixels", lambda: made(SMALL, SMALL, SMALL[:2])),
+        ("B: type float64", lambda: made(SMALL, SMALL, SMALL / 255)),
+        ("coherence: -1", lambda: replace(FILTER, coherence=-1)),
+        ("levels: 0", lambda: replace(FILTER, levels=0)),
+        ("colour: 'sepia'", lambda: replace(FILTER, colour="sepia")),
+        ("guide: nan", lambda: replace(FILTER, guide=float("nan"))),
+        ("seed", lambda: made(SMALL, SMALL, SMALL, seed=-1)),
+    ],
+)
+def test_bad_input_is_named(words: str, call: Any) -> None:
+    with pytest.raises(InputError, match=words):
+        call()
