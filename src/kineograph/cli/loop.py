@@ -81,10 +81,10 @@ def loop(
     from kineograph.frames.player import PLAYER_PIXELS, texture_page
     from kineograph.frames.texture import looped, pictures, played, study
 
-    with _found(clip) as path:
+    with found_clip(clip) as path:
         texture: Texture = watch(
             study(
-                _taken(stream(path), every),
+                taken(stream(path), every),
                 probe(path).fps / every,
                 pixels=PLAYER_PIXELS if page else None,
                 even=even_light,
@@ -108,7 +108,7 @@ def loop(
             fade=fade,
             recipe=note,
         )
-        _write_page(made, out)
+        write_page(made, out)
     else:
         fps = texture.fps
         if closed:
@@ -178,7 +178,7 @@ def _span(text: str) -> Span:
 
 
 @contextmanager
-def _found(clip: Path) -> Iterator[Path]:
+def found_clip(clip: Path) -> Iterator[Path]:
     """The clip's path; standard input is put into a temporary file first."""
     if str(clip) != "-":
         yield clip
@@ -189,11 +189,11 @@ def _found(clip: Path) -> Iterator[Path]:
         yield Path(file.name)
 
 
-def _taken(frames: Iterator[Frame], every: int) -> Iterator[Frame]:
+def taken(frames: Iterator[Frame], every: int) -> Iterator[Frame]:
     return (frame for number, frame in enumerate(frames) if number % every == 0)
 
 
-def _write_page(made: Iterator[Progress], out: Path) -> None:
+def write_page(made: Iterator[Progress], out: Path) -> None:
     """Write the page a maker ends with: under its name it is whole, or not there."""
     text = watch(made, "writing")
     temporary = out.with_name(f".{out.name}.part")

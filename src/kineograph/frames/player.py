@@ -21,6 +21,7 @@ from PIL import Image
 from kineograph.errors import LimitError
 from kineograph.frames.distance import Frame
 from kineograph.frames.render import Reel
+from kineograph.frames.sprites import Sprite, steering_table
 from kineograph.frames.texture import Span, Texture
 from kineograph.frames.walk import range_cost
 from kineograph.prompt import Progress
@@ -112,6 +113,27 @@ def texture_page(
         "table": texture.table().as_json(),
     }
     yield Progress(1.0, "page written", page("texture", facts, title=title, recipe=recipe))
+
+
+def sprite_page(
+    sprite: Sprite, *, title: str, seed: int | None = None, recipe: dict[str, Any] | None = None
+) -> Iterator[Progress]:
+    """The steered player of a cut-out; the last value is the page as text. Arguments as above."""
+    facts: dict[str, Any] = {}
+    for step in atlas(sprite.reel):
+        facts = step.value
+        yield Progress(0.8 * step.done, step.note, None)
+    carried, heads = steering_table(sprite)
+    offset = np.rint(sprite.centres) - sprite.centres  # where the picture's middle is
+    facts |= {
+        "fps": sprite.fps,
+        "seed": seed,
+        "table": carried.as_json(),
+        "headings": heads.tolist(),
+        "velocity": sprite.velocity.round(4).tolist(),
+        "offset": offset.round(3).tolist(),
+    }
+    yield Progress(1.0, "page written", page("sprite", facts, title=title, recipe=recipe))
 
 
 def page(kind: str, facts: dict[str, Any], *, title: str, recipe: dict[str, Any] | None) -> str:

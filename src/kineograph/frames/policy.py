@@ -165,20 +165,19 @@ def pruned(cost: Costs, ahead: NDArray[np.float64], rules: Rules) -> list[NDArra
         found = np.flatnonzero(local)
         found = found[np.argsort(row[found], kind="stable")][: rules.jumps]
         parts = [a + int(cost[i, a:b].argmin()) for a, b in pairwise(bounds)]
-        played = [i + 1] if i + 1 < n else []
+        played = [i + 1] if i + 1 < n and cost[i, i + 1] == 0 else []
         all_of = np.unique(np.concatenate([[best], found, parts, played]).astype(np.int64))
         kept.append(all_of[np.isfinite(cost[i, all_of])])
     return kept
 
 
-def table(cost: Costs, ahead: NDArray[np.float64], rules: Rules) -> Table:
-    """The pruned successors and their costs as whole numbers, UNIT a nat: what a player carries."""
-    kept = pruned(cost, ahead, rules)
+def table(cost: Costs, kept: list[NDArray[np.int64]], alpha: float) -> Table:
+    """The kept successors and their costs as whole numbers, UNIT a nat: what a player carries."""
     first = np.concatenate([[0], np.cumsum([len(k) for k in kept])]).astype(np.int64)
-    to = np.concatenate(kept) if kept else np.empty(0, dtype=np.int64)
+    to = np.concatenate(kept)
     source = np.repeat(np.arange(len(cost)), np.diff(first))
     prices = np.minimum(np.rint(cost[source, to].astype(np.float64) * UNIT), 60_000)
-    return Table(first=first, to=to, cost=prices.astype(np.int64), alpha=rules.alpha)
+    return Table(first=first, to=to, cost=prices.astype(np.int64), alpha=alpha)
 
 
 def play_table(d: Matrix, fps: float, rules: Rules, *, circular: bool = False) -> Table:
@@ -190,4 +189,4 @@ def play_table(d: Matrix, fps: float, rules: Rules, *, circular: bool = False) -
     if circular:
         nats[n - 1, 0] = 0.0
     ahead, _ = future(nats, alpha=rules.alpha)
-    return table(nats, ahead, rules)
+    return table(nats, pruned(nats, ahead, rules), rules.alpha)

@@ -17,6 +17,7 @@ from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from kineograph.errors import InputError
 from kineograph.frames.distance import Frame, Source, thumbnail
@@ -82,6 +83,16 @@ class Reel:
     def source(self) -> Source:
         """The frames in order, as often as asked."""
         return lambda: (self[k] for k in range(len(self)))
+
+
+def fitted(frame: Frame, pixels: int | None) -> Frame:
+    """The frame with at most `pixels` pixels and even sides, so that every format takes it."""
+    height, width = frame.shape[:2]
+    if pixels is None or height * width <= pixels:
+        return frame
+    scale = (pixels / (height * width)) ** 0.5
+    size = (max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2))
+    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BOX))
 
 
 class Shown(TypedDict):

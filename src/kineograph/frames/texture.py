@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 
 from kineograph.chain import Draw, extend, row_generators
 from kineograph.errors import InputError, LimitError
@@ -28,7 +27,7 @@ from kineograph.frames.distance import (
 )
 from kineograph.frames.loops import Loop, best_loop, best_singles
 from kineograph.frames.policy import Costs, Rules, jump_costs, play_table
-from kineograph.frames.render import Reel, Seams, Shown, rendered, seams
+from kineograph.frames.render import Reel, Seams, Shown, fitted, rendered, seams
 from kineograph.frames.walk import FrameChain, Table, range_cost
 from kineograph.prompt import Progress
 
@@ -107,7 +106,7 @@ def study(
                 f"CLIP: more than {MAX_FRAMES:,} frames, the limit of the distance matrix; "
                 "cut the clip, or take every second frame with --every 2"
             )
-        reel.append(_fitted(frame, pixels))
+        reel.append(fitted(frame, pixels))
         small.append(thumbnail(frame))
         if number % 16 == 0:
             share = min(1.0, number / expected) if expected else 0.5
@@ -129,16 +128,6 @@ def study(
     small_shape = (len(x), *pictures.shape[1:])
     texture = Texture(reel, fps, d, closes(d), rules or Rules(), x.reshape(small_shape))
     yield Progress(1.0, "compared", texture)
-
-
-def _fitted(frame: Frame, pixels: int | None) -> Frame:
-    """The frame with at most `pixels` pixels and even sides, so that every format takes it."""
-    height, width = frame.shape[:2]
-    if pixels is None or height * width <= pixels:
-        return frame
-    scale = (pixels / (height * width)) ** 0.5
-    size = (max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2))
-    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BOX))
 
 
 def _brightened(reel: Reel, gains: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Reel:

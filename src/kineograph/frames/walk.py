@@ -27,6 +27,7 @@ DEAD = 1e9  # future cost of a frame that nothing follows: finite, so that α = 
 REACH = 256  # units (8 nats) added a frame away from the wanted range
 FAR = 60  # frames; further out costs no more
 WEIGHTS = np.floor(65_536 * np.exp(-np.arange(11 * UNIT + 1) / UNIT)).astype(np.int64)
+_TAN = 0.41421356237309503  # tan 22.5°, the border between two of 8 directions
 _SWEEPS, _STILL = 5_000, 0.001  # the most sweeps, and the change (units) that ends them
 
 Whole = NDArray[np.int64]
@@ -115,6 +116,18 @@ def _solve(first: Whole, to: Whole, cost: Whole, extra: Whole, alpha: float) -> 
     return ahead
 
 
+def octant(dy: float, dx: float) -> int:
+    """The nearest of 8 directions: 0 right, 1 down-right, 2 down, … clockwise on a screen."""
+    across, along = abs(dy), abs(dx)
+    if across <= _TAN * along:
+        return 0 if dx >= 0 else 4
+    if along <= _TAN * across:
+        return 2 if dy > 0 else 6
+    if dx > 0:
+        return 1 if dy > 0 else 7
+    return 3 if dy > 0 else 5
+
+
 class Step(NamedTuple):
     """One step of a walk: the frame to show and the state of the generator after drawing it."""
 
@@ -126,8 +139,8 @@ def weights_of(table: Table, extra: Whole, ahead: NDArray[np.float64], frame: in
     """Whole-number weights of the successors of `frame`, in table order."""
     edges = slice(table.first[frame], table.first[frame + 1])
     to = table.to[edges]
-    late = (table.cost[edges] + extra[to]) + table.alpha * ahead[to] - ahead[frame]
-    late = np.clip(np.floor(late), 0, len(WEIGHTS)).astype(np.int64)
+    late = (table.cost[edges] + extra[to]) + table.alpha * ahead[to]
+    late = np.minimum(np.floor(late - late.min(initial=np.inf)), len(WEIGHTS)).astype(np.int64)
     return np.asarray(np.append(WEIGHTS, 0)[late])
 
 

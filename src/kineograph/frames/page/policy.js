@@ -7,6 +7,7 @@
 const DEAD = 1e9; // future cost of a frame that nothing follows
 const REACH = 256; // cost units a frame away from the wanted range
 const FAR = 60; // frames; further out costs no more
+const TAN = 0.41421356237309503; // tan 22.5°, the border between two of 8 directions
 const SWEEPS = 5000;
 const STILL = 0.001;
 
@@ -50,6 +51,16 @@ function aheadOf(table, extra) {
   return ahead;
 }
 
+/** The nearest of 8 directions: 0 right, 1 down-right, 2 down, … clockwise on a screen. */
+function octant(dy, dx) {
+  const across = Math.abs(dy);
+  const along = Math.abs(dx);
+  if (across <= TAN * along) return dx >= 0 ? 0 : 4;
+  if (along <= TAN * across) return dy > 0 ? 2 : 6;
+  if (dx > 0) return dy > 0 ? 1 : 7;
+  return dy > 0 ? 3 : 5;
+}
+
 /** The first frame from which play never ends; 0 when there is none. */
 function home(ahead) {
   const alive = ahead.findIndex((m) => m < DEAD / 1000);
@@ -61,18 +72,17 @@ function stepped(table, extra, ahead, frame, state) {
   const { first, to, cost, alpha, weights } = table;
   let draw;
   [draw, state] = mulberry32(state);
-  const sums = [];
-  let total = 0;
+  const late = [];
   for (let e = first[frame]; e < first[frame + 1]; e++) {
-    const late = cost[e] + extra[to[e]] + alpha * ahead[to[e]] - ahead[frame];
-    const index = Math.max(0, Math.floor(late));
-    total += index < weights.length ? weights[index] : 0;
-    sums.push(total);
+    late.push(cost[e] + extra[to[e]] + alpha * ahead[to[e]]);
   }
+  const least = Math.min(...late);
+  let total = 0;
+  const sums = late.map((value) => (total += weights[Math.floor(value - least)] ?? 0));
   if (total === 0) return [home(ahead), state];
   const aim = Math.floor((draw * total) / 4294967296);
   return [to[first[frame] + sums.findIndex((sum) => sum > aim)], state];
 }
 
-const policy = { mulberry32, rangeCost, aheadOf, home, stepped };
+const policy = { mulberry32, rangeCost, aheadOf, octant, home, stepped };
 if (typeof module !== "undefined") module.exports = policy;
