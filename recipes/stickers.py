@@ -65,7 +65,7 @@ def above(
     *phases: Phase,
     crop: int = 0,
 ) -> Stage:
-    """A stage that stands on another and is taught with the noise error, as in the paper."""
+    """A stage that stands on another."""
     return Stage(
         name=name,
         frames=frames,
