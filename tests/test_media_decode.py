@@ -93,7 +93,7 @@ HOSTILE = {
     "wide.png": (png_declaring(10_000, 10_000), r"limit \(pixels\) is 40,000,000"),
     "lie.png": (png_declaring(100, 100), "could not be decoded|cut short"),
     "none.png": (png_declaring(0, 5), "no size"),
-    "long.gif": (gif_of(20_001), r"20,001 frames, the limit \(frames\) is 20,000"),
+    "long.gif": (gif_of(20_001), r"more than 20,000 frames, the limit \(frames\)"),
     "empty.png": (b"", "empty"),
     "short.png": (b"\x89PNG", "cut short at byte 4"),
     "tiff.png": (b"II*\0" + b"\0" * 100, "is a TIFF"),
@@ -167,7 +167,7 @@ def test_no_damage_escapes_the_header_reader(tmp_path_factory, name):
         (media.Limits(file_bytes=100), "bytes, the limit is 100"),
         (media.Limits(side=40), r"48×32.*\(side\) is 40"),
         (media.Limits(pixels=1000), r"48×32.*\(pixels\) is 1,000"),
-        (media.Limits(frames=5), r"6 frames.*\(frames\) is 5"),
+        (media.Limits(frames=5), r"more than 5 frames.*\(frames\)"),
         (media.Limits(seconds=0.5), r"seconds.*limit"),
         (media.Limits(clip_bytes=50_000), r"6 frames of 48×32.*\(clip_bytes\)"),
     ],
@@ -201,7 +201,7 @@ def test_a_decoder_that_hangs_dies_or_lies_is_stopped_and_told(
     path = media.save(disc(1), tmp_path / "a.png")
     monkeypatch.setattr(decode, "PICTURE_CHILD", (sys.executable, "-c", program))
     with pytest.raises(InputError, match=words):
-        media.read(path, media.Limits(wait=0.5))
+        media.read(path, media.Limits(wait=0.5) if "sleep" in program else media.LIMITS)
 
 
 def test_a_child_that_takes_nothing_is_stopped():

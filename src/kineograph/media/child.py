@@ -22,9 +22,8 @@ from kineograph.errors import KineographError, LimitError
 from kineograph.media.formats import StrPath
 from kineograph.media.sniff import refused
 
-CUT_SHORT = "is cut short"  # how a child begins to say so
 MAX_COMPLAINT = 8000  # bytes of its stderr that are kept
-MAX_CPU = 1800  # seconds of processor time
+MAX_CPU = 600  # seconds of processor time
 
 
 class ChildError(Exception):
@@ -43,10 +42,12 @@ def decoding(path: StrPath) -> Iterator[None]:
     again = "save it again with another program"
     if "matches no streams" in words or "does not contain any stream" in words:
         raise refused(path, "has no video stream", "give a picture or a video")
-    if "Cannot allocate memory" in words or words.startswith("needs"):
+    if "Cannot allocate memory" in words or words.startswith("needs more memory"):
         raise refused(path, "needs more memory than the decoder may take", "make it smaller")
-    if words.startswith(CUT_SHORT):
+    if words.startswith("is cut short"):
         raise refused(path, words, "copy or download it again")
+    if words.startswith("cannot be decoded"):
+        raise refused(path, words, again)
     last = _last(words)
     raise refused(path, f"could not be decoded (the decoder said: {last})", again)
 
@@ -70,6 +71,13 @@ def _last(words: str) -> str:
     lines = words.strip().splitlines()
     errors = [line for line in lines if "[error]" in line or "[fatal]" in line]
     return (errors or lines)[-1][-200:]
+
+
+def _ready(descriptor: int, event: int, wait: float) -> bool:
+    """Whether a pipe can be read or written, or is closed, within so many seconds."""
+    poll = select.poll()
+    poll.register(descriptor, event)
+    return bool(poll.poll(1000 * wait))
 
 
 class Child:
@@ -130,8 +138,7 @@ class Child:
         """Read what is there, into the buffer or the given memory; 0 at the end of its output."""
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
-        ready, _, _ = select.select([descriptor], [], [], self.wait)
-        if not ready:
+        if not _ready(descriptor, select.POLLIN, self.wait):
             raise ChildError(f"made no progress for {self.wait:g} seconds and was stopped")
         if into is not None:
             return os.readv(descriptor, [into])
@@ -181,8 +188,7 @@ class Child:
         descriptor = self._process.stdin.fileno()
         view = memoryview(data).cast("B")
         while len(view):
-            _, ready, _ = select.select([], [descriptor], [], self.wait)
-            if not ready:
+            if not _ready(descriptor, select.POLLOUT, self.wait):
                 raise ChildError(f"took no frame for {self.wait:g} seconds and was stopped")
             try:
                 view = view[os.write(descriptor, view) :]

@@ -12,7 +12,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,8 +80,8 @@ def probe(path: StrPath, limits: Limits = LIMITS) -> Info:
 class _Source:
     """A file or folder whose declared size passed the limits.
 
-    repeats: how often each stored frame is shown. files: (path, kind) of pictures. video, codec:
-    the open file and what it is coded with, for video.
+    repeats: how often each stored frame is shown. file: open, unless it is a folder; pictures: path
+    and kind of each in a folder. codec: what a video is coded with, "" for pictures.
     """
 
     path: StrPath
@@ -89,8 +89,8 @@ class _Source:
     fps: float
     repeats: list[int]
     limits: Limits
-    files: list[tuple[str, str]]
-    video: BinaryIO | None = None
+    file: BinaryIO | None = None
+    pictures: Sequence[tuple[str, str]] = ()
     codec: str = ""
 
     @property
@@ -150,20 +150,22 @@ class _Source:
     def _decoder(self, frames: int, stack: ExitStack) -> Child:
         """A process that sends the first so many frames as PAM."""
         kind, limits = self.header.kind, self.limits
-        if self.video is not None:
-            return video.decoder(kind, self.codec, self.video, frames, limits)
+        if self.file is not None and self.codec:
+            return video.decoder(kind, self.codec, self.file, frames, limits)
+        # the child reads the very file that was looked at, whatever its name means by now
+        keep = [self.file.fileno()] if self.file is not None else []
+        files = [(f"/dev/fd/{keep[0]}", kind)] if keep else self.pictures[:frames]
         job = {
-            "files": self.files[:frames],
+            "files": files,
             "moving": kind != "folder" and bool(self.header.durations),
             "alpha": self.header.alpha,
             "frames": frames,
             "pixels": limits.pixels,
-            "memory": limits.memory,
         }
         stdin: BinaryIO = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         stdin.write(json.dumps(job).encode())
         stdin.flush()
-        return Child(PICTURE_CHILD, stdin=stdin, memory=limits.memory, wait=limits.wait)
+        return Child(PICTURE_CHILD, stdin=stdin, memory=limits.memory, wait=limits.wait, keep=keep)
 
 
 @contextmanager
@@ -181,8 +183,7 @@ def _source(path: StrPath, limits: Limits) -> Iterator[_Source]:
                 path, f"plays {fps:,.0f} frames a second, the limit is {MAX_FPS}", "slow it down"
             )
         sniff.check_frames(path, sum(repeats), limits)
-        files = [(str(path), header.kind)]
-        yield _Source(path, header, fps, repeats, limits, files, file if moving else None, codec)
+        yield _Source(path, header, fps, repeats, limits, file, codec=codec)
 
 
 def _folder(path: Path, limits: Limits) -> _Source:
@@ -205,7 +206,7 @@ def _folder(path: Path, limits: Limits) -> _Source:
             raise sniff.refused(name, "is a video", "a folder holds pictures only")
         whole.alpha |= header.alpha
         files.append((str(name), header.kind))
-    return _Source(path, whole, _folder_fps(path), [1] * len(files), limits, files)
+    return _Source(path, whole, _folder_fps(path), [1] * len(files), limits, pictures=files)
 
 
 def _folder_fps(path: Path) -> float:

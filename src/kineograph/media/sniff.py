@@ -19,7 +19,8 @@ from typing import BinaryIO
 from kineograph.errors import InputError
 from kineograph.media.formats import SECOND, Limits, StrPath
 
-MAX_PARTS = 2_000_000  # chunks, blocks or boxes of one file
+MAX_PARTS = 200_000  # chunks, blocks or boxes of one file
+MAX_SUBBLOCKS = 1_000_000  # of a GIF, 255 bytes each when it is well made
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 # (bytes, offset, what a person calls it): files that are told by name and refused
@@ -127,7 +128,7 @@ def header_of(path: StrPath, file: BinaryIO, limits: Limits) -> Header:
     """What the file declares, held against every limit that can be known before decoding."""
     kind = kind_of(path, file)
     try:
-        header = _READERS[kind](file)
+        header = _READERS[kind](file, limits.frames + 1)
     except (EOFError, struct.error):
         raise cut_short(path, os.fstat(file.fileno()).st_size) from None
     except ValueError as error:
@@ -160,7 +161,7 @@ def check_frames(path: StrPath, frames: int, limits: Limits) -> None:
     if frames > limits.frames:
         raise refused(
             path,
-            f"holds or shows {frames:,} frames, the limit (frames) is {limits.frames:,}",
+            f"has more than {limits.frames:,} frames, the limit (frames)",
             "cut it shorter first",
         )
 
@@ -180,9 +181,10 @@ def _size(file: BinaryIO) -> int:
     return file.seek(0, os.SEEK_END)
 
 
-def _counted(parts: int) -> int:
-    if parts > MAX_PARTS:
-        raise ValueError(f"has more than {MAX_PARTS:,} parts")
+def _counted(parts: int, most: int = MAX_PARTS) -> int:
+    """One more, unless there are too many to be walked over."""
+    if parts >= most:
+        raise ValueError(f"has more than {most:,} parts")
     return parts + 1
 
 
@@ -243,7 +245,7 @@ def gif_blocks(file: BinaryIO) -> Iterator[tuple[str, int, int]]:
     file.seek(0)
     flags = exactly(file, 13)[10]
     at = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
-    parts = 0
+    parts = subblocks = 0
     while True:
         parts = _counted(parts)
         file.seek(at)
@@ -265,12 +267,12 @@ def gif_blocks(file: BinaryIO) -> Iterator[tuple[str, int, int]]:
             raise ValueError("is a damaged GIF (an unknown block)")
         file.seek(at)
         while length := exactly(file, 1)[0]:
-            parts = _counted(parts)
+            subblocks = _counted(subblocks, MAX_SUBBLOCKS)
             file.seek(length, os.SEEK_CUR)
         at = file.tell()
 
 
-# -- headers ---------------------------------------------------------------------------------------
+# -- headers: at most `most` frames of a file are counted ------------------------------------------
 
 
 def _body(file: BinaryIO, at: int, count: int) -> bytes:
@@ -283,7 +285,7 @@ def _shown(nanoseconds: int) -> int:
     return nanoseconds if nanoseconds > SECOND // 100 else SECOND // 10
 
 
-def _png(file: BinaryIO) -> Header:
+def _png(file: BinaryIO, most: int) -> Header:
     header = Header("png", tick=0)
     for name, at, length in png_chunks(file):
         if name == b"IHDR":
@@ -298,6 +300,8 @@ def _png(file: BinaryIO) -> Header:
             under = under or 100
             header.tick = SECOND // under if under in (100, 1000) else 0
             header.durations.append(_shown(over * SECOND // under))
+        if len(header.durations) >= most:
+            break
     if not header.width or not header.height:
         raise ValueError("is a damaged PNG (no size)")
     if header.kind == "png":
@@ -305,7 +309,7 @@ def _png(file: BinaryIO) -> Header:
     return header
 
 
-def _jpg(file: BinaryIO) -> Header:
+def _jpg(file: BinaryIO, most: int) -> Header:
     for marker, at, _ in jpeg_segments(file):
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack(">HH", _body(file, at + 1, 4))
@@ -315,7 +319,7 @@ def _jpg(file: BinaryIO) -> Header:
     raise ValueError("is a damaged JPEG (no size)")
 
 
-def _gif(file: BinaryIO) -> Header:
+def _gif(file: BinaryIO, most: int) -> Header:
     width, height = struct.unpack("<HH", _body(file, 6, 4))
     if not width or not height:
         raise ValueError("is a damaged GIF (no size)")
@@ -333,12 +337,14 @@ def _gif(file: BinaryIO) -> Header:
                 header.alpha = True
             header.durations.append(_shown(delay * (SECOND // 100)))
             clear, disposal, delay = False, 0, 0
+        if len(header.durations) >= most:
+            break
     if not header.durations:
         raise ValueError("holds no picture")
     return header
 
 
-def _webp(file: BinaryIO) -> Header:
+def _webp(file: BinaryIO, most: int) -> Header:
     header = Header("webp", tick=SECOND // 1000)
     for name, at, length in riff_chunks(file):
         if name == b"VP8X":
@@ -349,6 +355,8 @@ def _webp(file: BinaryIO) -> Header:
         elif name == b"ANMF" and length >= 16:
             milliseconds = int.from_bytes(_body(file, at + 12, 3), "little")
             header.durations.append(_shown(milliseconds * (SECOND // 1000)))
+            if len(header.durations) >= most:
+                break
         elif name == b"VP8 " and not header.width:
             wide, high = struct.unpack("<HH", _body(file, at + 6, 4))
             header.width, header.height = wide & 0x3FFF, high & 0x3FFF
@@ -361,7 +369,7 @@ def _webp(file: BinaryIO) -> Header:
     return header
 
 
-def _mp4(file: BinaryIO) -> Header:
+def _mp4(file: BinaryIO, most: int) -> Header:
     """Checks that every box ends inside the file and that there is an index."""
     end, at, parts, names = _size(file), 0, 0, set()
     while at < end:
@@ -385,7 +393,7 @@ def _mp4(file: BinaryIO) -> Header:
     return Header("mp4")
 
 
-def _webm(file: BinaryIO) -> Header:
+def _webm(file: BinaryIO, most: int) -> Header:
     """Checks that the segment ends inside the file."""
     at = 4
     for name in (b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"):
