@@ -4,7 +4,7 @@
 #
 # Each does all of its own set-up; only make and a Python of at least 3.11 must be there.
 
-PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
+PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& echo $$p && break; done)
 BIN := .venv/bin
