@@ -133,5 +133,6 @@ recipe = Cascade(
     text="minilm",
     stages=(base, time16, space32, space64, time32, space128),
     steps=(32, 8, 12, 8, 6, 6),
+    size=64,
     guidance=(3.0, 1.0, 1.0, 1.0, 1.0, 1.0),
 )

@@ -77,7 +77,8 @@ class CascadeMaker:
     """Text in, clip out; the face of a cascade to the doors.
 
     stages: first to last. read: the frozen text encoder. seconds: length of one clip. style: the
-    word put before a prompt that starts with none of `styles` and a colon.
+    word put before a prompt that starts with none of `styles` and a colon. size: pixels made when
+    none are asked for; 0 is the last stage's.
     """
 
     stages: tuple[CascadeStage, ...]
@@ -85,6 +86,7 @@ class CascadeMaker:
     seconds: float
     style: str = ""
     styles: tuple[str, ...] = ()
+    size: int = 0
 
     def make(self, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
         """One clip; every Progress holds the best guess so far as a Clip."""
@@ -119,7 +121,7 @@ class CascadeMaker:
         """
         sizes = sorted({stage.size for stage in self.stages})
         frames = sorted({stage.frames for stage in self.stages})
-        size = knobs.size or self.stages[-1].size
+        size = knobs.size or self.size or self.stages[-1].size
         if size not in sizes:
             raise InputError("--size", f"{size} pixels", f"this model makes {_listed(sizes)}")
         if knobs.frames and knobs.frames not in frames:

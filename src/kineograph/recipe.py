@@ -121,6 +121,8 @@ class Cascade:
     "Sampling steps of each stage."
     guidance: tuple[float, ...] = ()
     "Guidance scale of each stage; 1 is none."
+    size: int = 0
+    "Height and width made when none is asked for, pixels; 0 is the last stage's."
     seed: int = 0
     "Seed of the training run."
     optimizer: str = "muon"
@@ -256,12 +258,14 @@ def _ready(recipe: Cascade, i: int, denoise: Denoiser) -> CascadeStage:
         steps=recipe.steps[i],
         guidance=recipe.guidance[i],
         low_noise=stage.low_noise,
-        cost=flops(stage) / 1e9,
+        cost=stage.shape.flop(stage.frames, stage.size) / 1e9,
     )
 
 
 def _maker(recipe: Cascade, stages: Sequence[CascadeStage], read: Texts) -> CascadeMaker:
-    return CascadeMaker(tuple(stages), read, recipe.seconds, recipe.style, recipe.styles)
+    return CascadeMaker(
+        tuple(stages), read, recipe.seconds, recipe.style, recipe.styles, recipe.size
+    )
 
 
 class Plan(NamedTuple):
@@ -322,25 +326,6 @@ def convolution_speed(seconds: float = 0.15) -> float:
         count += 1
     flop = 2 * x.numel() * 9 * 128 * count
     return 0.5 * flop / (time.perf_counter() - begun) / 1e9
-
-
-def flops(stage: Stage) -> int:
-    """Floating-point operations of one evaluation of one sample, counted on shapes alone."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with torch.device("meta"):
-        net = SpaceTime(stage.shape)
-        text = stage.shape.text
-        cond = Cond(
-            torch.empty(1, 24, text), torch.ones(1, 24, dtype=torch.bool), torch.empty(1, text)
-        )
-        if stage.low_size:
-            low = torch.empty(1, 3, stage.low_frames, stage.low_size, stage.low_size)
-            cond = replace(cond, low=low, low_sigma=torch.empty(1))
-        x = torch.empty(1, 3, stage.frames, stage.size, stage.size)
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            net(x, torch.empty(1), cond)
-    return int(counter.get_total_flops())
 
 
 def frozen(net: Precond) -> Denoiser:

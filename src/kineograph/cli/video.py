@@ -26,7 +26,7 @@ def video(
     seconds: Annotated[
         float | None, typer.Option(help="Length; a loop is repeated to fill it.")
     ] = None,
-    size: Annotated[int, typer.Option(help="Pixels of a side.")] = 64,
+    size: Annotated[int | None, typer.Option(help="Pixels of a side.")] = None,
     frames: Annotated[int | None, typer.Option(help="Frames of one loop.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of every stage.")] = None,
     guidance: Annotated[
@@ -56,7 +56,7 @@ def video(
     for field, count in (("--size", size), ("--frames", frames), ("--steps", steps)):
         if count is not None and count < 1:
             raise InputError(field, f"{count} is less than 1")
-    knobs = Knobs(size, frames or 0, steps or 0, guidance, sampler=sampler)
+    knobs = Knobs(size or 0, frames or 0, steps or 0, guidance, sampler=sampler)
     folder = recipe.folder_of(model)
     about = recipe.read(folder)
     plan = recipe.plan(about, knobs)

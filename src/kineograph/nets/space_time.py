@@ -72,6 +72,26 @@ class SpaceTimeShape:
         """Height and width must be multiples of this many pixels."""
         return self.patch * int(2 ** (len(self.widths) - 1))
 
+    def flop(self, frames: int, size: int) -> int:
+        """Floating-point operations of one forward pass for one clip: convolutions and products.
+
+        Attention's own products over positions and frames are left out: a few per cent.
+        """
+        total = 0
+        for i, width in enumerate(self.widths):
+            positions = frames * (size // self.patch // 2**i) ** 2
+            last = i == len(self.widths) - 1
+            blocks, passes = 2 * self.depth + last, 2 + last
+            a_block = 2 * 9 * width**2
+            space = 6 * width**2 if self.attention[i] else 0
+            time = 4 * width**2 if frames > 1 else 0
+            merge = 2 * width**2
+            ends = 9 * 3 * self.patch**2 * width * (2 + self.low) if i == 0 else 0
+            resize = 0 if last else 2 * width * self.widths[i + 1]  # 4 a b at a quarter, 2 ways
+            each = blocks * a_block + passes * (space + time) + merge + ends + resize
+            total += 2 * positions * each
+        return total
+
 
 class Level(nn.Module):
     """Residual blocks of one resolution, then attention over the frame and text, then over time."""
