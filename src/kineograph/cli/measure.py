@@ -1,0 +1,245 @@
+"""kineograph measure: figures of a model that makes stickers, of its styles, or of any clip."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kineograph.cli.door import Force, Json, checked_output, report, watch
+from kineograph.errors import InputError
+
+if TYPE_CHECKING:
+    from kineograph.cascade import CascadeMaker, Knobs
+    from kineograph.clip import Clip
+    from kineograph.measure.making import Ground
+
+app = typer.Typer(no_args_is_help=True, help="Measure a model or a clip, as figures.")
+
+Model = Annotated[str, typer.Option(help="A shipped model's name, or a folder.")]
+Size = Annotated[int, typer.Option(help="Pixels of the clips made.")]
+Frames = Annotated[int, typer.Option(help="Frames of the clips made; 0 is the size's own.")]
+Steps = Annotated[int, typer.Option(help="Steps of every stage; 0 keeps the model's.")]
+Guidance = Annotated[float | None, typer.Option(help="Guidance of the first stage; 1 is none.")]
+FirstSeed = Annotated[int, typer.Option("--seed", help="Each concept adds its own number to it.")]
+Batch = Annotated[int, typer.Option(help="Clips made at once; bounds the memory.")]
+Sheet = Annotated[Path | None, typer.Option(help="Also write a PNG contact sheet.")]
+
+
+@app.command()
+def stickers(
+    model: Model = "stickers",
+    concepts: Annotated[int, typer.Option(help="Trained concepts to ask for.")] = 200,
+    size: Size = 64,
+    frames: Frames = 0,
+    steps: Steps = 0,
+    guidance: Guidance = None,
+    seed: FirstSeed = 0,
+    batch: Batch = 16,
+    sheet: Sheet = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Ask for trained and held-out concepts; judge what comes beside what real clips get.
+
+    The contact sheet has two concepts a row; of each four frames made, four of the nearest real
+    clip, four of the true one: some trained concepts, then all held out.
+    """
+    started = time.perf_counter()
+    _check(concepts, seed, batch, sheet, force)
+    name, maker, knobs, seen = _model(model, size, frames, steps, guidance, batch)
+    from kineograph.measure import stickers as study
+
+    found = watch(
+        study.stickers(maker, _ground(seen), knobs=knobs, count=concepts, seed=seed, batch=batch),
+        "stickers",
+    )
+    parts = {part: _plain(asdict(figures)) for part, figures in found.parts.items()}
+    reference = _plain(asdict(found.reference))
+    if not as_json:
+        _print_table([f.name for f in fields(study.Part)], parts)
+        _print_facts("real against real", reference)
+    report(
+        as_json,
+        started,
+        _saved(found.sheet, sheet),
+        seed=seed,
+        model=name,
+        size=size,
+        frames=found.frames,
+        seen=seen,
+        steps=steps,
+        guidance=guidance,
+        parts=parts,
+        reference=reference,
+        answers=_plain([asdict(answer) for answer in found.answers]),
+    )
+
+
+@app.command()
+def styles(
+    model: Model = "stickers",
+    concepts: Annotated[int, typer.Option(help="Moving concepts to ask for in each style.")] = 12,
+    size: Size = 64,
+    frames: Frames = 0,
+    steps: Steps = 0,
+    guidance: Guidance = None,
+    seed: FirstSeed = 0,
+    batch: Batch = 16,
+    sheet: Sheet = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Does a style seen in stills only move? Share of frames in the style, motion beside 3d.
+
+    The contact sheet has a concept a row; for 3d, flat and noto the real still, then four frames
+    made.
+    """
+    started = time.perf_counter()
+    _check(concepts, seed, batch, sheet, force)
+    name, maker, knobs, seen = _model(model, size, frames, steps, guidance, batch)
+    from kineograph.data.sticker_features import real_stills
+    from kineograph.measure import styles as study
+
+    stills = watch(real_stills(seen), "real stills")
+    found = watch(
+        study.styles(
+            maker, _ground(seen), stills, knobs=knobs, count=concepts, seed=seed, batch=batch
+        ),
+        "styles",
+    )
+    parts = {style: _plain(asdict(figures)) for style, figures in found.styles.items()}
+    facts = {"accuracy": _plain(found.accuracy), "clips_as": _plain(found.clips_as)}
+    if not as_json:
+        _print_table([f.name for f in fields(study.StyleFigures)], parts)
+        _print_facts("style classifier on real stills and clips", facts)
+    report(
+        as_json,
+        started,
+        _saved(found.sheet, sheet),
+        seed=seed,
+        model=name,
+        size=size,
+        seen=seen,
+        steps=steps,
+        guidance=guidance,
+        styles=parts,
+        classifier=facts,
+        concepts=list(found.names),
+    )
+
+
+@app.command()
+def clip(
+    files: Annotated[list[Path], typer.Argument(help="Media files or folders of frames.")],
+    as_json: Json = False,
+) -> None:
+    """Motion energy, usual step and loop gap of clips, in pixel values 0..1."""
+    started = time.perf_counter()
+    from kineograph import media
+    from kineograph.measure.motion import motion
+
+    rows: dict[str, dict[str, Any]] = {}
+    for path in files:
+        found = media.read(path)
+        facts = {"frames": len(found), "fps": found.fps, "seconds": found.seconds}
+        rows[str(path)] = _plain(facts | motion(found)._asdict())
+    if not as_json:
+        _print_table(list(next(iter(rows.values()))), rows)
+    report(as_json, started, [], clips=[{"file": file, **facts} for file, facts in rows.items()])
+
+
+# -- what both models' measures share -----------------------------------------------------------
+
+
+def _check(concepts: int, seed: int, batch: int, sheet: Path | None, force: bool) -> None:
+    if not 2 <= concepts <= 2000:
+        raise InputError("--concepts", f"{concepts} is not in 2 … 2000")
+    if not 0 <= seed < 2**62:
+        raise InputError("--seed", f"{seed} is not in 0 … 2**62 - 1")
+    if not 1 <= batch <= 256:
+        raise InputError("--batch", f"{batch} is not in 1 … 256")
+    if sheet is not None:
+        checked_output(sheet, (".png",), force, "--sheet")
+
+
+def _model(
+    model: str, size: int, frames: int, steps: int, guidance: float | None, batch: int
+) -> tuple[str, CascadeMaker, Knobs, int]:
+    """Name, maker, knobs and the pixels its clips are looked at with; only stages needed load."""
+    from kineograph import recipe
+    from kineograph.cascade import Knobs
+    from kineograph.data.sticker_features import MOST_SEEN
+    from kineograph.data.stickers import read_index, sticker_folder
+
+    read_index(sticker_folder())  # says what to do when there are no real clips
+    about = recipe.read(recipe.folder_of(model))
+    knobs = Knobs(size=size, frames=frames, steps=steps, guidance=guidance, chunk=batch)
+    plan = recipe.plan(about, knobs, forecast=False)
+    maker = recipe.load(model, stages=plan.stages)
+    return about.name, maker, knobs, min(plan.size, MOST_SEEN)
+
+
+def _ground(seen: int) -> Ground:
+    from kineograph.data.sticker_features import lite0, real_clips
+    from kineograph.data.stickers import load
+    from kineograph.measure.making import Ground
+
+    return Ground(load(64), watch(real_clips(seen), "real clips"), lite0(), seen)
+
+
+def _saved(rows: list[Clip], path: Path | None) -> list[Path]:
+    if path is None:
+        return []
+    from kineograph import media
+
+    media.save(media.sheet(rows, columns=len(rows[0])), path)
+    return [path]
+
+
+# -- for people and for programs ----------------------------------------------------------------
+
+
+def _plain(value: Any) -> Any:
+    """Figures as JSON: estimates as objects, four digits, null for what is not finite."""
+    if hasattr(value, "_asdict"):
+        return _plain(value._asdict())
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float):
+        return float(f"{value:.4g}") if math.isfinite(value) else None
+    return value
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict) and {"value", "low", "high"} <= set(value):
+        return f"{_said(value['value'])} ({_said(value['low'])}-{_said(value['high'])})"
+    if isinstance(value, dict):
+        return " ".join(f"{key} {_said(inner)}" for key, inner in value.items())
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return "-" if value is None else str(value)
+
+
+def _print_table(names: list[str], columns: dict[str, dict[str, Any]]) -> None:
+    """A row a figure, a column a part."""
+    print(_line("", columns))
+    for name in names:
+        print(_line(name, [_said(part[name]) for part in columns.values()]))
+
+
+def _line(first: str, cells: Iterable[str]) -> str:
+    return f"{first:18}" + "".join(f"{cell:>26}" for cell in cells)
+
+
+def _print_facts(title: str, facts: dict[str, Any]) -> None:
+    print(f"{title}:")
+    for name, value in facts.items():
+        print(_line(f"  {name}", [_said(value)]))
