@@ -161,3 +161,18 @@ def test_cancelling_leaves_nothing(model, tmp_path, monkeypatch):
     monkeypatch.setattr(CascadeMaker, "make", cancelled)
     assert run("dog", "--model", model, "--size", 8, "--seed", 1, "-o", tmp_path / "a.mp4") == 130
     assert not list(tmp_path.iterdir())
+
+
+def test_a_termination_is_an_orderly_end(model, tmp_path, monkeypatch):
+    import os
+    import signal
+
+    from kineograph.cascade import CascadeMaker
+
+    def ended(self, prompt, seed, knobs):
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield
+
+    monkeypatch.setattr(CascadeMaker, "make", ended)
+    assert run("dog", "--model", model, "--size", 8, "--seed", 1, "-o", tmp_path / "a.mp4") == 143
+    assert not list(tmp_path.iterdir())

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import difflib
 import json
+import signal
 import sys
+import threading
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -62,7 +64,7 @@ root = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def _print_version(asked: bool) -> None:
@@ -89,6 +91,8 @@ def options(
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and leave with its exit code (0, 1, 2, 3, 4, 5 or 130)."""
     words = sys.argv[1:] if arguments is None else arguments
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminated)
     command = typer.main.get_command(root)
     try:
         code = command.main(args=words, prog_name="kineograph", standalone_mode=False)
@@ -101,6 +105,11 @@ def main(arguments: list[str] | None = None) -> None:
     if code == INTERRUPTED:  # typer answers Ctrl-C with this code
         _fail("Interrupted", "interrupted; nothing was written under the final name", code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _terminated(*_: object) -> None:
+    """Leave as by an error, so that everything half made is removed and a training run is saved."""
+    sys.exit(TERMINATED)
 
 
 def _told(error: Exception, as_json: bool) -> int:
