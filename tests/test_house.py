@@ -1,0 +1,245 @@
+"""The house rules (docs/README.md), held by reading every import; and the public list."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import kineograph
+
+SRC = Path(kineograph.__file__).parent
+ROOT = SRC.parent.parent
+
+# From the ground up: a file imports only what stands below it, and nothing beside it but its own
+# folder. A line names a file, a folder, or a file of a folder that stands elsewhere.
+FLOORS = (
+    ("errors",),
+    ("clip",),
+    ("prompt", "noise", "media", "states", "data.packages"),  # encoders look into packages' cache
+    ("chain", "denoise", "distill", "exemplar"),  # the two questions
+    ("nets",),
+    ("words", "markov", "frames", "patches", "tokens", "cascade", "animate", "zoom"),  # families
+    ("data",),  # stands on the frozen encoders: captions and features are kept as their states
+    ("recipe",),
+    ("train", "public"),
+    ("measure", "trust"),
+    ("cli", "studio"),  # doors
+    ("__main__", "__init__"),
+)
+FAMILIES = FLOORS[5]
+DOORS = ("cli", "studio")
+
+# Who joins a network with something else, and why it may.
+JOINS = {
+    "recipe": "the one match statement",
+    "data.sticker_texts": "a frozen encoder: caption states are data",
+    "data.sticker_features": "a frozen encoder: picture features are data",
+}
+# Who touches weights, and why it may.
+WEIGHTS = {
+    "recipe": "reads and writes models",
+    "train": "keeps its own resume state, beside no model",
+    "data.sticker_features": "reads the published Lite0, keeps its features",
+}
+# Who opens pictures or videos outside media, and why it may.
+OPENERS = {
+    "data.sticker_packs": "decodes pinned archives checked by hash, thousands of pictures a run",
+}
+
+
+class Import(NamedTuple):
+    by: str
+    line: int
+    of: str
+
+    def __str__(self) -> str:
+        return f"{self.by}:{self.line} imports {self.of}"
+
+
+def modules() -> dict[str, Path]:
+    """Dotted name without the package -> file."""
+    found = {}
+    for path in sorted(SRC.rglob("*.py")):
+        parts = path.relative_to(SRC).with_suffix("").parts
+        found[".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in MODULES.items()}
+
+
+def imports(name: str) -> list[Import]:
+    """Every import of a module, those inside functions too, by the full name of what it takes."""
+    found = []
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.Import):
+            found += [Import(name, node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}:{node.lineno} imports by dots; write the full name"
+            for alias in node.names:
+                found.append(Import(name, node.lineno, f"{node.module}.{alias.name}"))
+    return found
+
+
+def ours(one: Import) -> str:
+    """The module of this package that is imported, or "" when it is none, or the package itself."""
+    if one.of.split(".")[0] != "kineograph":
+        return ""
+    name = one.of.removeprefix("kineograph").lstrip(".")
+    while name and name not in MODULES:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def entry(name: str) -> str:
+    """The longest entry of FLOORS that names the module or a folder around it, or ""."""
+    while name and not any(name in floor for floor in FLOORS):
+        name = name.rpartition(".")[0]
+    return name
+
+
+def floor(name: str) -> int:
+    return next(i for i, names in enumerate(FLOORS) if entry(name) in names)
+
+
+INWARD = [one for name in MODULES for one in imports(name) if ours(one)]
+
+
+def test_every_file_has_its_floor():
+    assert not [name for name in MODULES if not entry(name)]
+
+
+def test_imports_go_down_the_list_only():
+    stray = [
+        str(one)
+        for one in INWARD
+        if entry(one.by) != entry(ours(one)) and floor(one.by) <= floor(ours(one))
+    ]
+    assert not stray
+
+
+def test_families_are_peers():
+    stray = [
+        str(one)
+        for one in INWARD
+        if entry(one.by) in FAMILIES
+        and entry(ours(one)) in FAMILIES
+        and entry(one.by) != entry(ours(one))
+    ]
+    assert not stray
+
+
+def test_loops_and_families_know_no_networks():
+    knowing = {one.by for one in INWARD if entry(ours(one)) == "nets"}
+    assert {name for name in knowing if entry(name) not in ("nets", *DOORS)} <= set(JOINS)
+    assert not [name for name in knowing if entry(name) in DOORS]
+
+
+def test_only_recipe_joins_network_parameterization_and_family():
+    def taken(name: str) -> set[str]:
+        return {entry(ours(one)) for one in INWARD if one.by == name}
+
+    joins = [
+        name for name in MODULES if {"nets", "noise"} <= taken(name) and taken(name) & set(FAMILIES)
+    ]
+    assert joins == ["recipe"]
+
+
+def test_nothing_imports_a_door():
+    stray = [
+        str(one)
+        for one in INWARD
+        if entry(ours(one)) in DOORS and entry(one.by) not in (*DOORS, "__main__")
+    ]
+    assert not stray
+
+
+def test_only_media_opens_media():
+    openers = set()
+    for name in MODULES:
+        if entry(name) == "media":
+            continue
+        if any(one.of.startswith("imageio") for one in imports(name)):
+            openers.add(name)
+        for node in ast.walk(TREES[name]):
+            if isinstance(node, ast.Attribute) and node.attr == "open":
+                openers |= {name} if ast.unparse(node.value) in ("Image", "PIL.Image") else set()
+    assert openers == set(OPENERS)
+
+
+def test_only_recipe_reads_or_writes_weights():
+    users = {
+        one.by for name in MODULES for one in imports(name) if one.of.startswith("safetensors")
+    }
+    assert users == set(WEIGHTS)
+    pickles = [
+        str(one)
+        for name in MODULES
+        for one in imports(name)
+        if one.of.split(".")[0] in ("pickle", "dill", "joblib", "shelve")
+    ]
+    assert not pickles
+
+
+def test_no_file_is_a_drawer():
+    drawers = ("utils", "util", "helpers", "common", "misc", "base", "manager")
+    assert not [name for name in MODULES if name.split(".")[-1] in drawers]
+
+
+def test_no_file_is_over_550_lines():
+    files = [*SRC.rglob("*.py"), *(ROOT / "tests").glob("*.py"), *(ROOT / "bench").glob("*.py")]
+    lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in files}
+    assert not {name: lines for name, lines in lengths.items() if lines > 550}
+
+
+# -- start-up and the public list ---------------------------------------------------------------
+
+HEAVY = ("torch", "numpy", "numba", "transformers", "PIL", "einops", "safetensors")
+
+
+def told(code: str) -> str:
+    """What a fresh Python prints when it runs `code`."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = f"import sys, kineograph; print([m for m in {HEAVY} if m in sys.modules])"
+    assert told(code).strip() == "[]"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_help_imports_nothing_heavy(words):
+    code = f"""
+import sys
+from kineograph.cli import main
+try:
+    main({words})
+except SystemExit as left:
+    print("left with", left.code, [m for m in {HEAVY} if m in sys.modules])
+"""
+    assert told(code).strip().endswith("left with 0 []")
+
+
+def test_training_needs_five_libraries_alone():
+    others = ("transformers", "typer", "rich", "numba", "imageio_ffmpeg", "diffusers", "matplotlib")
+    told(f"import sys; sys.modules.update(dict.fromkeys({others})); import kineograph.train")
+
+
+def test_the_public_list_is_what_can_be_imported():
+    assert sorted(kineograph.__all__) == kineograph.__all__
+    assert set(kineograph.__all__) == {*kineograph._HOME, "version"}
+    assert dir(kineograph) == kineograph.__all__
+    for name in kineograph.__all__:
+        assert getattr(kineograph, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Pinto'"):
+        _ = kineograph.Pinto
+
+
+def test_the_version_is_the_one_of_the_package():
+    assert f'version = "{kineograph.version}"' in (ROOT / "pyproject.toml").read_text("utf-8")
