@@ -1,4 +1,4 @@
-"""A Chromium in the hand of a test: opens a local page, runs scripts, moves the mouse, takes pictures.
+"""A Chromium in the hand of a test: opens a local page, runs scripts, moves the mouse, looks.
 
 Speaks the DevTools protocol over two pipes (no port, no network, no further package).
 """
@@ -17,14 +17,20 @@ from pathlib import Path
 from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-_FLAGS = (
-    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --remote-debugging-pipe"
-).split()
+_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-pipe",
+]
 
 
 class Browser:
-    """One page of a headless Chromium; `errors` collects what its scripts threw or logged as errors."""
+    """One page of a headless Chromium; `errors` holds what its scripts threw or logged."""
 
     def __init__(self, send: Any, receive: Any) -> None:
         self._send, self._receive, self._id, self._session = send, receive, 0, ""
@@ -81,7 +87,9 @@ class Browser:
     def open(self, path: Path, fragment: str = "") -> None:
         """Open a file and wait until `window.player` is there."""
         self.call("Page.navigate", url=path.resolve().as_uri() + fragment)
-        self.run("new Promise(f => { const g = () => window.player ? f(1) : setTimeout(g, 20); g(); })")
+        self.run(
+            "new Promise(f => { const g = () => window.player ? f(1) : setTimeout(g, 20); g(); })"
+        )
 
     def run(self, script: str) -> Any:
         """The value of an expression; promises are waited for."""
@@ -99,7 +107,9 @@ class Browser:
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def key(self, name: str, *, down: bool = True) -> None:
-        self.call("Input.dispatchKeyEvent", type="keyDown" if down else "keyUp", key=name, code=name)
+        self.call(
+            "Input.dispatchKeyEvent", type="keyDown" if down else "keyUp", key=name, code=name
+        )
 
     def picture(self, path: Path) -> None:
         """A screenshot as PNG."""

@@ -206,15 +206,15 @@ def closes(d: Matrix) -> bool:
     """Whether the clip already is a loop: its last frame meets its first as neighbours do.
 
     Near is not enough: a pendulum that swings back passes the same place. So frames two apart
-    across the seam must also be about as far as frames two apart elsewhere.
+    across the seam must also be about as far as frames two apart just beside it.
     """
     n = len(d)
     if n < 6:
         return False
-    one, two = float(np.median(steps(d))), float(np.median(np.diagonal(d, 2)))
-    if one == 0.0:
-        return bool(d[n - 1, 0] == 0.0)
-    across = (d[n - 1, 1], d[n - 2, 0])
-    return bool(
-        0.3 * one <= d[n - 1, 0] <= 1.2 * one and all(0.6 * two <= a <= 1.4 * two for a in across)
+    usual = float(np.median(steps(d)))
+    one = float(d[n - 2, n - 1] + d[0, 1]) / 2
+    two = float(d[n - 3, n - 1] + d[0, 2]) / 2
+    across = (float(d[n - 1, 1]), float(d[n - 2, 0]))
+    return 0.3 * one <= float(d[n - 1, 0]) <= 1.2 * max(one, usual) and all(
+        0.6 * two <= a <= 1.4 * two + 0.3 * usual for a in across
     )

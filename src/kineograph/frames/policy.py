@@ -37,12 +37,13 @@ class Rules:
     parts: int = 12  # and the best jump into each of so many parts of the clip, for range control
 
 
-def jump_costs(d: Matrix, *, m: int, near: int = 1, circular: bool = False) -> Costs:
+def jump_costs(d: Matrix, *, m: int, near: int = 2, circular: bool = False) -> Costs:
     """C_ij = D′_{i+1, j} (N, N): 0 for playing on, infinity where the clip's ends leave no
     evidence.
 
     d: distances (N, N). m: half length of the dynamics filter, lowered for clips too short for it.
-    near: the least |j − (i + 1)| of a jump, frames. circular: the last frame meets the first.
+    near: the least |j − (i + 1)| of a jump, frames; 2 forbids to freeze.
+    circular: the last frame meets the first.
     """
     n = len(d)
     m = min(m, n // 4)
@@ -56,21 +57,17 @@ def jump_costs(d: Matrix, *, m: int, near: int = 1, circular: bool = False) -> C
     gap = np.abs(j - (i + 1))
     if circular:
         gap = np.minimum(gap, n - gap)
-    cost[gap < max(near, 1)] = np.inf
+    cost[gap < near] = np.inf
     here = np.arange(n - 1)
     cost[here, here + 1] = 0.0
     if circular:
         cost[n - 1, 0] = 0.0
-    elif not np.isfinite(cost[: n - 1, : n - 1][~_play_on(n - 1)]).any():
-        _mirror_ends(cost, d)
+    elif not np.isfinite(cost[gap >= near]).any():
+        _join_ends(cost, d)
     return cost
 
 
-def _play_on(n: int) -> NDArray[np.bool_]:
-    return np.eye(n, k=1, dtype=bool)
-
-
-def _mirror_ends(cost: Costs, d: Matrix) -> None:
+def _join_ends(cost: Costs, d: Matrix) -> None:
     """Give a clip too short for evidence its one way round: last frame to first, at the price of
     the step."""
     n = len(d)
@@ -183,7 +180,7 @@ def table(cost: Costs, kept: list[NDArray[np.int64]], alpha: float) -> Table:
 def play_table(d: Matrix, fps: float, rules: Rules, *, circular: bool = False) -> Table:
     """From distances (N, N) to the table that plays the clip for ever."""
     n = len(d)
-    near = max(1, min(round(rules.near * fps), n // 6))
+    near = max(2, min(round(rules.near * fps), n // 6))
     cost = jump_costs(d, m=rules.dynamics, near=near, circular=circular)
     nats = in_nats(cost, sigma=rules.sigma, power=rules.power, calm=rules.calm)
     if circular:

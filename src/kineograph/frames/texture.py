@@ -122,7 +122,7 @@ def study(
         x, gains = even_light(x)
         reel = _brightened(reel, gains)
     d = distances(x)
-    if len(d) > 6 and closes(d[:-1, :-1]) and d[-1, 0] < 0.1 * np.median(steps(d)):
+    if len(d) > 6 and closes(d[:-1, :-1]) and d[-1, 0] < 0.25 * np.median(steps(d)):
         reel.pop()  # a loop whose first frame was repeated at its end
         x, d = x[:-1], d[:-1, :-1]
     small_shape = (len(x), *pictures.shape[1:])
