@@ -86,10 +86,8 @@ def test_without_coherence_every_pixel_comes_from_the_nearest_place(
 
 
 def test_an_identity_pair_gives_the_picture_back() -> None:
-    a, b = gravel(1, 64), gravel(2, 48)
-    assert np.array_equal(made(a, a, a).picture[:, :, 0], a)
-    other = made(a, a, b, remap=False).picture[:, :, 0]
-    assert decibels(other, b) > 25
+    picture = gravel(1, 64)
+    assert np.array_equal(made(picture, picture, picture).picture[:, :, 0], picture)
 
 
 def test_a_learned_blur_is_close_to_the_true_one_at_the_borders_too() -> None:

@@ -22,7 +22,16 @@ from kineograph.errors import InputError
 from kineograph.patches.examples import Picture, checked_pictures
 from kineograph.patches.growth import PICK, Canvas, copied, gathered
 from kineograph.patches.lanes import compiled
-from kineograph.patches.luminance import colours, doubled, halved, remapping, rgb, yiq
+from kineograph.patches.luminance import (
+    colours,
+    contrast,
+    doubled,
+    follows,
+    halved,
+    remapping,
+    rgb,
+    yiq,
+)
 from kineograph.patches.projection import Projection, nearest, projection_of
 from kineograph.patches.search import (
     Longs,
@@ -107,11 +116,15 @@ class Analogy(NamedTuple):
 
 
 class _Level(NamedTuple):
-    """One level of the pyramid: planes (P, H, W) float64 of every A and A′, and of B."""
+    """One level of the pyramid: planes (P, H, W) float64 of every A and A′, and of B.
+
+    answer: weight of A′ against B′; less than 1 where A′ would outshout what it answers to.
+    """
 
     plain: list[Reals]
     changed: list[Reals]
     query: Reals
+    answer: float = 1.0
 
 
 def analogy(
@@ -147,7 +160,7 @@ def analogy(
     while len(levels) < knobs.levels and shortest >= 2 * SMALLEST:
         last, shortest = levels[-1], shortest // 2
         smaller = [[halved(p) for p in side] for side in (last.plain, last.changed)]
-        levels.append(_Level(smaller[0], smaller[1], halved(last.query)))
+        levels.append(_Level(smaller[0], smaller[1], halved(last.query), last.answer))
 
     yield from _drawn(levels, first, second, target, np.uint64(seed), knobs)
 
@@ -162,6 +175,11 @@ def _matched(
         return _Level(first_planes, rest[0], rest[1][0])
     light = [[yiq(p)[None, :, :, 0] for p in side] for side in (a, a2)]
     goal = yiq(b)[None, :, :, 0]
+    if not follows(*light) and knobs.colour == "carry":
+        sharp = [contrast(p) for p in light[0]]
+        spread = [float(np.mean([p.var() for p in side])) for side in (sharp, light[1])]
+        answer = min(1.0, spread[0] / max(spread[1], 1e-6))
+        return _Level(sharp, light[1], contrast(goal), answer)
     gain, shift = remapping(light[0], goal) if knobs.remap else (1.0, 0.0)
     return _Level([gain * p + shift for p in light[0]], [gain * p + shift for p in light[1]], goal)
 
@@ -236,18 +254,18 @@ def _step(levels: Sequence[_Level], depth: int, coarse: _Step | None, knobs: Mat
         edge = BORDER // 2
         near = coarse.kin[:, edge:-edge, edge:-edge]
         parents = parents_of(near, coarse.sheet, sheet, (coarse.firsts, firsts))
-    window = _window(P, coarse is not None, knobs)
+    window = _window(P, coarse is not None, knobs, level.answer)
     return _Step(canvas, sheet, firsts, window, projection_of(sheet, window), parents, kin)
 
 
-def _window(planes: int, pyramid: bool, knobs: Matching) -> Window:
+def _window(planes: int, pyramid: bool, knobs: Matching, answer: float) -> Window:
     """Taps of the feature, heaviest first and then nearest first."""
     dy, dx = np.mgrid[-2:3, -2:3].reshape(2, -1)
     causal = np.arange(25) < 12
     weight = np.exp(-(dy**2 + dx**2) / (2 * knobs.focus**2)) if knobs.focus else np.ones(25)
-    blocks = [(0, 1.0, causal, False), (1, knobs.guide, causal | True, True)]
+    blocks = [(0, answer, causal, False), (1, knobs.guide, causal | True, True)]
     if pyramid:  # the coarser A counts twice: +0.8 dB on learned blurs, see bench/patches.py
-        blocks += [(2, 2 * knobs.guide, causal | True, True), (3, 1.0, causal | True, True)]
+        blocks += [(2, 2 * knobs.guide, causal | True, True), (3, answer, causal | True, True)]
     rows = [
         (round(ONE * share * weight[k]), dy[k], dx[k], block * planes + plane, given)
         for block, share, used, given in blocks

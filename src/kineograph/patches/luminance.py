@@ -54,6 +54,30 @@ def remapping(examples: Sequence[Reals], target: Reals) -> tuple[float, float]:
     return gain, float(target.mean()) - gain * float(pooled.mean())
 
 
+def follows(plain: Sequence[Reals], changed: Sequence[Reals]) -> bool:
+    """True when A′ keeps the light of A: the slope of A′ on A, both blurred (P, H, W), is over a
+    half.
+
+    A blur or a painting does, and takes the remapping of A; edges or an emboss do not, and stay as
+    they are.
+    """
+    x = np.concatenate([halved(p).reshape(-1) for p in plain])
+    y = np.concatenate([halved(p).reshape(-1) for p in changed])
+    x, y = x - x.mean(), y - y.mean()
+    return bool((x * y).sum() >= 0.5 * (x * x).sum())
+
+
+def contrast(planes: Reals) -> Reals:
+    """(P, H, W) less their own light, blurred over about eight pixels."""
+    smaller = [planes]
+    while len(smaller) < 4 and min(smaller[-1].shape[1:]) > 1:
+        smaller.append(halved(smaller[-1]))
+    light = smaller.pop()
+    while smaller:
+        light = doubled(light, *smaller.pop().shape[1:])
+    return planes - light
+
+
 def halved(planes: Reals) -> Reals:
     """(P, H/2, W/2): binomial blur with mirrored borders, then every second pixel (Burt & Adelson
     1983).
