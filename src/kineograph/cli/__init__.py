@@ -103,7 +103,8 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         sys.exit(_told(error, "--json" in words))
     if code == INTERRUPTED:  # typer answers Ctrl-C with this code
-        _fail("Interrupted", "interrupted; nothing was written under the final name", code)
+        told = "interrupted; nothing was written under the final name"
+        _fail("Interrupted", told, INTERRUPTED, "--json" in words)
     sys.exit(code if isinstance(code, int) else 0)
 
 
