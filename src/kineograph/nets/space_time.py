@@ -62,6 +62,11 @@ class SpaceTimeShape:
             raise InputError(
                 "attention", f"{len(self.attention)} levels for {len(self.widths)} widths"
             )
+        for name in ("patch", "depth", "head", "state", "text"):
+            if getattr(self, name) < 1:
+                raise InputError(name, f"{getattr(self, name)} is less than 1")
+        if min(self.widths) < 1:
+            raise InputError("widths", f"{self.widths} holds a width below 1")
         if any(width % self.head for width in self.widths):
             raise InputError("head", f"{self.head} does not divide the widths {self.widths}")
         if self.time not in ("attention", "convolution"):
