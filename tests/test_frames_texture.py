@@ -10,7 +10,7 @@ import pytest
 
 from kineograph.data.simulations import SCENES, drawings, simulate
 from kineograph.errors import InputError
-from kineograph.frames import render, texture
+from kineograph.frames import regions, render, texture
 from kineograph.frames.distance import Frame, steps
 
 
@@ -131,6 +131,27 @@ def test_one_frame_is_refused_and_two_or_equal_frames_play() -> None:
     assert texture.looped(still).seams.ratio == 0
     with pytest.raises(InputError, match="frame 1 is 8×6"):
         studied([np.zeros((8, 6, 3), np.uint8), frame])
+
+
+def test_balloons_are_three_regions_that_loop_better_apart_than_together() -> None:
+    clip = studied(drawings("balloons", 240, height=60, width=80))
+    parts = regions.regions(clip)
+    assert len(parts) == 3
+    together = texture.looped(clip, 120).mismatch
+    apart = [texture.looped(part.texture, 120) for part in parts]
+    assert np.mean([found.mismatch for found in apart]) < 0.6 * together
+    orders = [found.loop.order for found in apart]
+    shown = list(regions.composed(clip, parts, orders, fade=4, closed=True))
+    assert len(shown) == 120 and shown[0].shape == (60, 80, 3)
+    whole = [list(range(120))] * 3  # all regions in the clip's own order give the clip back
+    for k, frame in enumerate(regions.composed(clip, parts, whole, fade=0)):
+        assert rms(frame, clip.reel[k]) < 0.02
+
+
+def test_touching_places_are_one_region() -> None:
+    rows = ["##..#", "...#.", "#....", "#..##"]
+    found = regions.labelled(np.array([[c == "#" for c in row] for row in rows]))
+    assert found.tolist() == [[1, 1, 0, 0, 2], [0, 0, 0, 2, 0], [3, 0, 0, 0, 0], [3, 0, 0, 4, 4]]
 
 
 @pytest.mark.parametrize("count", range(2, 9))

@@ -58,6 +58,9 @@ def loop(
     even_light: Annotated[
         bool, typer.Option("--even-light", help="Even out brightness by the still background.")
     ] = False,
+    apart: Annotated[
+        bool, typer.Option("--regions", help="Loop parts that move on their own separately.")
+    ] = False,
     seed: Seed = None,
     as_json: Json = False,
     force: Force = False,
@@ -125,9 +128,43 @@ def loop(
         height, across, channels = texture.reel.shape
         frames = pictures(texture, order, fade=width, closed=closed)
         size, alpha = (across, height), channels == 4
+        if apart:
+            frames = _composed(texture, order, facts, notes, width, seed, closed=closed)
         with writer(out, fps=fps, size=size, alpha=alpha, note=note) as file:
             watch(_written(frames, file, len(order)), "writing")
     report(as_json, started, [out], seed=seed, notes=notes, **facts)
+
+
+def _composed(
+    texture: Texture,
+    order: list[int],
+    facts: dict[str, Any],
+    notes: list[str],
+    fade: int,
+    seed: int | None,
+    *,
+    closed: bool,
+) -> Iterator[Frame]:
+    """The pictures with each independent region in an order of its own, as long as `order`."""
+    from kineograph.frames.regions import composed, regions
+    from kineograph.frames.texture import looped, played
+
+    parts = regions(texture)
+    if not parts:
+        raise InputError("--regions", "nothing in the clip moves on its own", "leave it out")
+    orders: list[list[int]] = []
+    ratios: list[float] = []
+    for number, part in enumerate(parts):
+        if closed:
+            found = looped(part.texture, len(order), fade=fade)
+            orders.append(list(found.loop.order))
+            ratios.append(round(found.mismatch, 3))
+        else:
+            seconds = len(order) / texture.fps
+            orders.append(played(part.texture, seconds, (seed or 0) + number))
+    facts |= {"regions": len(parts), "region_mismatch": ratios}
+    notes.append(f"{len(parts)} regions, each in an order of its own")
+    return composed(texture, parts, orders, fade=fade, closed=closed)
 
 
 def _check(seconds: float | None, fade: int | None, every: int, endless: bool) -> None:
@@ -218,16 +255,18 @@ def _told(found: Looped, texture: Texture) -> dict[str, Any]:
         "jumps": [list(jump) for jump in found.loop.jumps],
         "fade": found.fade,
         "seam_ratio": round(found.seams.ratio, 3),
+        "mismatch": round(found.mismatch, 3),
         "good": found.good,
     }
 
 
 def _judged(found: Looped) -> list[str]:
     ratio, count = found.seams.ratio, len(found.loop.order)
-    told = f"loop of {count} frames, {found.seams.jumps} jumps, {found.fade} frames of cross-fade"
+    told = f"loop of {count} frames, {found.seams.jumps} jumps, {found.fade} frames of cross-fade: "
+    told += f"the frames joined differ by {found.mismatch:.2f} usual steps; "
     if found.good:
-        return [f"{told}: its worst seam steps {ratio:.2f}× as far as the usual frame"]
+        return [f"{told}the worst seam steps {ratio:.2f}× as far as the frames there usually do"]
     return [
-        f"{told}: no good loop was found, its worst seam steps {ratio:.2f}× as far as the usual "
-        "frame (1.2 passes unseen); another --seconds, a longer clip or a player may do better"
+        f"{told}no good loop was found, the worst seam steps {ratio:.2f}× as far as the frames "
+        "there usually do (1.2 passes unseen); another --seconds or a longer clip may do better"
     ]

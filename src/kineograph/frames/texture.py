@@ -184,11 +184,16 @@ def played(
 
 @dataclass(frozen=True)
 class Looped:
-    """A loop, how wide its cross-fades are (frames) and how well its seams close."""
+    """A loop, how wide its cross-fades are (frames) and how well its seams close.
+
+    mismatch: how far the frames joined at its jumps differ, mean over the jumps, as a multiple of
+    the clip's median step; what a cross-fade has to hide.
+    """
 
     loop: Loop
     fade: int
     seams: Seams
+    mismatch: float
 
     @property
     def good(self) -> bool:
@@ -228,7 +233,9 @@ def looped(
         for loop in loops:
             narrow = min(width, max(0, len(loop.order) // 2))
             shown = texture.shown(narrow, closed=True)
-            found = Looped(loop, narrow, seams(texture.reel, loop.order, steps(texture.d), **shown))
+            seen = seams(texture.reel, loop.order, steps(texture.d), **shown)
+            differ = loop.cost / max(1, len(loop.jumps)) / max(texture.usual, 1e-9)
+            found = Looped(loop, narrow, seen, differ)
             if best is None or found.seams.ratio < best.seams.ratio:
                 best = found
             if found.good:

@@ -1,0 +1,109 @@
+"""Video textures against the targets of their issue, as CPU seconds and ratios taken in one run.
+
+    OMP_NUM_THREADS=1 python bench/frames.py [--long]
+
+The peer is a STAND-IN written here: one numpy subtraction per pair of frames, as the Python
+programs found do it. `--long` adds a clip of 30 s at 1280×720 (drawn and encoded first, not
+counted), from the file to a player page.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from kineograph import media
+from kineograph.data.simulations import drawings
+from kineograph.frames import distance, loops, player, policy, texture
+
+
+def cpu(job: Callable[[], object], times: int = 5) -> float:
+    """CPU seconds, median of some runs after one that is not counted."""
+    job()
+    taken = []
+    for _ in range(times):
+        start = time.process_time()
+        job()
+        taken.append(time.process_time() - start)
+    return float(np.median(taken))
+
+
+def peer(frames: np.ndarray) -> np.ndarray:
+    """Stand-in peer: L2 distances, one subtraction a pair (N, H, W, 3 bytes)."""
+    n = len(frames)
+    d = np.zeros((n, n))
+    for i in range(n):
+        for j in range(i):
+            apart = frames[i].astype(np.float32) - frames[j].astype(np.float32)
+            d[i, j] = d[j, i] = np.sqrt(np.sum(apart**2))
+    return d
+
+
+def compare() -> None:
+    frames = np.stack(list(drawings("candle", 300, height=120, width=160)))
+    x = distance.features(frames)
+    ours = cpu(lambda: distance.distances(x))
+    floats = cpu(lambda: distance.from_gram(distance.mean_gram(x), x.shape[1]))
+    start = time.process_time()
+    truth = peer(frames)
+    theirs = time.process_time() - start
+    found = distance.distances(x).astype(np.float64) * 255 * np.sqrt(x.shape[1])
+    off = ~np.eye(300, dtype=bool)
+    error = np.max(np.abs(found - truth)[off] / truth[off])
+    print(f"distances 300 × 160×120 RGB     {ours:.4f} CPU s   target ≤ 0.07")
+    print(f"  without byte products         {floats:.4f} CPU s")
+    print(
+        f"  stand-in peer                 {theirs:.3f} CPU s   {theirs / ours:.0f}×, target ≥ 25×"
+    )
+    print(f"  relative error to the peer    {error:.1e}       target ≤ 2e-5")
+
+
+def plan() -> None:
+    turn = np.cumsum(np.random.default_rng(0).normal(0.2, 0.02, 1000))
+    where = np.stack([np.cos(turn), 2 * np.sin(turn), np.cos(0.07 * turn)], axis=1)
+    d = np.linalg.norm(where[:, None] - where[None], axis=2).astype(np.float32)
+    cost = policy.in_nats(policy.jump_costs(d, m=2, near=7), sigma=0.05)
+    _, sweeps = policy.future(cost, alpha=0.999)
+    taken = cpu(lambda: policy.future(cost, alpha=0.999))
+    print(f"future cost, 1,000 frames       {taken:.4f} CPU s   target ≤ 0.02")
+    print(f"  sweeps                        {sweeps}              target ≤ 100")
+    length = 600
+    loop = cpu(lambda: loops.best_loop(policy.jump_costs(d, m=2), length))
+    print(f"best loop of {length} frames        {loop:.4f} CPU s")
+
+
+def long_clip() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "long.mp4"
+        small = list(drawings("flag", 900, height=360, width=640))
+        with media.writer(path, fps=30, size=(1280, 720)) as file:
+            for frame in small:
+                file.add(np.repeat(np.repeat(frame, 2, axis=0), 2, axis=1))
+        del small
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        start, wall = time.process_time(), time.perf_counter()
+        pixels = player.PLAYER_PIXELS
+        *_, studied = texture.study(media.stream(path), 30.0, pixels=pixels)
+        *_, page = player.texture_page(studied.value, title="long")
+        (Path(folder) / "long.html").write_text(page.value)
+        ours, wall = time.process_time() - start, time.perf_counter() - wall
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        decoder = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        print(f"30 s of 720p to a player        {ours:.1f} + {decoder:.1f} CPU s (ours + decoder)")
+        print(f"  wall {wall:.1f} s, target ≤ 60 on two quiet cores")
+        print(f"  page {len(page.value) / 1e6:.1f} MB")
+        print(f"  peak memory {peak:.2f} GB, drawing the test clip included; target ≤ 2 GB")
+
+
+if __name__ == "__main__":
+    compare()
+    plan()
+    if "--long" in sys.argv:
+        long_clip()
