@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from kineograph.cascade import CascadeMaker, Knobs
     from kineograph.clip import Clip
     from kineograph.measure.making import Ground
+    from kineograph.recipe import Plan
 
-app = typer.Typer(no_args_is_help=True, help="Measure a model or a clip, as figures.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Measure a model or a clip, as figures."
+)
 
 Model = Annotated[str, typer.Option(help="A shipped model's name, or a folder.")]
-Size = Annotated[int, typer.Option(help="Pixels of the clips made.")]
-Frames = Annotated[int, typer.Option(help="Frames of the clips made; 0 is the size's own.")]
-Steps = Annotated[int, typer.Option(help="Steps of every stage; 0 keeps the model's.")]
+Size = Annotated[int | None, typer.Option(help="Pixels of the clips made.")]
+Frames = Annotated[int | None, typer.Option(help="Frames of the clips made.")]
+Steps = Annotated[int | None, typer.Option(help="Steps of every stage.")]
 Guidance = Annotated[float | None, typer.Option(help="Guidance of the first stage; 1 is none.")]
 FirstSeed = Annotated[int, typer.Option("--seed", help="Each concept adds its own number to it.")]
 Batch = Annotated[int, typer.Option(help="Clips made at once; bounds the memory.")]
@@ -35,9 +38,9 @@ Sheet = Annotated[Path | None, typer.Option(help="Also write a PNG contact sheet
 def stickers(
     model: Model = "stickers",
     concepts: Annotated[int, typer.Option(help="Trained concepts to ask for.")] = 200,
-    size: Size = 64,
-    frames: Frames = 0,
-    steps: Steps = 0,
+    size: Size = None,
+    frames: Frames = None,
+    steps: Steps = None,
     guidance: Guidance = None,
     seed: FirstSeed = 0,
     batch: Batch = 16,
@@ -52,7 +55,9 @@ def stickers(
     """
     started = time.perf_counter()
     _check(concepts, seed, batch, sheet, force)
-    name, maker, knobs, seen = _model(model, size, frames, steps, guidance, batch)
+    knobs = _knobs(size, frames, steps, guidance, batch)
+    maker, plan = _model(model, knobs)
+    seen = _seen(plan.size)
     from kineograph.measure import stickers as study
 
     found = watch(
@@ -69,9 +74,9 @@ def stickers(
         started,
         _saved(found.sheet, sheet),
         seed=seed,
-        model=name,
-        size=size,
-        frames=found.frames,
+        model=model,
+        size=plan.size,
+        frames=plan.frames,
         seen=seen,
         steps=steps,
         guidance=guidance,
@@ -85,9 +90,9 @@ def stickers(
 def styles(
     model: Model = "stickers",
     concepts: Annotated[int, typer.Option(help="Moving concepts to ask for in each style.")] = 12,
-    size: Size = 64,
-    frames: Frames = 0,
-    steps: Steps = 0,
+    size: Size = None,
+    frames: Frames = None,
+    steps: Steps = None,
     guidance: Guidance = None,
     seed: FirstSeed = 0,
     batch: Batch = 16,
@@ -102,7 +107,9 @@ def styles(
     """
     started = time.perf_counter()
     _check(concepts, seed, batch, sheet, force)
-    name, maker, knobs, seen = _model(model, size, frames, steps, guidance, batch)
+    knobs = _knobs(size, frames, steps, guidance, batch)
+    maker, plan = _model(model, knobs)
+    seen = _seen(plan.size)
     from kineograph.data.sticker_features import real_stills
     from kineograph.measure import styles as study
 
@@ -123,8 +130,9 @@ def styles(
         started,
         _saved(found.sheet, sheet),
         seed=seed,
-        model=name,
-        size=size,
+        model=model,
+        size=plan.size,
+        frames=plan.frames,
         seen=seen,
         steps=steps,
         guidance=guidance,
@@ -168,21 +176,32 @@ def _check(concepts: int, seed: int, batch: int, sheet: Path | None, force: bool
         checked_output(sheet, (".png",), force, "--sheet")
 
 
-def _model(
-    model: str, size: int, frames: int, steps: int, guidance: float | None, batch: int
-) -> tuple[str, CascadeMaker, Knobs, int]:
-    """Name, maker, knobs and the pixels its clips are looked at with; only stages needed load."""
-    from kineograph import recipe
+def _knobs(
+    size: int | None, frames: int | None, steps: int | None, guidance: float | None, batch: int
+) -> Knobs:
     from kineograph.cascade import Knobs
-    from kineograph.data.sticker_features import MOST_SEEN
+
+    for field, count in (("--size", size), ("--frames", frames), ("--steps", steps)):
+        if count is not None and count < 1:
+            raise InputError(field, f"{count} is less than 1")
+    return Knobs(size or 0, frames or 0, steps or 0, guidance, chunk=batch)
+
+
+def _model(model: str, knobs: Knobs) -> tuple[CascadeMaker, Plan]:
+    """The maker, with no more stages than the knobs ask for, and what it will make."""
+    from kineograph import recipe
     from kineograph.data.stickers import read_index, sticker_folder
 
     read_index(sticker_folder())  # says what to do when there are no real clips
-    about = recipe.read(recipe.folder_of(model))
-    knobs = Knobs(size=size, frames=frames, steps=steps, guidance=guidance, chunk=batch)
-    plan = recipe.plan(about, knobs, forecast=False)
-    maker = recipe.load(model, stages=plan.stages)
-    return about.name, maker, knobs, min(plan.size, MOST_SEEN)
+    plan = recipe.plan(recipe.read(recipe.folder_of(model)), knobs, forecast=False)
+    return recipe.load(model, stages=plan.stages), plan
+
+
+def _seen(size: int) -> int:
+    """Pixels that made and real clips are brought to before they are looked at."""
+    from kineograph.data.sticker_features import MOST_SEEN
+
+    return min(size, MOST_SEEN)
 
 
 def _ground(seen: int) -> Ground:

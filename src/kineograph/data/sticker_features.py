@@ -229,7 +229,7 @@ def _cached(path: Path, facts: str) -> dict[str, Tensor] | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             if str(file["facts"]) != facts:
                 return None
             names = [name for name in file.files if name != "facts"]

@@ -61,10 +61,10 @@ def apart(one: Tensor, many: Tensor) -> Tensor:
     """(N,) root mean square difference of a loop to N others, at the best of all starting frames.
 
     one: (T, C, H, W). many: (N, T, C, H, W). The minimum over circular shifts s of |roll(one, s) -
-    many|, by |a - b|² = |a|² + |b|² - 2 ab.
+    many|, by |a - b|² = |a|² + |b|² - 2 ab, in float64 because it cancels.
     """
     count, size = len(one), one.numel()
-    turned = torch.stack([one.roll(s, 0).flatten() for s in range(count)])  # (T, T*C*H*W)
-    flat = many.flatten(1)  # (N, T*C*H*W)
+    turned = torch.stack([one.double().roll(s, 0).flatten() for s in range(count)])  # (T, D)
+    flat = many.double().flatten(1)  # (N, D), D = T*C*H*W
     squares = turned.square().sum(1) + flat.square().sum(1)[:, None] - 2 * flat @ turned.T
     return (squares.amin(1).clamp(min=0) / size).sqrt()

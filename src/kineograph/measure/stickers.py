@@ -113,7 +113,6 @@ class Answer:
 class Study:
     """What `stickers` ends with. sheet: a row a concept: made, nearest real, the true one."""
 
-    frames: int
     parts: dict[str, Part]
     reference: Reference
     answers: tuple[Answer, ...]
@@ -149,7 +148,7 @@ class Gallery:
 
     def pixel_distance(self, thumbs: Tensor) -> Tensor:
         """(M,) root mean square to the nearest training clip, at the best starting frame."""
-        many = self.real.thumbs[self.train]
+        many = self.real.thumbs[self.train].double()
         return torch.stack([apart(one, many).amin() for one in thumbs])
 
     def reference(self) -> Reference:
@@ -240,7 +239,6 @@ def judged(
             )
         first += len(rows)
     return Study(
-        clips[0].frames,
         parts,
         gallery.reference(),
         tuple(answers),
