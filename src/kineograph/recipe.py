@@ -15,7 +15,7 @@ import time
 import types
 import typing
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from torch import Tensor
 
 from kineograph.cascade import CascadeMaker, CascadeStage, Knobs, Texts
 from kineograph.denoise import WEIGHTINGS, Denoiser, Precond
-from kineograph.errors import InputError, MissingError
+from kineograph.errors import InputError, LimitError, MissingError
 from kineograph.nets.space_time import SpaceTime, SpaceTimeShape
 from kineograph.noise import PARAMETERIZATIONS, Schedule
 from kineograph.prompt import Cond
@@ -34,6 +34,7 @@ from kineograph.prompt import Cond
 WEIGHTS = Path(__file__).parent / "weights"
 MAX_RECIPE_BYTES = 1_000_000
 MAX_PARAMETERS = 3_000_000_000
+MOST_FRAMES, MOST_PIXELS = 4096, 8192
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class Phase:
     "Pictures seen beside each batch of clips (joint image-video training)."
     final: float = 0.05
     "Share of the learning rate left at the end of the phase."
+
+    def __post_init__(self) -> None:
+        _within(self, samples=(1, 10**12), batch=(1, 65536), frames=(1, MOST_FRAMES))
+        _within(self, rate=(0, 10), pictures=(0, 65536), final=(0, 1))
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,11 @@ class Stage:
     def __post_init__(self) -> None:
         _one_of("parameterization", self.parameterization, PARAMETERIZATIONS)
         _one_of("weighting", self.weighting, WEIGHTINGS)
+        if not self.name.isidentifier():
+            raise InputError("name", f"'{self.name}' is not a plain word")
+        _within(self, frames=(1, MOST_FRAMES), size=(1, MOST_PIXELS), crop=(0, self.size))
+        _within(self, low_frames=(0, MOST_FRAMES), low_size=(0, MOST_PIXELS), no_text=(0, 1))
+        _within(self, low_noise=(0, 100), low_noise_most=(0, 100))
         if self.shape.low != bool(self.low_size):
             raise InputError("low_size", f"{self.low_size} does not fit low = {self.shape.low}")
         if self.low_frames and self.frames % self.low_frames:
@@ -132,12 +142,23 @@ class Cascade:
 
     def __post_init__(self) -> None:
         _one_of("optimizer", self.optimizer, ("muon", "adamw"))
+        _within(self, seconds=(1e-3, 3600), seed=(0, 2**63 - 1), ema=(0, 1))
+        if not self.stages:
+            raise InputError("stages", "there are none")
         for name, per_stage in (("steps", self.steps), ("guidance", self.guidance)):
             if len(per_stage) != len(self.stages):
                 raise InputError(name, f"{len(per_stage)} values for {len(self.stages)} stages")
         for below, stage in zip(self.stages, self.stages[1:], strict=False):
             if (stage.low_frames, stage.low_size) != (below.frames, below.size):
                 raise InputError(f"stages.{stage.name}", f"does not stand on {below.name}")
+
+
+def _within(owner: object, **ranges: tuple[float, float]) -> None:
+    """Refuses a field outside its range, ends included; what is no number is outside."""
+    for name, (low, high) in ranges.items():
+        value = getattr(owner, name)
+        if not low <= value <= high:
+            raise InputError(name, f"{value} is not in {low:,} … {high:,}")
 
 
 def _one_of(name: str, value: str, known: typing.Iterable[str]) -> None:
@@ -181,6 +202,9 @@ def _parsed(kind: Any, value: Any, path: str) -> Any:
             return kind(**parts)  # type: ignore[operator]
         except TypeError as error:
             raise InputError(path, f"is incomplete ({error})") from error
+        except InputError as error:
+            problem = str(error).removeprefix(f"{error.field}: ")
+            raise InputError(f"{path}.{error.field}", problem) from None
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
         if not isinstance(value, list) or len(value) > 1000:
@@ -194,14 +218,23 @@ def _parsed(kind: Any, value: Any, path: str) -> Any:
     right = isinstance(value, (int, float) if kind is float else kind)
     if not right or (isinstance(value, bool) and kind is not bool):
         raise InputError(path, f"{value!r} is not {kind.__name__}")
-    return kind(value)
+    try:
+        return kind(value)
+    except OverflowError as error:
+        raise InputError(path, "is too large a number") from error
 
 
 # -- weights ------------------------------------------------------------------------------------
 
 
 def network(stage: Stage) -> Precond:
-    """The stage's Denoiser with fresh weights."""
+    """The stage's Denoiser with fresh weights; LimitError, before any is made, when too many."""
+    with torch.device("meta"):
+        count = sum(p.numel() for p in SpaceTime(stage.shape).parameters())
+    if count > MAX_PARAMETERS:
+        raise LimitError(
+            f"stage '{stage.name}' has {count:,} weights, the limit is {MAX_PARAMETERS:,}"
+        )
     return Precond(SpaceTime(stage.shape), PARAMETERIZATIONS[stage.parameterization])
 
 
@@ -223,7 +256,10 @@ def read(folder: Path) -> Cascade:
     path = folder / "recipe.json"
     if path.stat().st_size > MAX_RECIPE_BYTES:
         raise InputError("recipe", f"'{path}' is over {MAX_RECIPE_BYTES:,} bytes")
-    return from_json(path.read_text("utf-8"))
+    try:
+        return from_json(path.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError("recipe", f"'{path}' is not UTF-8 text") from error
 
 
 def load(

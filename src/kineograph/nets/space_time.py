@@ -31,6 +31,8 @@ from kineograph.nets.blocks import (
 )
 from kineograph.prompt import Cond
 
+MOST = {"patch": 64, "widths": 16384, "depth": 64, "head": 16384, "state": 16384, "text": 16384}
+
 
 @dataclass(frozen=True)
 class SpaceTimeShape:
@@ -62,11 +64,12 @@ class SpaceTimeShape:
             raise InputError(
                 "attention", f"{len(self.attention)} levels for {len(self.widths)} widths"
             )
-        for name in ("patch", "depth", "head", "state", "text"):
-            if getattr(self, name) < 1:
-                raise InputError(name, f"{getattr(self, name)} is less than 1")
-        if min(self.widths) < 1:
-            raise InputError("widths", f"{self.widths} holds a width below 1")
+        for name, most in MOST.items():
+            for value in self.widths if name == "widths" else (getattr(self, name),):
+                if not 1 <= value <= most:
+                    raise InputError(name, f"{value} is not in 1 … {most:,}")
+        if len(self.widths) > 8:
+            raise InputError("widths", f"{len(self.widths)} levels, the limit is 8")
         if any(width % self.head for width in self.widths):
             raise InputError("head", f"{self.head} does not divide the widths {self.widths}")
         if self.time not in ("attention", "convolution"):
