@@ -7,6 +7,7 @@ for all rows at once along anti-diagonals.
 
 from __future__ import annotations
 
+import secrets
 import struct
 import zlib
 from pathlib import Path
@@ -52,7 +53,12 @@ def save_picture(picture: Picture, path: StrPath, note: dict[str, Any] | None = 
     if picture.dtype == np.uint16:
         if Path(path).suffix.lower() != ".png":
             raise InputError("-o", f"'{Path(path).name}' cannot hold 16 bits", "use .png")
-        Path(path).write_bytes(_coded(picture, notes.text_of(note)))
+        unfinished = Path(path).with_name(f".kineograph-{secrets.token_hex(6)}.png")
+        try:
+            unfinished.write_bytes(_coded(picture, notes.text_of(note)))
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
         return Path(path)
     if C < 3:
         picture = np.concatenate([picture[:, :, :1]] * 3 + [picture[:, :, 1:]], axis=2)

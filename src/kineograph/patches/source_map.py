@@ -7,6 +7,7 @@ pixel the same way. The copy report is the honest measure of how much of the res
 
 from __future__ import annotations
 
+import secrets
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,16 +133,20 @@ def map_picture(source: SourceMap) -> NDArray[np.uint8]:
 
 
 def save_map(source: SourceMap, path: Path) -> None:
-    """Write the map as a compressed .npz."""
-    with path.open("wb") as file:
+    """Write the map as a compressed .npz, whole or not at all."""
+    unfinished = path.with_name(f".kineograph-{secrets.token_hex(6)}.npz")
+    try:
         np.savez_compressed(
-            file,
+            unfinished,
             example=source.example,
             y=source.y,
             x=source.x,
             fresh=source.fresh,
             sizes=np.array(source.sizes, np.int64),
         )
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def load_map(path: Path) -> SourceMap:
