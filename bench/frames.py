@@ -81,7 +81,7 @@ def plan() -> None:
 def long_clip() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "long.mp4"
-        small = list(drawings("flag", 900, height=360, width=640))
+        small = list(drawings("flag", 90, height=360, width=640)) * 10  # drawing is slow
         with media.writer(path, fps=30, size=(1280, 720)) as file:
             for frame in small:
                 file.add(np.repeat(np.repeat(frame, 2, axis=0), 2, axis=1))

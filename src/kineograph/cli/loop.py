@@ -264,6 +264,8 @@ def _judged(found: Looped) -> list[str]:
     ratio, count = found.seams.ratio, len(found.loop.order)
     told = f"loop of {count} frames, {found.seams.jumps} jumps, {found.fade} frames of cross-fade: "
     told += f"the frames joined differ by {found.mismatch:.2f} usual steps; "
+    if found.mismatch > 1.5:
+        told += "the fade may show as a ghost unless the motion is unstructured (water, fire); "
     if found.good:
         return [f"{told}the worst seam steps {ratio:.2f}× as far as the frames there usually do"]
     return [

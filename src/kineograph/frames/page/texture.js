@@ -189,7 +189,7 @@ function say() {
 
 canvas.width = clip.width;
 canvas.height = clip.height;
-canvas.style.width = `min(100%, 960px, ${(74 * clip.width) / clip.height}vh)`;
+canvas.style.width = `min(100%, 960px, ${(60 * clip.width) / clip.height}vh)`;
 canvas.classList.toggle("clear", clip.alpha);
 controls.to.max = controls.from.max = String(clip.count - 1);
 controls.from.value = String(clip.range[0]);
