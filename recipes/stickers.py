@@ -57,24 +57,29 @@ base = Stage(
 
 
 def above(
-    below: Stage,
+    under: Stage,
     name: str,
     frames: int,
     size: int,
     net: SpaceTimeShape,
+    adds: float,
     *phases: Phase,
     crop: int = 0,
 ) -> Stage:
-    """A stage that stands on another."""
+    """A stage on another: it learns what it adds, whose deviation is `adds`."""
     return Stage(
         name=name,
         frames=frames,
         size=size,
-        low_frames=below.frames,
-        low_size=below.size,
+        low_frames=under.frames,
+        low_size=under.size,
         shape=net,
-        schedule=Schedule(low=0.01, high=100.0),
+        schedule=Schedule(low=0.005, high=10.0, middle=adds),
         phases=phases,
+        parameterization="edm",
+        deviation=adds,
+        low_noise=0.05,
+        low_noise_most=0.2,
         crop=crop,
     )
 
@@ -85,7 +90,8 @@ time16 = above(
     16,
     16,
     shape(2, (64, 128), 1, "convolution", state=128, attention=(False, True)),
-    Phase(samples=8_000, batch=16, frames=16, rate=2e-3, pictures=32),
+    0.12,
+    Phase(samples=2_800, batch=8, frames=16, rate=2e-3, pictures=16, warm=240),
 )
 space32 = above(
     time16,
@@ -93,8 +99,9 @@ space32 = above(
     16,
     32,
     shape(2, (64, 96), 2, "convolution", state=128, attention=(False, True)),
-    Phase(samples=30_000, batch=128, frames=1, rate=3e-3, final=0.3),
-    Phase(samples=2_400, batch=8, frames=16, rate=1.5e-3, pictures=32),
+    0.17,
+    Phase(samples=16_000, batch=32, frames=1, rate=2e-3, final=0.3, warm=960),
+    Phase(samples=800, batch=4, frames=16, rate=1e-3, pictures=16, warm=40),
 )
 space64 = above(
     space32,
@@ -102,8 +109,9 @@ space64 = above(
     16,
     64,
     shape(4, (96, 128), 1, "convolution", state=128, attention=(False, True)),
-    Phase(samples=24_000, batch=128, frames=1, rate=3e-3, final=0.3),
-    Phase(samples=1_600, batch=8, frames=16, rate=1.5e-3, pictures=32),
+    0.13,
+    Phase(samples=12_800, batch=32, frames=1, rate=2e-3, final=0.3, warm=960),
+    Phase(samples=600, batch=4, frames=16, rate=1e-3, pictures=16, warm=40),
 )
 time32 = above(
     space64,
@@ -111,7 +119,8 @@ time32 = above(
     32,
     64,
     shape(4, (64, 96), 1, "convolution", state=128, attention=(False, False)),
-    Phase(samples=1_600, batch=4, frames=32, rate=2e-3),
+    0.12,
+    Phase(samples=400, batch=2, frames=32, rate=2e-3, warm=40),
 )
 space128 = above(
     time32,
@@ -119,8 +128,9 @@ space128 = above(
     32,
     128,
     shape(4, (64, 96), 1, "convolution", state=128, attention=(False, False)),
-    Phase(samples=16_000, batch=64, frames=1, rate=3e-3, final=0.3),
-    Phase(samples=1_000, batch=4, frames=32, rate=1.5e-3, pictures=32),
+    0.1,
+    Phase(samples=6_400, batch=32, frames=1, rate=2e-3, final=0.3, warm=960),
+    Phase(samples=300, batch=2, frames=32, rate=1e-3, pictures=16, warm=20),
     crop=64,
 )
 

@@ -16,7 +16,7 @@ from kineograph.denoise import (
     noise_from,
 )
 from kineograph.errors import InputError
-from kineograph.noise import PARAMETERIZATIONS, Schedule
+from kineograph.noise import PARAMETERIZATIONS, Schedule, edm
 from kineograph.prompt import Cond
 
 
@@ -367,3 +367,30 @@ def test_wrong_arguments_are_named(field, call):
     with pytest.raises(InputError) as caught:
         call()
     assert caught.value.field == field
+
+
+def test_a_centre_moves_the_clip_and_a_silent_network_is_the_best_linear_guess():
+    # clean = centre + N(0, s^2): the posterior mean is centre + s^2 / (s^2 + sigma^2) (x - centre)
+    class Silent(torch.nn.Module):
+        def forward(self, x, label, cond):
+            return torch.zeros_like(x)
+
+    spread, sigma = 0.2, torch.tensor([0.1, 0.7], dtype=torch.float64)
+    centre, rest, noise = torch.randn(3, 2, 3, 1, 4, 4, dtype=torch.float64)
+    model = Precond(Silent(), lambda s: edm(s, spread), lambda x, cond: centre)
+    x = centre + rest + sigma.view(-1, 1, 1, 1, 1) * noise
+    share = (spread**2 / (spread**2 + sigma**2)).view(-1, 1, 1, 1, 1)
+    torch.testing.assert_close(model(x, sigma, Cond()), centre + share * (x - centre))
+
+    weigh = WEIGHTINGS["v"]
+    far = model.loss(centre + rest, noise, sigma, Cond(), weighting=weigh)
+    plain = Precond(Silent(), lambda s: edm(s, spread))
+    torch.testing.assert_close(far, plain.loss(rest, noise, sigma, Cond(), weighting=weigh))
+
+
+def test_the_middle_of_a_schedule_moves_its_levels_and_keeps_its_ends():
+    near = Schedule(0.01, 10.0, middle=0.1)
+    u = torch.tensor([0.0, 0.5, 1.0])
+    assert near.sigma(u)[0] == pytest.approx(0.01)
+    assert near.sigma(u)[2] == pytest.approx(10.0)
+    assert float(near.sigma(u)[1]) < 0.15 < float(Schedule(0.01, 10.0).sigma(u)[1])

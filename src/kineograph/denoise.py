@@ -47,16 +47,33 @@ def v_weighting(sigma: Tensor) -> Tensor:
 WEIGHTINGS: dict[str, Weighting] = {"eps": eps_weighting, "v": v_weighting}
 
 
-class Precond(nn.Module):
-    """A network and what it estimates, as a Denoiser."""
+Centre = Callable[[Tensor, Cond], Tensor]
 
-    def __init__(self, net: nn.Module, parameterization: Parameterization) -> None:
+
+class Precond(nn.Module):
+    """A network and what it estimates, as a Denoiser.
+
+    With a `centre`, a clip like x known from the conditions (the stage below, enlarged), x and
+    clean are taken as differences from it: the noise is the same, and what is left to learn is
+    what the stage adds. A network that answers 0 then is the best linear guess.
+    """
+
+    def __init__(
+        self, net: nn.Module, parameterization: Parameterization, centre: Centre | None = None
+    ) -> None:
         super().__init__()
         self.net = net
         self.parameterization = parameterization
+        self.centre = centre
 
     def forward(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
         c = self._coeffs(sigma, x)
+        if self.centre is not None:
+            centre = self.centre(x, cond)
+            return centre + self._clean(x - centre, c, cond)
+        return self._clean(x, c, cond)
+
+    def _clean(self, x: Tensor, c: Coeffs, cond: Cond) -> Tensor:
         estimate = self.net(c.scale * x, c.label.flatten(), cond)
         return c.skip * x + c.out * estimate
 
@@ -69,6 +86,8 @@ class Precond(nn.Module):
         weight * (clean error)^2 = weight * out^2 * (F - F*)^2 with F* = (clean - skip x) / out.
         """
         c = self._coeffs(sigma, clean)
+        if self.centre is not None:
+            clean = clean - self.centre(clean, cond)
         x = clean + sigma.view(-1, 1, 1, 1, 1) * noise
         target = (clean - c.skip * x) / c.out
         error = (self.net(c.scale * x, c.label.flatten(), cond) - target).square()

@@ -62,20 +62,24 @@ class Schedule:
     """Noise levels between `low` and `high`, spaced as the cosine log-SNR of Imagen Video.
 
     lambda(u) = -2 ln tan(a u + b) (Salimans & Ho 2022, appendix), so sigma(u) = tan(a u + b) with
-    sigma(0) = low and sigma(1) = high.
+    sigma(0) = low and sigma(1) = high. `middle` moves the levels where most time is spent, at 1 in
+    the cosine, to where the signal is: sigma(u) = middle * tan(a u + b).
     """
 
     low: float
     high: float
+    middle: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 < self.low < self.high < math.inf:
             raise InputError("schedule", f"0 < {self.low} < {self.high} does not hold")
+        if not 0 < self.middle < math.inf:
+            raise InputError("schedule", f"middle {self.middle} is not positive")
 
     def sigma(self, u: Tensor) -> Tensor:
         """Noise level at time u in 0..1; u is float64 for exact ends."""
-        start, end = math.atan(self.low), math.atan(self.high)
-        return torch.tan(start + (end - start) * u.double())
+        start, end = math.atan(self.low / self.middle), math.atan(self.high / self.middle)
+        return self.middle * torch.tan(start + (end - start) * u.double())
 
     def grid(self, steps: int) -> Tensor:
         """(steps + 1,) falling float64 levels from `high`; the last is 0."""

@@ -16,6 +16,7 @@ import types
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,8 +28,8 @@ from torch import Tensor
 from kineograph.cascade import CascadeMaker, CascadeStage, Knobs, Texts
 from kineograph.denoise import WEIGHTINGS, Denoiser, Precond
 from kineograph.errors import InputError, LimitError, MissingError
-from kineograph.nets.space_time import SpaceTime, SpaceTimeShape
-from kineograph.noise import PARAMETERIZATIONS, Schedule
+from kineograph.nets.space_time import SpaceTime, SpaceTimeShape, below
+from kineograph.noise import PARAMETERIZATIONS, Schedule, edm
 from kineograph.prompt import Cond
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -53,10 +54,13 @@ class Phase:
     "Pictures seen beside each batch of clips (joint image-video training)."
     final: float = 0.05
     "Share of the learning rate left at the end of the phase."
+    warm: int = 2000
+    "Samples over which the learning rate rises."
 
     def __post_init__(self) -> None:
         _within(self, samples=(1, 10**12), batch=(1, 65536), frames=(1, MOST_FRAMES))
         _within(self, rate=(0, 10), pictures=(0, 65536), final=(0, 1))
+        _within(self, warm=(1, 10**12))
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ class Stage:
     "What the network estimates: eps, v, flow or edm."
     weighting: str = "v"
     "Which error the loss weighs evenly: eps (Imagen Video) or v."
+    deviation: float = 0.5
+    "For edm: deviation of the clips, or of what the stage adds to the stage below."
     low_noise: float = 0.2
     "Noise level put on the stage below when sampling."
     low_noise_most: float = 1.0
@@ -99,7 +105,7 @@ class Stage:
             raise InputError("name", f"'{self.name}' is not a plain word")
         _within(self, frames=(1, MOST_FRAMES), size=(1, MOST_PIXELS), crop=(0, self.size))
         _within(self, low_frames=(0, MOST_FRAMES), low_size=(0, MOST_PIXELS), no_text=(0, 1))
-        _within(self, low_noise=(0, 100), low_noise_most=(0, 100))
+        _within(self, low_noise=(0, 100), low_noise_most=(0, 100), deviation=(1e-6, 1e6))
         if self.shape.low != bool(self.low_size):
             raise InputError("low_size", f"{self.low_size} does not fit low = {self.shape.low}")
         if self.low_frames and self.frames % self.low_frames:
@@ -148,9 +154,9 @@ class Cascade:
         for name, per_stage in (("steps", self.steps), ("guidance", self.guidance)):
             if len(per_stage) != len(self.stages):
                 raise InputError(name, f"{len(per_stage)} values for {len(self.stages)} stages")
-        for below, stage in zip(self.stages, self.stages[1:], strict=False):
-            if (stage.low_frames, stage.low_size) != (below.frames, below.size):
-                raise InputError(f"stages.{stage.name}", f"does not stand on {below.name}")
+        for under, stage in zip(self.stages, self.stages[1:], strict=False):
+            if (stage.low_frames, stage.low_size) != (under.frames, under.size):
+                raise InputError(f"stages.{stage.name}", f"does not stand on {under.name}")
 
 
 def _within(owner: object, **ranges: tuple[float, float]) -> None:
@@ -235,7 +241,10 @@ def network(stage: Stage) -> Precond:
         raise LimitError(
             f"stage '{stage.name}' has {count:,} weights, the limit is {MAX_PARAMETERS:,}"
         )
-    return Precond(SpaceTime(stage.shape), PARAMETERIZATIONS[stage.parameterization])
+    parameterization = PARAMETERIZATIONS[stage.parameterization]
+    if stage.parameterization == "edm":
+        parameterization = partial(edm, deviation=stage.deviation)
+    return Precond(SpaceTime(stage.shape), parameterization, below if stage.low_size else None)
 
 
 def models() -> list[str]:

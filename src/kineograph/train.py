@@ -30,7 +30,6 @@ from kineograph.errors import InputError, KineographError
 from kineograph.prompt import Cond
 from kineograph.recipe import Cascade, Phase, Stage
 
-WARM_UP = 2_000  # samples
 CLIP_NORM = 1.0
 KEEP = 2
 
@@ -148,7 +147,7 @@ def rate_at(stage: Stage, seen: int) -> float:
         if seen < phase.samples:
             done = seen / phase.samples
             fall = max(0.0, (done - 0.5) / 0.5)
-            rise = min(1.0, (seen + phase.batch) / WARM_UP)
+            rise = min(1.0, (seen + phase.batch) / phase.warm)
             return phase.rate * rise * (1 - fall * (1 - phase.final))
         seen -= _whole(phase)
     return 0.0

@@ -207,6 +207,13 @@ class SpaceTime(nn.Module):
         return F.silu(self.mixed(F.silu(state)))
 
 
+def below(x: Tensor, cond: Cond) -> Tensor:
+    """The stage below at the size of x: where a super-resolution stage begins."""
+    if cond.low is None:
+        raise InputError("low", "this stage needs the result of the stage below")
+    return enlarged(cond.low, x.shape[2], x.shape[3], x.shape[4]).to(x.dtype)
+
+
 def enlarged(low: Tensor, frames: int, height: int, width: int) -> Tensor:
     """(B, C, T, H, W) from a smaller clip: frames repeated, pixels bilinear."""
     times, rest = divmod(frames, low.shape[2])
