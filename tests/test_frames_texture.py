@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kineograph.data.simulations import SCENES, drawings, simulate
-from kineograph.errors import InputError
+from kineograph.errors import InputError, LimitError
 from kineograph.frames import regions, render, texture
 from kineograph.frames.distance import Frame, steps
 
@@ -152,6 +152,12 @@ def test_touching_places_are_one_region() -> None:
     rows = ["##..#", "...#.", "#....", "#..##"]
     found = regions.labelled(np.array([[c == "#" for c in row] for row in rows]))
     assert found.tolist() == [[1, 1, 0, 0, 2], [0, 0, 0, 2, 0], [3, 0, 0, 0, 0], [3, 0, 0, 4, 4]]
+
+
+def test_ten_thousand_frames_are_refused_before_they_are_read() -> None:
+    unread = iter(())
+    with pytest.raises(LimitError, match="--every 2"):
+        next(texture.study(unread, 30.0, expected=10_000))
 
 
 @pytest.mark.parametrize("count", range(2, 9))

@@ -48,6 +48,15 @@ def thumbnail(frame: Frame, *, pixels: int = WORK_PIXELS) -> Frame:
     return np.asarray(small)
 
 
+def check_count(frames: int) -> None:
+    """Raises LimitError when a clip of so many frames is past MAX_FRAMES."""
+    if frames > MAX_FRAMES:
+        raise LimitError(
+            f"CLIP: more than {MAX_FRAMES:,} frames, the limit of the distance matrix; "
+            "cut the clip, or take every second frame with --every 2"
+        )
+
+
 def features(frames: Iterable[Frame], *, pixels: int = WORK_PIXELS) -> Frame:
     """One row of numbers a frame, (N, F) uint8: what the distances are taken over.
 
@@ -63,11 +72,7 @@ def features(frames: Iterable[Frame], *, pixels: int = WORK_PIXELS) -> Frame:
                 f"frame {len(rows)} is {_size(frame.shape)}, the first is {_size(shape)}",
                 "bring all frames to one size",
             )
-        if len(rows) == MAX_FRAMES:
-            raise LimitError(
-                f"CLIP: more than {MAX_FRAMES:,} frames, the limit of the distance matrix; "
-                "cut the clip, or take every second frame with --every 2"
-            )
+        check_count(len(rows) + 1)
         rows.append(thumbnail(frame, pixels=pixels).reshape(-1))
     if not rows:
         raise InputError("CLIP", "holds no frames", "give a clip with at least two frames")

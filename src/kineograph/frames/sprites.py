@@ -17,8 +17,8 @@ from math import cos, hypot, pi, sin
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError, LimitError
-from kineograph.frames.distance import MAX_FRAMES, Frame, Matrix, distances, features
+from kineograph.errors import InputError
+from kineograph.frames.distance import Frame, Matrix, check_count, distances, features
 from kineograph.frames.policy import Costs, Rules, future, pruned, table
 from kineograph.frames.render import Reel, fitted
 from kineograph.frames.walk import UNIT, Step, Table, Whole, ahead_of, octant, stepped
@@ -145,12 +145,9 @@ def study(
     figure that only moves one way. Raises InputError when no figure is left.
     """
     reel = Reel()
+    check_count(expected)
     for number, frame in enumerate(frames):
-        if number == MAX_FRAMES:
-            raise LimitError(
-                f"CLIP: more than {MAX_FRAMES:,} frames, the limit of the distance matrix; "
-                "cut the clip, or take every second frame with --every 2"
-            )
+        check_count(number + 1)
         reel.append(fitted(frame, FRAME_PIXELS))
         if number % 16 == 0:
             share = min(1.0, number / expected) if expected else 0.5

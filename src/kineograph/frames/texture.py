@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from kineograph.chain import Draw, extend, row_generators
-from kineograph.errors import InputError, LimitError
+from kineograph.errors import InputError
 from kineograph.frames.distance import (
-    MAX_FRAMES,
     Frame,
     Matrix,
+    check_count,
     closes,
     distances,
     even_light,
@@ -95,17 +95,14 @@ def study(
 
     frames: (H, W, 3 or 4) uint8. pixels: frames kept for showing are made smaller to at most this
     many.
-    even: make the brightness of the still background equal first. expected: number of frames, for
-    the progress only. Raises InputError for fewer than 2 frames, LimitError for more than
+    even: make the brightness of the still background equal first. expected: number of frames as
+    declared, for the progress. Raises InputError for fewer than 2 frames, LimitError for more than
     MAX_FRAMES.
     """
     reel, small, gains = Reel(), [], None
+    check_count(expected)
     for number, frame in enumerate(frames):
-        if number == MAX_FRAMES:
-            raise LimitError(
-                f"CLIP: more than {MAX_FRAMES:,} frames, the limit of the distance matrix; "
-                "cut the clip, or take every second frame with --every 2"
-            )
+        check_count(number + 1)
         reel.append(fitted(frame, pixels))
         small.append(thumbnail(frame))
         if number % 16 == 0:
