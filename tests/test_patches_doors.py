@@ -156,7 +156,7 @@ def test_a_shifted_copy_is_reported_as_one_run() -> None:
 
 @pytest.mark.slow
 def test_the_second_process_compiles_nothing(tmp_path: Path) -> None:
-    """Also where the source lies in a folder that cannot be written: numba's user cache is used."""
+    """In a cache folder of its own; the fall-back to the user cache is left to numba."""
     code = (
         "import time, numpy as np; from kineograph.patches.texture import grow, Growth\n"
         "s = np.arange(256, dtype=np.uint8).reshape(16, 16)\n"
