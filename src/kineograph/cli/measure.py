@@ -24,6 +24,8 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Measure a model or a clip, as figures."
 )
 
+SHEET_CELL = 64  # pixels a frame is brought to on a contact sheet, by whole times
+
 Model = Annotated[str, typer.Option(help="A shipped model's name, or a folder.")]
 Size = Annotated[int | None, typer.Option(help="Pixels of the clips made.")]
 Frames = Annotated[int | None, typer.Option(help="Frames of the clips made.")]
@@ -217,7 +219,8 @@ def _saved(rows: list[Clip], path: Path | None) -> list[Path]:
         return []
     from kineograph import media
 
-    media.save(media.sheet(rows, columns=len(rows[0])), path)
+    scale = max(1, SHEET_CELL // rows[0].frames.shape[-1])
+    media.save(media.sheet(rows, columns=len(rows[0]), scale=scale), path)
     return [path]
 
 
