@@ -97,6 +97,8 @@ class CascadeMaker:
         self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: Knobs
     ) -> Iterator[Progress]:
         """A clip for each prompt and seed; sample i is the same in any batch, but for rounding."""
+        if not prompts or len(prompts) != len(seeds):
+            raise InputError("seeds", f"{len(seeds)} for {len(prompts)} prompts")
         stages = self.chosen(knobs)
         texts = [self._styled(clean_text(p.text)) for p in prompts]
         cond = self._read(texts)
@@ -130,6 +132,8 @@ class CascadeMaker:
             raise InputError("--steps", f"{knobs.steps} is not in 1 … 1000")
         if knobs.guidance is not None and not 0 <= knobs.guidance <= 50:
             raise InputError("--guidance", f"{knobs.guidance} is not in 0 … 50")
+        if knobs.chunk < 1:
+            raise InputError("--chunk", f"{knobs.chunk} is less than 1")
         if knobs.sampler not in SAMPLERS:
             raise InputError("--sampler", f"'{knobs.sampler}'", f"use {', '.join(SAMPLERS)}")
         within = [s for s in self.stages if s.size <= size]
