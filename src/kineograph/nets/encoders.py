@@ -46,12 +46,15 @@ class TextEncoder:
         self.tokens = tokens
         where = str(minilm_folder() if folder is None else _checked(folder))
         local = {"local_files_only": True, "trust_remote_code": False}
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(where, **local)
-        kind = AutoConfig.from_pretrained(where, **local).model_type
-        model = T5EncoderModel if kind in ("t5", "mt5", "umt5") else AutoModel
-        self.model: Any = model.from_pretrained(
-            where, use_safetensors=True, dtype=torch.float32, **local
-        )
+        try:
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(where, **local)
+            kind = AutoConfig.from_pretrained(where, **local).model_type
+            model = T5EncoderModel if kind in ("t5", "mt5", "umt5") else AutoModel
+            self.model: Any = model.from_pretrained(
+                where, use_safetensors=True, dtype=torch.float32, **local
+            )
+        except Exception as error:  # each library below raises types of its own
+            raise MissingError(f"text encoder '{where}' cannot be read ({error})") from error
         self.model.requires_grad_(False).eval()
 
     @torch.no_grad()
