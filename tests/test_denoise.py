@@ -177,13 +177,15 @@ def test_a_gaussian_reaches_its_mean_and_deviation(sampler):
         Shrink(mean, deviation), x, schedule.grid(128), Cond(), noise_like=draw, **sampler
     )
     end = last(steps).x
-    # 24,576 values: the standard error of mean and deviation is 0.003; 4 of them, and 1 % of discretisation
+    # 24,576 values: the standard error of mean and deviation is 0.003; 4 of them, and 1 % of
+    # discretisation
     assert abs(float(end.mean()) - mean) < 0.013
     assert abs(float(end.std()) - deviation) < 0.018
 
 
 def test_ddim_of_a_gaussian_is_its_closed_form():
-    # dx/dsigma = (x - clean)/sigma has the solution x(s) = mean + (x0 - mean) sqrt((v + s^2)/(v + s0^2))
+    # dx/dsigma = (x - clean)/sigma has the solution
+    # x(s) = mean + (x0 - mean) sqrt((v + s^2)/(v + s0^2))
     schedule = Schedule(0.002, 80.0)
     x = torch.randn(1, 3, 1, 2, 2, dtype=torch.float64) * 80
     end = last(integrate(Shrink(0.3, 0.5), x, schedule.grid(4000), Cond(), order=2)).x

@@ -21,7 +21,7 @@ from kineograph.errors import InputError
 from kineograph.prompt import Cond
 
 PLAIN = 0.6  # share of captions that are the name alone
-BASE, TONES = 0.5, 0.1  # shares of pictures from clips without and with tones, the rest stills
+BASE, TONES = 0.5, 0.1  # shares of pictures from clips without and with tones; else stills
 BASE_CLIPS = 0.8  # share of clips without skin tones
 
 
