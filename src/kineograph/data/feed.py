@@ -26,7 +26,7 @@ BASE_CLIPS = 0.8  # share of clips without skin tones
 
 
 class Feed:
-    """Batches for one stage: `frames` x `size` x `size` from `low_frames` x `low_size` (0: none)."""
+    """Batches for one stage: `frames` x `size` x `size` from `low_frames` x `low_size` (0: no)."""
 
     def __init__(
         self,

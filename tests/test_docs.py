@@ -1,0 +1,73 @@
+"""README and docs: their Python runs, their commands exist, their links lead somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from kineograph import cli, recipe
+from kineograph.cascade import CascadeMaker, CascadeStage
+from kineograph.noise import Schedule
+from kineograph.prompt import Cond
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+RUN = ("README.md", "tour.md")  # pages whose Python needs nothing that is not there
+
+
+def blocks(page, kinds):
+    """Fenced blocks of a page, by the word behind the fence."""
+    text = page.read_text("utf-8")
+    return [body for kind, body in re.findall(r"```(\w*)\n(.*?)```", text, re.S) if kind in kinds]
+
+
+def commands():
+    """Every line of a page that calls the command, as a page's name and words."""
+    for page in PAGES:
+        for block in blocks(page, ("", "sh", "bash")):
+            for line in block.replace("\\\n", " ").splitlines():
+                if line.startswith("kineograph "):
+                    # a comment begins at # or at two spaces and a remark
+                    yield page.name, re.split(r"\s{2,}|\s#", line)[0]
+
+
+def grey(x, sigma, cond):
+    """A Denoiser that always sees the same grey."""
+    return x * 0
+
+
+def test_python_on_the_pages_runs(monkeypatch, tmp_path):
+    def read(texts):
+        return Cond()
+
+    stages = (CascadeStage("base", grey, Schedule(0.01, 100.0), 4, 64, steps=2),)
+    maker = CascadeMaker(stages, read, 2.0)
+    monkeypatch.setattr(recipe, "load", lambda model, **knobs: maker)
+    monkeypatch.chdir(tmp_path)
+    for page in PAGES:
+        if page.name in RUN:
+            for block in blocks(page, ("python",)):
+                exec(compile(block, page.name, "exec"), {})
+    assert (tmp_path / "heart.mp4").stat().st_size > 0
+
+
+@pytest.mark.parametrize(("page", "line"), list(commands()))
+def test_commands_on_the_pages_exist(page, line):
+    words = shlex.split(line)[1:]
+    group = typer.main.get_command(cli.root)
+    command = group.get_command(None, words[0])
+    if hasattr(command, "commands"):
+        command = command.commands[words[1]]
+    known = {option for parameter in command.params for option in parameter.opts}
+    known |= {option for parameter in command.params for option in parameter.secondary_opts}
+    used = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+    assert used <= known | {"--help"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    targets = re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8"))
+    missing = [t for t in targets if "://" not in t and not (page.parent / t).exists()]
+    assert not missing
