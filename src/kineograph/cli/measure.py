@@ -242,7 +242,7 @@ def _plain(value: Any) -> Any:
 
 def _said(value: Any) -> str:
     if isinstance(value, dict) and {"value", "low", "high"} <= set(value):
-        return f"{_said(value['value'])} ({_said(value['low'])}-{_said(value['high'])})"
+        return f"{_said(value['value'])} ({_said(value['low'])} … {_said(value['high'])})"
     if isinstance(value, dict):
         return " ".join(f"{key} {_said(inner)}" for key, inner in value.items())
     if isinstance(value, float):
@@ -258,7 +258,7 @@ def _print_table(names: list[str], columns: dict[str, dict[str, Any]]) -> None:
 
 
 def _line(first: str, cells: Iterable[str]) -> str:
-    return f"{first:18}" + "".join(f"{cell:>26}" for cell in cells)
+    return f"{first:18}" + "".join(f" {cell:>24}" for cell in cells)
 
 
 def _print_facts(title: str, facts: dict[str, Any]) -> None:
