@@ -31,6 +31,7 @@ VERBS = {
     "texture": ("texture", "Grow, fill or extend a picture from examples of it."),
     "analogy": ("analogy", "Change a picture the way an example pair shows: A : A2 :: B : OUT."),
     "sheet": ("sheet", "Lay the frames of a clip side by side in one picture."),
+    "zoom": ("zoom", "Fly through one world at every scale, from texts or from pictures."),
     "data": ("data", "Fetch and prepare a named data set."),
 }
 

@@ -1,0 +1,85 @@
+"""A zoom stack as one self-contained page: wheel, pinch, drag, keys and touch; no network.
+
+The page holds every level as a lossless picture in a data URI and draws frames the way
+`flight.view` does.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any
+
+from PIL import Image
+
+from kineograph.clip import Clip, to_bytes
+from kineograph.errors import LimitError
+from kineograph.zoom.flight import FEATHER, Flight
+from kineograph.zoom.stack import ZoomStack
+
+MAX_BYTES = 64_000_000  # of pictures in one page
+
+
+def viewer_page(
+    stack: ZoomStack,
+    *,
+    title: str,
+    texts: Sequence[str] = (),
+    flight: Flight | None = None,
+    recipe: dict[str, Any] | None = None,
+) -> str:
+    """The page as text. texts: what each level shows. flight: how fast its button flies.
+
+    Raises LimitError when the pictures pass MAX_BYTES.
+    """
+    flight = flight or Flight()
+    levels = [_pictures(clip) for clip in stack.clips()]
+    size = sum(len(picture) for level in levels for picture in level)
+    if size > MAX_BYTES:
+        raise LimitError(
+            f"-o: the viewer would hold {size / 1e6:.0f} MB of pictures, the limit is "
+            f"{MAX_BYTES // 10**6}; take fewer levels, or a film (.mp4)"
+        )
+    data = {
+        "ratio": stack.ratio,
+        "feather": FEATHER,
+        "fps": stack.fps,
+        "seconds": flight.seconds,
+        "deepest": flight.deepest,
+        "texts": list(texts) or [""] * len(stack),
+        "levels": levels,
+    }
+    parts = {
+        "title": html.escape(title),
+        "style": _part("zoom.css"),
+        "recipe": _embedded(recipe or {}),
+        "data": _embedded(data),
+        "script": _part("zoom.js"),
+    }
+    page = _part("zoom.html")
+    for name, part in parts.items():
+        page = page.replace("{{" + name + "}}", part)
+    return page
+
+
+def _pictures(clip: Clip) -> list[str]:
+    """Each frame as a lossless WebP in a data URI."""
+    uris = []
+    for frame in to_bytes(clip):
+        file = io.BytesIO()
+        Image.fromarray(frame).save(file, "WEBP", lossless=True, method=4)
+        uris.append("data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii"))
+    return uris
+
+
+def _part(name: str) -> str:
+    return (resources.files("kineograph.zoom") / "page" / name).read_text(encoding="utf-8")
+
+
+def _embedded(value: dict[str, Any]) -> str:
+    """JSON that cannot end the script element it lies in."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")

@@ -1,0 +1,110 @@
+"""The operators of a zoom stack, held to the identities that area averaging gives exactly."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kineograph.errors import InputError, LimitError
+from kineograph.zoom.stack import (
+    ZoomStack,
+    blended,
+    centre,
+    check_geometry,
+    enlarged,
+    rendered,
+    rendered_noise,
+    shrunk,
+)
+
+
+def layers(levels, size, ratio=2, seed=0, frames=1):
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randn(levels, 3, frames, size, size, generator=rng, dtype=torch.float64)
+
+
+def test_rendered_noise_has_unit_variance_and_is_white():
+    noise = rendered_noise(layers(5, 128), 2)
+    for view in noise:
+        middle = centre(view, 2)
+        for part in (view, middle):
+            error = 4.5 / part.numel() ** 0.5  # 4.5 standard errors: one false alarm in 10^5
+            assert float(part.std()) == pytest.approx(1, abs=error)
+            assert abs(float(part.mean())) < error
+            for step in (part[..., 1:] * part[..., :-1], part[..., 1:, :] * part[..., :-1, :]):
+                assert abs(float(step.mean())) < error * 1.02
+    flat = noise.flatten(1)
+    spread = (flat @ flat.T / flat.shape[1]).fill_diagonal_(0)
+    assert float(spread.abs().max()) < 0.05  # levels share a quarter of their field, shrunk
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 6), st.sampled_from([2, 4]), st.integers(1, 3), st.integers(0, 99))
+def test_levels_of_rendered_noise_are_one_field(levels, ratio, squares, seed):
+    noise = rendered_noise(layers(levels, 2 * ratio * squares, seed=seed), ratio)
+    for wider, finer in pairwise(noise):
+        torch.testing.assert_close(
+            ratio * shrunk(finer, ratio), centre(wider, ratio), atol=1e-12, rtol=0
+        )
+
+
+def test_rendering_is_the_papers_formula():
+    """Paste D_(j-i) of every finer layer, nearest to farthest, as section 4.2 writes it."""
+    stack = layers(4, 64)
+    for i, view in enumerate(rendered(stack, 2)):
+        x = stack[i].clone()
+        for j in range(i + 1, 4):
+            centre(x, 2 ** (j - i)).copy_(shrunk(stack[j], 2 ** (j - i)))
+        torch.testing.assert_close(view, x, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize(("size", "ratio", "frames"), [(64, 2, 1), (96, 4, 2), (60, 2, 1)])
+@pytest.mark.parametrize("trust", [1.0, 0.25])
+def test_blending_levels_that_agree_changes_nothing(size, ratio, frames, trust):
+    stack = rendered(layers(5, size, frames=frames), ratio)
+    torch.testing.assert_close(blended(stack, ratio, trust), stack, atol=1e-6, rtol=0)
+
+
+def test_each_band_is_the_mean_over_the_levels_that_see_it():
+    """Two levels: the finest band is the finer level's own, the rest the mean of both."""
+    wide, fine = layers(2, 32)
+    result = blended(torch.stack([wide, fine]), 2)
+    assert torch.equal(result[0], wide)
+    small = (shrunk(fine, 2) + centre(wide, 2))[None] / 2
+    steps = []
+    for _ in range(3):  # 16, 8, 4 pixels; 2 remain
+        steps.append(small - enlarged(shrunk(small, 2), 2))
+        small = shrunk(small, 2)
+    for band in reversed(steps):
+        small = enlarged(small, 2) + band
+    own = fine[None] - enlarged(shrunk(fine[None], 2), 2)
+    torch.testing.assert_close(result[1:], own + enlarged(small, 2), atol=1e-12, rtol=0)
+
+
+def test_trust_zero_leaves_every_level_its_own_opinion():
+    stack = layers(4, 32)
+    torch.testing.assert_close(blended(stack, 2, 0.0), stack, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("ratio", [1, 3, 0, -2, 100])
+def test_a_ratio_that_is_not_even_or_too_large_is_named(ratio):
+    with pytest.raises(InputError, match="ratio"):
+        check_geometry(3, ratio, 64, 64)
+
+
+def test_a_canvas_that_does_not_divide_is_named():
+    with pytest.raises(InputError, match="62 pixels"):
+        check_geometry(3, 2, 64, 62)
+    with pytest.raises(LimitError, match="40"):
+        check_geometry(40, 2, 64, 64)
+    with pytest.raises(InputError, match="layers"):
+        ZoomStack(torch.zeros(3, 3, 64, 64))
+
+
+def test_a_stack_becomes_clips_in_range():
+    stack = ZoomStack(layers(3, 16, frames=2).float() * 3, fps=4.0)
+    clips = stack.rendered().clips()
+    assert [tuple(clip.frames.shape) for clip in clips] == [(2, 3, 16, 16)] * 3
+    assert all(clip.frames.min() >= 0 and clip.frames.max() <= 1 for clip in clips)
