@@ -77,7 +77,7 @@ def test_levels_sampled_alone_do_not_agree_on_a_world():
     found = []
     for seed in range(4):
         alone = independent(
-            ByLevel(known),
+            ByLevel(known).levels,
             known.shape[2:],
             SCHEDULE.grid(40),
             Cond(),
@@ -198,7 +198,9 @@ def test_a_photo_too_small_or_a_target_too_near_the_border_is_refused():
 
 def test_outpainting_keeps_the_closer_level_in_the_middle():
     known = worlds(3)
-    made = outpainted(ByLevel(known), known.shape[2:], SCHEDULE.grid(20), Cond(), (1, 2, 3), 2)
+    made = outpainted(
+        ByLevel(known).levels, known.shape[2:], SCHEDULE.grid(20), Cond(), (1, 2, 3), ratio=2
+    )
     for wider, finer in pairwise(made):
         torch.testing.assert_close(centre(wider, 2), shrunk(finer, 2), atol=1e-5, rtol=0)
 
@@ -206,7 +208,9 @@ def test_outpainting_keeps_the_closer_level_in_the_middle():
 def test_super_resolution_starts_from_the_wider_level():
     known = worlds(3)
     grid = SCHEDULE.grid(40)
-    made = superresolved(ByLevel(known), known.shape[2:], grid, Cond(), (1, 2, 3), 2, begin=0.3)
+    made = superresolved(
+        ByLevel(known).levels, known.shape[2:], grid, Cond(), (1, 2, 3), ratio=2, begin=0.3
+    )
     assert min(float((made[0] - world[0]).abs().max()) for world in known) < 1e-3
     assert min(agreement(made, 2)) > 60  # each level's own picture of the world above it
 

@@ -233,7 +233,7 @@ def materials(examples: Sequence[Sequence[Clip]], size: int, ratio: int) -> list
         for j, clips in enumerate(examples):
             scale = float(ratio) ** (i - j)
             side = round(size * scale)
-            if j < i - 1 or side < 2 * SMALLEST:
+            if j < i - 1 or side < SMALLEST:
                 continue
             inner = 0.0 if j == last else near * scale / ratio
             outer = math.inf if j == 0 else far * scale
