@@ -16,7 +16,8 @@ import typer
 
 from kineograph.cli.door import Force, Json, Seed, checked_output, chosen_seed, report, watch
 from kineograph.errors import InputError
-from kineograph.media import MOVING, probe, stream, writer
+from kineograph.media import MOVING, Sound, probe, sound, stream, writer
+from kineograph.media.formats import format_of
 
 if TYPE_CHECKING:
     from kineograph.frames.distance import Frame
@@ -82,6 +83,7 @@ def loop(
     seed = chosen_seed(seed) if not (page and seed is None) else None
 
     from kineograph.frames.player import PLAYER_PIXELS, texture_page
+    from kineograph.frames.sound import sound_of
     from kineograph.frames.texture import looped, pictures, played, study
 
     with found_clip(clip) as path:
@@ -95,9 +97,11 @@ def loop(
             ),
             "studying",
         )
+        heard, silent = _heard(path, out, page, speeds)
     facts: dict[str, Any] = {"frames": len(texture), "fps": texture.fps}
     facts |= {"already_loops": texture.circular, "usual_step": texture.usual}
     notes = ["the clip does not move: all its frames are equal"] if texture.usual == 0 else []
+    notes += silent
     note = {"verb": "loop", "seed": seed, "best_loop": closed, "seconds": seconds}
     note |= {"range": span, "speed": speed, "fade": fade, "every": every}
     only = spans[0][1] if spans else None
@@ -125,14 +129,34 @@ def loop(
             assert seconds is not None and seed is not None
             order = played(texture, seconds, seed, speeds=speeds, spans=spans)
             width = texture.fade if fade is None else fade
+        track = None if heard is None else sound_of(order, heard, fps, closed=closed)
+        facts["sound"] = track is not None
         height, across, channels = texture.reel.shape
         frames = pictures(texture, order, fade=width, closed=closed)
         size, alpha = (across, height), channels == 4
         if apart:
             frames = _composed(texture, order, facts, notes, width, seed, closed=closed)
-        with writer(out, fps=fps, size=size, alpha=alpha, note=note) as file:
+        with writer(out, fps=fps, size=size, alpha=alpha, note=note, sound=track) as file:
             watch(_written(frames, file, len(order)), "writing")
     report(as_json, started, [out], seed=seed, notes=notes, **facts)
+
+
+def _heard(
+    path: Path, out: Path, page: bool, speeds: list[tuple[float, float]]
+) -> tuple[Sound | None, list[str]]:
+    """The clip's sound where the output can carry it, and a note where it cannot."""
+    try:
+        heard = sound(path)
+    except InputError as error:
+        return None, [f"the sound is left out: {error}"]
+    if heard is None:
+        return None, []
+    if page or not format_of(out).sound:
+        what = "a player" if page else f"a {out.suffix or 'folder'}"
+        return None, [f"the clip has sound, which {what} does not carry; use .mp4 or .webm"]
+    if any(speed != 1 for _, speed in speeds):
+        return None, ["the sound is left out: at speeds other than 1 it would change its pitch"]
+    return heard, []
 
 
 def _composed(

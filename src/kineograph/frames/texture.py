@@ -2,7 +2,7 @@
 
 `study` reads the frames once and yields Progress; its last value is a `Texture`. `played` walks it
 at random through the one loop of `chain.py`, with a wanted range and speed over time; `looped`
-finds the best loop of a wanted length. The sound of a clip is not carried.
+finds the best loop of a wanted length. Its sound is `sound.py`'s business.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Files <-> clips: the only place that opens media.
 
     save(clip, "out.mp4", note={"seed": 7})      clip = read("in.gif")          note("out.mp4")
+    sound("in.mp4")                                 None, or its samples while the frames are shown
     with writer("out.webm", fps=8, size=(64, 64)) as w: w.add(frame)
     for frame in stream("in.mp4"): ...           probe("in.mp4").fps            sheet([clip, clip])
 
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from kineograph.media.decode import probe, read, stream
 from kineograph.media.encode import Writer, probe_writer, save, writer
-from kineograph.media.formats import LIMITS, MOVING, STILL, Frame, Info, Limits
+from kineograph.media.formats import LIMITS, MOVING, STILL, Frame, Info, Limits, Sound
 from kineograph.media.notes import note
+from kineograph.media.sound import sound
 
 if TYPE_CHECKING:
     from kineograph.clip import Clip
@@ -29,6 +31,7 @@ __all__ = [
     "Frame",
     "Info",
     "Limits",
+    "Sound",
     "Writer",
     "note",
     "probe",
@@ -36,6 +39,7 @@ __all__ = [
     "read",
     "save",
     "sheet",
+    "sound",
     "stream",
     "writer",
 ]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 import numpy as np
 
 from kineograph.errors import InputError, KineographError, LimitError
-from kineograph.media.formats import Format, Frame, StrPath, exact_rate, format_of
+from kineograph.media.formats import Format, Frame, Sound, StrPath, exact_rate, format_of
 from kineograph.media.gif import Gif
 from kineograph.media.notes import text_of
 from kineograph.media.pictures import Apng, Still, Webp, png
@@ -39,18 +39,19 @@ def writer(
     size: tuple[int, int],
     alpha: bool = False,
     note: dict[str, Any] | None = None,
+    sound: Sound | None = None,
 ) -> Writer:
     """A context that takes frames and leaves a complete file, or nothing.
 
     path: its suffix names the format; none is a folder of PNG frames. size: (width, height) in
     pixels. alpha: frames have four channels; a format without alpha shows them over white. note:
-    the recipe to embed.
+    the recipe to embed. sound: what is heard meanwhile, for .mp4 and .webm.
 
         with writer("out.mp4", fps=8, size=(64, 64), note={"seed": 7}) as w:
             for frame in frames:
                 w.add(frame)
     """
-    return Writer(path, fps, size, alpha, note)
+    return Writer(path, fps, size, alpha, note, sound)
 
 
 def save(clip: Clip, path: StrPath, note: dict[str, Any] | None = None) -> Path:
@@ -93,12 +94,16 @@ class Writer:
         size: tuple[int, int],
         alpha: bool,
         note: dict[str, Any] | None,
+        sound: Sound | None = None,
     ) -> None:
         self.path = Path(path)
         self.form = format_of(path)
+        if sound is not None and not self.form.sound:
+            raise InputError("sound", f"a .{self.form.kind} carries none", "use .mp4 or .webm")
         _check(self.form, fps, size)
         self._shape = (size[1], size[0], 4 if alpha else 3)
         self._fps, self._text = fps, text_of(note)
+        self._sound = sound
         self._frames = 0
         self._temporary = self.path.with_name(f".kineograph-{secrets.token_hex(6)}.part")
         self._encoder: _Encoder | None = None
@@ -123,7 +128,8 @@ class Writer:
             file.close()
             height, width, depth = self._shape
             shape = (height, width, depth if self.form.alpha else 3)
-            return Video(temporary, kind, exact_rate(self._fps), shape, self._text)
+            rate = exact_rate(self._fps)
+            return Video(temporary, kind, rate, shape, self._text, self._sound)
         if kind in ("png", "jpg"):
             return Still(file, kind, self._text)
         return _ANIMATIONS[kind](file, self._fps, self._text)

@@ -31,7 +31,7 @@ class Format:
 
     moving: more than one frame. alpha: transparency (a GIF's is on or off). lossless: reads back
     the same pixels. fps: lowest and highest frames a second that players show as asked. even: sides
-    must be even pixels.
+    must be even pixels. sound: a sound track.
     """
 
     kind: str
@@ -40,12 +40,13 @@ class Format:
     lossless: bool
     fps: tuple[float, float] = (0.02, 240.0)
     even: bool = False
+    sound: bool = False
 
 
 # Browsers slow frames of 10 ms or less (20 ms in a GIF is the shortest kept) down to 100 ms.
 FORMATS = {
-    ".mp4": Format("mp4", moving=True, alpha=False, lossless=False, even=True),
-    ".webm": Format("webm", moving=True, alpha=True, lossless=False),
+    ".mp4": Format("mp4", moving=True, alpha=False, lossless=False, even=True, sound=True),
+    ".webm": Format("webm", moving=True, alpha=True, lossless=False, sound=True),
     ".gif": Format("gif", moving=True, alpha=True, lossless=False, fps=(0.02, 50.0)),
     ".webp": Format("webp", moving=True, alpha=True, lossless=False, fps=(0.02, 90.0)),
     ".apng": Format("apng", moving=True, alpha=True, lossless=True, fps=(0.02, 90.0)),
@@ -99,6 +100,13 @@ class Info(NamedTuple):
     fps: float
     alpha: bool
     seconds: float
+
+
+class Sound(NamedTuple):
+    """What is heard: samples (S, C) float32 in -1 … 1, C 1 or 2; rate: samples a second."""
+
+    samples: NDArray[np.float32]
+    rate: int
 
 
 def exact_rate(fps: float) -> Fraction:

@@ -1,9 +1,10 @@
 """MP4 and WebM, by the ffmpeg that comes with imageio-ffmpeg, always in a process of its own.
 
 Reading: ffmpeg gets an open file and a demuxer that we chose from magic bytes, may open nothing
-else, and answers in PAM, packet lists or tags. Writing: H.264 at visually lossless quality that
-every browser plays (4:2:0, index first), or VP9, with alpha if asked. Colours are BT.709 and say
-so. One thread and bit-exact flags: the same frames give the same bytes on any machine.
+else, and answers in PAM, samples, packet lists or tags. Writing: H.264 at visually lossless quality
+that every browser plays (4:2:0, index first), or VP9, with alpha if asked; sound as AAC or Opus.
+Colours are BT.709 and say so. One thread and bit-exact flags: the same frames give the same bytes
+on any machine (with sound, on any machine of one kind).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 from kineograph.errors import MissingError
 from kineograph.media import sniff
 from kineograph.media.child import Child, decoding, encoding
-from kineograph.media.formats import LIMITS, SECOND, Frame, Limits, StrPath
+from kineograph.media.formats import LIMITS, SECOND, Frame, Limits, Sound, StrPath
 
 WAIT = 300.0  # seconds the encoder may take over one frame, or over the end of the file
 DEMUXERS = {"mp4": "mov", "webm": "matroska"}  # by kind, as ffmpeg calls them
@@ -35,6 +36,7 @@ _COMMENT = re.compile(rb"^comment=((?:[^\\\n]|\\.)*)$", re.MULTILINE | re.DOTALL
 _H264 = "-c:v libx264 -preset medium -crf 16 -pix_fmt yuv420p -movflags +faststart -f mp4"
 _VP9 = "-c:v libvpx-vp9 -crf 18 -b:v 0 -deadline good -cpu-used 2 -pix_fmt yuv420p -f webm"
 _VP9_ALPHA = _VP9.replace("yuv420p", "yuva420p -auto-alt-ref 0")  # it allows no hidden frames
+_SOUND = {"mp4": "-c:a aac -b:a 160k", "webm": "-c:a libopus -b:a 128k"}
 _TO_709 = (
     "-vf scale=flags=accurate_rnd+full_chroma_inp+bitexact:out_color_matrix=bt709:out_range=tv"
     " -colorspace bt709 -color_primaries bt709 -color_trc bt709 -color_range tv"
@@ -76,6 +78,20 @@ def decoder(kind: str, codec: str, file: BinaryIO, frames: int, limits: Limits) 
     )
     own = f" -c:v {_ALPHA_DECODERS[codec]}" if codec in _ALPHA_DECODERS else ""
     return _reading(kind, file, limits, output, "-drop_changed 1" + own)
+
+
+def sound_decoder(kind: str, file: BinaryIO, count: int, rate: int, limits: Limits) -> Child:
+    """A process that sends `count` samples of the first sound track as AU, big-endian float32.
+
+    Its clock is that of the frames: silence fills what is missing at the beginning, in gaps, and at
+    the end.
+    """
+    output = (
+        f"-map 0:a:0 -af aresample={rate}:async=1:first_pts=0,"
+        "aformat=sample_fmts=flt:channel_layouts=mono|stereo,"
+        f"apad=whole_len={count},atrim=end_sample={count} -c:a pcm_f32be -f au"
+    )
+    return _reading(kind, file, limits, output)
 
 
 def list_packets(path: StrPath, file: BinaryIO, header: sniff.Header, limits: Limits) -> str:
@@ -121,26 +137,44 @@ class Video:
     """Frames into one MP4 or WebM file.
 
     shape: (H, W, C) of the frames; C is 4 only for WebM. comment: the bytes of the comment tag.
+    sound: what is heard meanwhile.
     """
 
     def __init__(
-        self, path: Path, kind: str, rate: Fraction, shape: tuple[int, int, int], comment: bytes
+        self,
+        path: Path,
+        kind: str,
+        rate: Fraction,
+        shape: tuple[int, int, int],
+        comment: bytes,
+        sound: Sound | None = None,
     ) -> None:
         height, width, depth = shape
         raw = "rgba" if depth == 4 else "rgb24"
         coded = _H264 if kind == "mp4" else _VP9_ALPHA if depth == 4 else _VP9
-        with tempfile.TemporaryFile() as tags:
+        with tempfile.TemporaryFile() as tags, tempfile.TemporaryFile() as heard:
             escaped = re.sub(rb"([=;#\\\n])", rb"\\\1", comment)
             tags.write(b";FFMETADATA1\n" + (b"comment=" + escaped + b"\n" if comment else b""))
             tags.seek(0)
+            source = track = ""
+            if sound is not None:
+                heard.write(np.ascontiguousarray(sound.samples, "<f4").data)
+                heard.seek(0)
+                source = (
+                    f"-f f32le -ar {sound.rate} -ac {sound.samples.shape[1]}"
+                    f" -i pipe:{heard.fileno()}"
+                )
+                # the packets' order depends on no clock: the muxer waits for both tracks
+                track = f"-map 2:a {_SOUND[kind]} -flags:a +bitexact -max_interleave_delta 0"
             options = (
                 f"-v error -nostdin -y -f rawvideo -pixel_format {raw} -video_size {width}x{height}"
                 f" -framerate {rate.numerator}/{rate.denominator} -i pipe:0"
-                f" -f ffmetadata -i pipe:{tags.fileno()} -map 0:v -map_metadata 1"
-                f" {_TO_709} {coded} -threads 1 -fflags +bitexact -flags:v +bitexact"
+                f" -f ffmetadata -i pipe:{tags.fileno()} {source} -map 0:v {track}"
+                f" -map_metadata 1 {_TO_709} {coded} -threads 1"
+                " -fflags +bitexact -flags:v +bitexact"
             )
             command = [ffmpeg(), *options.split(), f"file:{path.absolute()}"]
-            self._child = Child(command, wait=WAIT, keep=[tags.fileno()])
+            self._child = Child(command, wait=WAIT, keep=[tags.fileno(), heard.fileno()])
 
     def add(self, frame: Frame) -> None:
         with encoding():
