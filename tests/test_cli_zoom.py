@@ -1,0 +1,37 @@
+"""kineograph zoom by text, with the tiny model of test_cli_video; by example: test_zoom_ladder."""
+
+import json
+
+import pytest
+
+from kineograph import media
+from kineograph.cli import main
+from test_cli_video import model, quick_words  # noqa: F401
+
+
+def run(*words):
+    with pytest.raises(SystemExit) as left:
+        main(["zoom", *map(str, words)])
+    return left.value.code
+
+
+def test_texts_become_a_film_through_every_stage(model, tmp_path, capsys):  # noqa: F811
+    ladder = tmp_path / "ladder.json"
+    ladder.write_text(json.dumps({"p": 2, "prompts": ["an island", "a tree", "a leaf"]}))
+    out = tmp_path / "tour.apng"
+    words = [ladder, "--model", model, "--size", 32, "--seconds", 1, "--fps", 5, "--seed", 2]
+    assert run(*words, "-o", out, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["seed"] == 2
+    assert tuple(media.read(out).frames.shape) == (5, 3, 32, 32)
+    assert media.note(out)["levels"] == ["an island", "a tree", "a leaf"]
+    assert media.note(out)["canvas"] == 16
+
+
+def test_a_living_zoom_moves_while_one_rests(model, tmp_path):  # noqa: F811
+    out = tmp_path / "tour.apng"
+    words = ["--level", "an island", "--level", "a tree", "--model", model, "--living"]
+    flags = ["--size", 16, "--seconds", 1, "--dwell", 1, "--fps", 8, "--seed", 2]
+    assert run(*words, *flags, "-o", out) == 0
+    rest = media.read(out).frames[:8]  # a second at the widest level; its clip has 4 frames
+    assert len({frame.numpy().tobytes() for frame in rest}) == 4
