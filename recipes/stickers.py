@@ -112,6 +112,7 @@ space64 = above(
     0.13,
     Phase(samples=12_800, batch=32, frames=1, rate=2e-3, final=0.3, warm=960),
     Phase(samples=600, batch=4, frames=16, rate=1e-3, pictures=16, warm=40),
+    Phase(samples=16_000, batch=32, frames=1, rate=1.5e-3, warm=320),
 )
 time32 = above(
     space64,
@@ -142,7 +143,7 @@ recipe = Cascade(
     seconds=3.0,
     text="minilm",
     stages=(base, time16, space32, space64, time32, space128),
-    steps=(32, 8, 12, 8, 6, 6),
+    steps=(24, 4, 4, 2, 1, 1),
     size=64,
     guidance=(3.0, 1.0, 1.0, 1.0, 1.0, 1.0),
 )
