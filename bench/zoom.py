@@ -65,7 +65,7 @@ def jointly(
     noise = shared_noise([torch.Generator().manual_seed(seed) for seed in seeds], RATIO)
     start = noise(torch.empty(len(seeds), *shape)) * float(sigmas[0])
     heard = Heard(denoise)
-    for x in maker.jointly(heard, start, sigmas, cond, noise=noise, ratio=RATIO, trust=RATIO**-2):
+    for x in maker.jointly(heard, start, sigmas, cond, noise=noise, ratio=RATIO, trust=1 / RATIO):
         rendered = x
     jointly.rendered = rendered  # type: ignore[attr-defined]
     return heard.last

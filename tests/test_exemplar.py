@@ -39,7 +39,8 @@ def test_answers_keep_the_power_of_every_band():
     """What a posterior mean loses: the middle and high frequencies of an unseen picture."""
     clean, other = stripes(seed=0), stripes(seed=5)
     answer = denoised(Exemplar([[Example(clean)]]), noised(other, 0.4)[None], 0.4)[0]
-    assert float((band_powers(answer) - band_powers(clean)).abs().max()) < 3
+    gap = (band_powers(answer) - band_powers(clean))[1:]  # 2 … 4 cycles: 20 dB under the stripes
+    assert float(gap.abs().max()) < 1
 
 
 def test_equal_inputs_give_equal_answers_and_rows_do_not_touch():
@@ -53,11 +54,11 @@ def test_equal_inputs_give_equal_answers_and_rows_do_not_touch():
 
 def test_colours_may_differ_from_the_examples_by_the_freedom_given():
     clean = stripes()
-    shifted = clean + 0.2
+    shifted = clean + 0.6  # farther than other patches' means reach
     free = denoised(Exemplar([[Example(clean)]], Matching(freedom=2.0)), shifted[None], 0.05)
     bound = denoised(Exemplar([[Example(clean)]], Matching(freedom=0.01)), shifted[None], 0.05)
     assert float((free - shifted).mean().abs()) < 0.03
-    assert float((bound - shifted).mean().abs()) > 0.08
+    assert float((bound - shifted).mean().abs()) > 0.2
 
 
 def test_an_example_is_copied_only_where_it_may_be():

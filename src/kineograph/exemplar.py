@@ -40,7 +40,7 @@ class Matching:
     features: most directions kept of a patch.
     """
 
-    patch: int = 7
+    patch: int = 5
     focus: float = 0.1
     bearable: float = 1.0
     freedom: float = 0.3
@@ -111,7 +111,9 @@ class Exemplar:
                 >= self.matching.patch * factor
             ]
             if not shrunk:
-                raise InputError("examples", f"level {row}: all are under {factor * 7} pixels")
+                raise InputError(
+                    "examples", f"level {row}: all are under {factor * self.matching.patch} pixels"
+                )
             self._made[key] = _prepared(shrunk, self.matching)
         return self._made[key]
 

@@ -202,7 +202,7 @@ def by_example(
         noise=noise,
         ratio=ratio,
         photo=photo,
-        trust=ratio**-2,
+        trust=1 / ratio,
         order=order,
     )
     for i, x in enumerate(walk, 1):

@@ -140,9 +140,9 @@ def blended(estimates: Tensor, ratio: int, trust: float = 1.0) -> Tensor:
     Layer i is seen whole by the levels j <= i. Each of those is cropped to layer i's field of view
     and split into Laplacian bands; a crop of level j has no bands finer than i - j. Each band is
     the weighted mean over the levels that have it: a level k steps wider than the layer weighs
-    trust**k. The paper's plain mean is trust 1; 1/ratio**2 weighs by the noise each level has seen
-    the band through. The bands are made and collapsed with the same pair
-    (area averaging, bilinear), so levels that agree come back unchanged; level 0 always does.
+    trust**k. The paper's plain mean is trust 1; less leaves a level more of its own. The bands are
+    made and collapsed with the same pair (area averaging, bilinear), so levels that agree come back
+    unchanged; level 0 always does.
     """
     depth = pyramid_depth(estimates.shape[-2:], ratio)
     layers = [estimates[0]]
