@@ -123,6 +123,15 @@ def test_the_page_holds_everything_and_nothing_breaks_out():
     assert '"seed":7' in page
 
 
+def arrive(page, depth):
+    """Wait until the eased depth is reached; a busy machine draws few frames a second."""
+    for _ in range(300):
+        if abs(page.run("player.depth") - depth) < 0.01:
+            return
+        page.wait(0.1)
+    pytest.fail(f"at {page.run('player.depth')} after 30 seconds, not {depth}")
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
 def test_a_browser_shows_what_python_renders(tmp_path):
@@ -155,15 +164,12 @@ def test_a_browser_shows_what_python_renders(tmp_path):
         page.run("player.show(0)")
         page.run("document.getElementById('picture').focus()")
         page.key("End")
-        page.wait(1.5)
-        assert page.run("player.depth") == pytest.approx(3, abs=0.01)
+        arrive(page, 3)
         page.key("Home")
-        page.wait(1.5)
-        assert page.run("player.depth") == pytest.approx(0, abs=0.01)
+        arrive(page, 0)
         page.call(
             "Input.dispatchMouseEvent", type="mouseWheel", x=350, y=300, deltaX=0, deltaY=-500
         )
-        page.wait(1.0)
-        assert page.run("player.depth") == pytest.approx(1, abs=0.05)
+        arrive(page, 1)
         assert page.run("document.getElementById('picture').ariaValueText").startswith("2.0")
         assert not page.errors
