@@ -1,10 +1,11 @@
 """Textures and analogies against plain searches, all in one run.
 
-    python bench/patches.py [--pictures FOLDER] [--large]
+    python bench/patches.py [--pictures FOLDER] [--large] [--modes]
 
-FOLDER holds gravel, brick, grass, chelsea, astronaut and camera as PNG (the `data` folder of
-scikit-image); without it, scikit-image is looked for, and without that the bench is skipped. Times
-are CPU seconds of one thread, the median of three runs after one that compiles.
+FOLDER holds gravel, brick, grass, chelsea, coffee, astronaut and camera as PNG (the `data` folder
+of scikit-image); without it, scikit-image is looked for, and without that the bench is skipped.
+Times are CPU seconds of one thread, the median of three runs after one that compiles. --modes
+measures the analogies of `examples/gallery.py` alone, beside what would be had for nothing.
 
 The peers here are stand-ins, written below and marked so: *plain* is Efros–Leung as Python
 programs do it (one vectorised numpy search a pixel), *un-pruned* is our own loop in machine code
@@ -14,6 +15,7 @@ with every candidate scored in full.
 from __future__ import annotations
 
 import argparse
+import runpy
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -30,7 +32,9 @@ from kineograph.patches import levels
 from kineograph.patches.analogies import FILTER, analogy
 from kineograph.patches.growth import PICK, copied, gathered
 from kineograph.patches.lanes import compiled
+from kineograph.patches.luminance import colours, yiq
 from kineograph.patches.search import drawn, picked, scored
+from kineograph.patches.source_map import copy_report
 from kineograph.patches.texture import Growth, fill, grow
 from kineograph.prompt import Progress
 
@@ -180,6 +184,78 @@ def analogies(pictures: dict[str, Picture]) -> None:
               f"(B itself {decibels(b, true):.1f})", flush=True)  # fmt: skip
 
 
+def filters(row: Any, wide: Picture) -> str:
+    """Edges, emboss: B′ against the true filter of B. wide: B′ with mode `filter`."""
+    true, query = row.true[:, :, 0].astype(float), row.pictures[2][:, :, 0]
+    others = {"mode filter": wide[:, :, 0], "constant": true.mean(), "B itself": query}
+    near = np.corrcoef(row.pictures[3].ravel(), true.ravel())[0, 1]
+    line = f"correlation {near:.2f}, RMSE {deviation(row.pictures[3][:, :, 0], true):.1f} of 255 ("
+    return line + ", ".join(f"{k} {deviation(v, true):.1f}" for k, v in others.items()) + ")"
+
+
+def painterly(row: Any) -> str:
+    """Copies in runs, and how much of B's light and of the true strokes is left."""
+    *_, query, got = row.pictures
+    light, drawn_light, true = (255 * yiq(colours(p))[:, :, 0] for p in (query, got, row.true))
+    near, best = (np.corrcoef(p.ravel(), light.ravel())[0, 1] for p in (drawn_light, true))
+    return (f"light correlates {near:.2f} with B (the stroke program itself {best:.2f}); "
+            f"{copy_report(row.source)}")  # fmt: skip
+
+
+def colour(row: Any) -> str:
+    """Chrominance of B′ against the true colours."""
+    pictures = (row.pictures[3], row.true, row.pictures[1])
+    got, true, sample = (yiq(colours(p))[:, :, 1:] for p in pictures)
+    others = {"grey": 0.0, "mean colour of A′": sample.mean((0, 1))}
+    line = f"chroma RMSE {deviation(got, true):.3f} of 1 ("
+    return line + ", ".join(f"{k} {deviation(v, true):.3f}" for k, v in others.items()) + ")"
+
+
+def numbers(row: Any) -> str:
+    """Labels of B′, by the nearest mean colour of the textures, against the labels B."""
+    before, scene, wanted, got = (p.astype(float) for p in row.pictures)
+    names = np.unique(wanted.reshape(-1, 3), axis=0)
+    means = np.stack([scene[(before == name).all(2)].mean(0) for name in names])
+
+    def nearest(picture: Any, places: Any) -> Any:
+        return ((picture[:, :, None] - places) ** 2).sum(3).argmin(2)
+
+    labels = nearest(wanted, names)
+    agree, usual = (nearest(got, means) == labels).mean(), np.bincount(labels.ravel()).max()
+    sample = (nearest(scene, means) == nearest(before, names)).mean()
+    return (f"labels agree {agree:.2%} (A′ with A {sample:.2%}, "
+            f"the commoner label everywhere {usual / labels.size:.2%})")  # fmt: skip
+
+
+def sharpness(row: Any) -> str:
+    """Super-resolution: error and gradient energy against the sharp picture."""
+    true, query, got = (255 * yiq(colours(p))[:, :, 0] for p in (row.true, *row.pictures[2:]))
+
+    def energy(light: Any) -> float:
+        return float((np.diff(light, axis=0) ** 2).mean() + (np.diff(light, axis=1) ** 2).mean())
+
+    error, usual = decibels(got, true), decibels(query, true)
+    kept, usually = energy(got) / energy(true), energy(query) / energy(true)
+    return (f"{error:.1f} dB (blurred B {usual:.1f}), "
+            f"gradient energy {kept:.0%} of the true one (blurred B {usually:.0%})")  # fmt: skip
+
+
+def deviation(got: Any, true: Any) -> float:
+    return float(np.sqrt(((got - true) ** 2).mean()))
+
+
+def modes(folder: Path) -> None:
+    """The analogies of the gallery, each beside what would be had for nothing."""
+    told = {"painterly": painterly, "colour": colour, "numbers": numbers, "super": sharpness}
+    gallery = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "gallery.py"))
+    for row in gallery["analogies"](folder):
+        if row.name in ("edges", "emboss"):
+            wide = last(analogy(*row.pictures[:3], seed=1, knobs=FILTER)).picture
+            print(f"{row.name:10} {filters(row, wide)}", flush=True)
+        elif row.name in told:
+            print(f"{row.name:10} {told[row.name](row)}", flush=True)
+
+
 def large(pictures: dict[str, Picture]) -> None:
     sample = pictures["gravel full"][:512, :512]
     took, result = seconds(lambda: texture(sample, 1024, None, approximate=True), runs=1)
@@ -199,11 +275,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=Path, default=None)
     parser.add_argument("--large", action="store_true")
+    parser.add_argument("--modes", action="store_true")
     asked = parser.parse_args()
     folder = asked.pictures or found()
     if folder is None:
         print("skipped: no pictures; install scikit-image or name a folder with --pictures")
         return
+    if asked.modes:
+        modes(folder)
+        return
+
     pictures: dict[str, Picture] = {}
     for name in ("gravel", "brick", "grass", "chelsea", "astronaut", "camera"):
         image = Image.open(folder / f"{name}.png")
@@ -214,6 +295,7 @@ def main() -> None:
     textures(pictures)
     fills(pictures)
     analogies(pictures)
+    modes(folder)
     if asked.large:
         large(pictures)
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from kineograph.patches.analogies import MODES, analogy
-from kineograph.patches.source_map import copy_report, map_picture
+from kineograph.patches.source_map import SourceMap, copy_report, map_picture
 from kineograph.patches.texture import Growth, extend, fill, grow
 from kineograph.prompt import Progress
 
@@ -62,12 +62,29 @@ def edges(picture: Picture) -> Picture:
     return np.asarray(length.clip(0, 255)[:, :, None], np.uint8)
 
 
+def emboss(picture: Picture) -> Picture:
+    """Light from the upper left, with mirrored borders (PIL's own leaves the border as it was)."""
+    values = np.pad(picture[:, :, 0].astype(float), 1, mode="symmetric")
+    return np.asarray((128 + values[1:-1, 1:-1] - values[:-2, :-2]).clip(0, 255), np.uint8)[
+        ..., None
+    ]
+
+
 def painted(picture: Picture) -> Picture:
-    """Strokes: a mode filter, then fewer colours and a little canvas."""
-    image = Image.fromarray(picture).filter(ImageFilter.ModeFilter(7))
-    strokes = np.asarray(image.quantize(24).convert("RGB")).astype(int)
-    weave = 8 * ((np.indices(picture.shape[:2]).sum(0) // 2 % 2)[:, :, None] - 0.5)
-    return np.asarray((strokes * 1.1 + weave).clip(0, 255), np.uint8)
+    """Strokes along the lines of equal light, broad ones first (after Hertzmann, SIGGRAPH 1998)."""
+    rng, (H, W) = np.random.default_rng(1), picture.shape[:2]
+    page = Image.fromarray(filtered(picture, ImageFilter.GaussianBlur(4)))
+    draw = ImageDraw.Draw(page)
+    for broad, long, apart in ((4, 10, 3), (2, 6, 2)):
+        soft = filtered(picture, ImageFilter.GaussianBlur(broad / 2))
+        down, across = np.gradient(grey(soft)[:, :, 0].astype(float))
+        angle = np.arctan2(across, -down)
+        spots = np.stack(np.mgrid[0:H:apart, 0:W:apart], axis=-1).reshape(-1, 2)
+        for y, x in rng.permutation(spots):
+            dx, dy = long / 2 * np.cos(angle[y, x]), long / 2 * np.sin(angle[y, x])
+            colour = (int(soft[y, x, 0]), int(soft[y, x, 1]), int(soft[y, x, 2]))
+            draw.line((x - dx, y - dy, x + dx, y + dy), fill=colour, width=broad)
+    return np.asarray(page)
 
 
 def letters() -> Picture:
@@ -132,38 +149,54 @@ def textures(folder: Path) -> Iterator[tuple[str, list[Picture]]]:
     yield "extend", [sample, last(extend(sample, (32, 32, 32, 32), seed=1)).picture]
 
 
-def pairs(folder: Path) -> Iterator[tuple[str, list[Picture]]]:
-    """A : A′ :: B : B′ for every mode."""
-    cat = loaded(folder, "chelsea", (40, 10, 168, 138), 2)
+class Row(NamedTuple):
+    """A row of the table: A, A′, B and B′, and what B′ should be (for numbers, the labels B)."""
+
+    name: str
+    pictures: list[Picture]
+    true: Picture
+    source: SourceMap
+
+
+def row(name: str, mode: str, *four: Picture) -> Row:
+    """B′ drawn from A, A′ and B; the fourth picture is the truth."""
+    *three, true = four
+    result = last(analogy(*three, seed=1, knobs=MODES[mode]))
+    return Row(name, [*three, result.picture], true, result.source)
+
+
+def analogies(folder: Path) -> Iterator[Row]:
+    """A : A′ :: B : B′ for every mode. A and B never share a pixel."""
+    cat = grey(loaded(folder, "chelsea", (40, 10, 168, 138), 2))
     face = loaded(folder, "astronaut", (44, 0, 172, 128), 2)
+    light = grey(face)
     gravel = grey(loaded(folder, "gravel", (0, 0, 128, 128), 2))
     grass = grey(loaded(folder, "grass", (0, 0, 128, 128), 2))
 
-    def shown(name: str, mode: str, *three: Picture) -> tuple[str, list[Picture]]:
-        return name, [*three, last(analogy(*three, seed=1, knobs=MODES[mode])).picture]
+    soft = ImageFilter.GaussianBlur(2)
+    yield row("blur", "filter", gravel, filtered(gravel, soft), grass, filtered(grass, soft))
+    yield row("edges", "edges", cat, edges(cat), light, edges(light))
+    yield row("emboss", "edges", cat, emboss(cat), light, emboss(light))
 
-    yield shown("blur", "filter", gravel, filtered(gravel, ImageFilter.GaussianBlur(2)), grass)
-    yield shown("edges", "filter", grey(cat), edges(grey(cat)), grey(face))
-    yield shown("emboss", "filter", grey(cat), filtered(grey(cat), ImageFilter.EMBOSS), grey(face))
-    yield shown("painterly", "painterly", cat, painted(cat), face)
+    whole = loaded(folder, "chelsea", (20, 0, 220, 150), 2)
+    yield row("painterly", "painterly", whole, painted(whole), face, painted(face))
 
-    cup = loaded(folder, "coffee", (80, 40, 208, 168), 2)
-    other = loaded(folder, "coffee", (40, 20, 168, 148), 2)
-    yield shown("colour", "colour", grey(cup), cup, grey(other))
+    left, right = (loaded(folder, "coffee", (x, 40, x + 128, 168), 2) for x in (20, 150))
+    yield row("colour", "colour", grey(left), left, grey(right), right)
 
     stones = np.repeat(grey(loaded(folder, "brick", (0, 0, 96, 96), 2)), 3, 2) // 2 + [70, 20, 0]
     turf = np.repeat(grey(loaded(folder, "grass", (0, 0, 96, 96), 2)), 3, 2) // 2 + [0, 60, 0]
     before = labels(96, [("rectangle", (0, 48, 96, 96), "blue")], "red")
     scene = np.where(before[:, :, :1] > 0, stones, turf).astype(np.uint8)
     after = labels(96, [("ellipse", (16, 16, 80, 80), "blue")], "red")
-    yield shown("numbers", "numbers", before, scene, after)
+    yield row("numbers", "numbers", before, scene, after, after)
 
     soft = ImageFilter.GaussianBlur(1.5)
-    right = loaded(folder, "chelsea", (90, 10, 218, 138), 2)
-    yield shown("super", "super", filtered(cat, soft), cat, filtered(right, soft))
+    left, right = (loaded(folder, "chelsea", (x, 10, x + 112, 138), 2) for x in (0, 113))
+    yield row("super", "super", filtered(left, soft), left, filtered(right, soft), right)
 
     cloth = np.repeat(gravel, 3, 2)
-    yield shown("transfer", "transfer", cloth, cloth, face)
+    yield row("transfer", "transfer", cloth, cloth, face, face)
 
 
 def main() -> None:
@@ -172,7 +205,8 @@ def main() -> None:
     parser.add_argument("-o", type=Path, default=Path("docs/by_example"))
     asked = parser.parse_args()
     asked.o.mkdir(parents=True, exist_ok=True)
-    for name, pictures in (*textures(asked.folder), *pairs(asked.folder)):
+    rows = ((each.name, each.pictures) for each in analogies(asked.folder))
+    for name, pictures in (*textures(asked.folder), *rows):
         image = board(pictures)
         image = image.convert("L") if not np.ptp(np.asarray(image), axis=2).any() else image
         image.save(asked.o / f"{name}.png", optimize=True)

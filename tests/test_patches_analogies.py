@@ -101,6 +101,24 @@ def test_a_learned_blur_is_close_to_the_true_one_at_the_borders_too() -> None:
     assert decibels(got, true) > decibels(got[inner], true[inner]) - 1
 
 
+def emboss(picture: Picture) -> Picture:
+    """Each pixel less its upper left neighbour, with mirrored borders."""
+    values = np.pad(picture.astype(int), 1, mode="symmetric")
+    return np.asarray((128 + 2 * (values[1:-1, 1:-1] - values[:-2, :-2])).clip(0, 255), np.uint8)
+
+
+def test_an_emboss_comes_close_in_the_mode_for_edges_and_filter_points_to_it() -> None:
+    a, b = (gravel(k, 64)[::2, ::2] for k in (1, 2))
+    true = emboss(b).astype(float)
+    wide, close = (made(a, emboss(a), b, mode=k) for k in ("filter", "edges"))
+    errors = [(r.picture[:, :, 0] - true).std() / true.std() for r in (wide, close)]
+    assert errors[1] < 0.7 * errors[0]
+    assert errors[1] < 0.6  # of the deviation of the true emboss, from 1024 places to copy
+    assert "mode 'edges'" in wide.notes[0]
+    assert not close.notes
+    assert not made(a, a, b).notes
+
+
 def test_the_short_list_loses_little() -> None:
     a, b = gravel(1, 96), gravel(2, 72)
     true, a2 = blurred(b), np.rint(blurred(a)).astype(np.uint8)

@@ -109,7 +109,7 @@ def test_an_analogy_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert read_picture(out).shape == (12, 16, 1)
     assert load_map(where).example.shape == (12, 16)
     assert run("analogy", *three, "-o", tmp_path / "x.png", "--mode", "magic") == 2
-    assert "use filter, painterly" in capsys.readouterr().err
+    assert "use filter, edges, painterly" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

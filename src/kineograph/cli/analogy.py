@@ -32,7 +32,8 @@ Three pictures, because the first two show the change, and the third is what to 
 A and A2 have the same size and match pixel upon pixel; B may have any size.
 
 \b
---mode  filter     blur, edges, emboss: anything that is a function of the neighbourhood
+--mode  filter     blur and its kin: anything that is a function of the neighbourhood
+        edges      edges, emboss: only the nearest pixels count
         painterly  brush strokes, in runs (coherence 5)
         colour     colours for grey pictures
         numbers    flat colours are labels: texture by numbers

@@ -58,6 +58,7 @@ BORDER = 4  # mirrored pixels around every picture; even, and at least the reach
 SMALLEST = 16  # pixels, the shorter side of the coarsest level
 ROWS = 8  # rows between two reports of progress
 COLOURS = ("carry", "copy", "tint")
+WIDE = "A′ does not keep the light of A; for edges or an emboss, mode 'edges' comes closer"
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,12 @@ class Matching:
 FILTER = Matching()
 MODES = {
     "filter": FILTER,
+    # a Sobel or emboss sees 3×3: what is farther only misleads, see bench/patches.py
+    "edges": Matching(levels=1, guide=16.0, focus=0.75),
     "painterly": Matching(coherence=5.0, focus=1.25),
     "colour": Matching(coherence=0.5, colour="tint"),
     "numbers": Matching(coherence=1.0, colour="copy", labels=True, remap=False),
-    "super": Matching(coherence=0.1, focus=1.25),
+    "super": Matching(coherence=0.1, focus=1.25, guide=8.0),
     "transfer": Matching(coherence=1.0, colour="copy", guide=0.5),
 }
 
@@ -119,12 +122,14 @@ class _Level(NamedTuple):
     """One level of the pyramid: planes (P, H, W) float64 of every A and A′, and of B.
 
     answer: weight of A′ against B′; less than 1 where A′ would outshout what it answers to.
+    keeps: A′ keeps the light of A.
     """
 
     plain: list[Reals]
     changed: list[Reals]
     query: Reals
     answer: float = 1.0
+    keeps: bool = True
 
 
 def analogy(
@@ -160,7 +165,7 @@ def analogy(
     while len(levels) < knobs.levels and shortest >= 2 * SMALLEST:
         last, shortest = levels[-1], shortest // 2
         smaller = [[halved(p) for p in side] for side in (last.plain, last.changed)]
-        levels.append(_Level(smaller[0], smaller[1], halved(last.query), last.answer))
+        levels.append(last._replace(plain=smaller[0], changed=smaller[1], query=halved(last.query)))
 
     yield from _drawn(levels, first, second, target, np.uint64(seed), knobs)
 
@@ -179,7 +184,7 @@ def _matched(
         sharp = [contrast(p) for p in light[0]]
         spread = [float(np.mean([p.var() for p in side])) for side in (sharp, light[1])]
         answer = min(1.0, spread[0] / max(spread[1], 1e-6))
-        return _Level(sharp, light[1], contrast(goal), answer)
+        return _Level(sharp, light[1], contrast(goal), answer, keeps=False)
     gain, shift = remapping(light[0], goal) if knobs.remap else (1.0, 0.0)
     return _Level([gain * p + shift for p in light[0]], [gain * p + shift for p in light[1]], goal)
 
@@ -211,7 +216,8 @@ def _drawn(
     fresh = np.ones(source.shape, bool)
     mapped = map_of(source, fresh, coarse.sheet, coarse.firsts, sizes)
     picture = _coloured(mapped, _cropped(coarse.canvas.planes[0]) / FINE, second, target, knobs)
-    yield Progress(1.0, "done", Analogy(picture, mapped, ()))
+    notes = (WIDE,) if len(levels) > 1 and not levels[0].keeps else ()
+    yield Progress(1.0, "done", Analogy(picture, mapped, notes))
 
 
 class _Step(NamedTuple):
