@@ -143,7 +143,7 @@ recipe = Cascade(
     seconds=3.0,
     text="minilm",
     stages=(base, time16, space32, space64, time32, space128),
-    steps=(24, 4, 4, 2, 1, 1),
+    steps=(20, 1, 2, 1, 1, 1),
     size=64,
-    guidance=(3.0, 1.0, 1.0, 1.0, 1.0, 1.0),
+    guidance=(2.5, 1.0, 1.0, 1.0, 1.0, 1.0),
 )
