@@ -207,11 +207,12 @@ def _seen(size: int) -> int:
 
 
 def _ground(seen: int) -> Ground:
-    from kineograph.data.sticker_features import lite0, real_clips
+    from kineograph.data.sticker_features import COARSE, lite0, real_clips
     from kineograph.data.stickers import load
     from kineograph.measure.making import Ground
 
-    return Ground(load(64), watch(real_clips(seen), "real clips"), lite0(), seen)
+    fine, coarse = (watch(real_clips(size), "real clips") for size in (seen, COARSE))
+    return Ground(load(64), fine, coarse, lite0(), seen)
 
 
 def _saved(rows: list[Clip], path: Path | None) -> list[Path]:

@@ -36,6 +36,7 @@ LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db
 LAYOUT = 1  # of the cached files; raised when what is stored changes
 LOOKS = 4  # frames of a clip the network sees, evenly spaced over the loop
 MOST_SEEN = 64  # pixels; larger clips are reduced to this
+COARSE = 16  # pixels of the second look: what is shown, whatever the texture
 THUMB_FRAMES, THUMB = 8, 16  # frames and pixels of the thumbnails that pixel distances compare
 TONE = "medium"  # the skin tone whose clips say how far a concept may look different
 BATCH = 64

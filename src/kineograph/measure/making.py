@@ -16,6 +16,7 @@ from torch import Tensor
 from kineograph.cascade import Knobs
 from kineograph.clip import Clip, from_bytes
 from kineograph.data.sticker_features import (
+    COARSE,
     LOOKS,
     Look,
     RealClips,
@@ -42,11 +43,12 @@ class Maker(Protocol):
 class Kept(NamedTuple):
     """What is kept of a clip.
 
-    looks: (4, 1280) features of evenly spaced frames. thumb: (8, 3, 16, 16). motion: at the size
-    looked at. frames: how many there were. shown: 4 frames for people.
+    looks: (4, 1280) features of evenly spaced frames; coarse: of these with 16 pixels. thumb:
+    (8, 3, 16, 16). motion: at the size looked at. frames: how many there were. shown: 4 for people.
     """
 
     looks: Tensor
+    coarse: Tensor
     thumb: Tensor
     motion: Motion
     frames: int
@@ -55,13 +57,14 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class Ground:
-    """What made clips are held against: packs and features of the real ones.
+    """What made clips are held against: packs and features of the real ones, fine and coarse.
 
-    look: the network both are seen by. seen: pixels both are brought to before.
+    look: the network both are seen by. seen: pixels both are brought to before; 16 for `coarse`.
     """
 
     packs: Stickers
     real: RealClips
+    coarse: RealClips
     look: Look
     seen: int
 
@@ -75,6 +78,7 @@ class Ground:
         small = Clip(reduced(clip.over().frames, self.seen), clip.fps)
         return Kept(
             self.look(evenly(small, LOOKS)),
+            self.look(reduced(evenly(small, LOOKS), COARSE)),
             thumbnail(clip),
             motion(small),
             len(clip),
@@ -107,6 +111,6 @@ def made(
     yield Progress(1.0, "made", found)
 
 
-def looks_of(clips: Sequence[Kept]) -> Tensor:
+def looks_of(clips: Sequence[Kept], *, coarse: bool = False) -> Tensor:
     """(N, 4, 1280) features of all."""
-    return torch.stack([clip.looks for clip in clips])
+    return torch.stack([clip.coarse if coarse else clip.looks for clip in clips])

@@ -37,8 +37,8 @@ class Basis:
         return (x.double() - self.mean) @ self.axes
 
 
-def principal(x: Tensor, count: int, *, whiten: bool = False) -> Basis:
-    """The `count` axes of largest variance of x (N, D); whitened, x has variance 1 along each.
+def principal(x: Tensor, count: int) -> Basis:
+    """The `count` axes of largest variance of x (N, D).
 
     Fewer axes when N - 1 or D is smaller, or when the rest of x does not vary.
     """
@@ -49,8 +49,7 @@ def principal(x: Tensor, count: int, *, whiten: bool = False) -> Basis:
     deviation = spread / (len(x) - 1) ** 0.5
     kept = int((deviation > 1e-9 * deviation[0].clamp(min=1e-30)).sum())
     kept = max(1, min(count, len(x) - 1, kept))
-    chosen = axes[:kept].T  # (D, K)
-    return Basis(mean, chosen / deviation[:kept].clamp(min=1e-30) if whiten else chosen)
+    return Basis(mean, axes[:kept].T)  # (D,), (D, K)
 
 
 # -- retrieval and neighbours -------------------------------------------------------------------
