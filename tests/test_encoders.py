@@ -5,10 +5,10 @@ import shutil
 import pytest
 import torch
 
+from kineograph.data.packages import sha256_of
 from kineograph.errors import MissingError
 from kineograph.nets import encoders
 from kineograph.nets.encoders import TextEncoder
-from kineograph.recipe import sha256
 
 
 def installed():
@@ -88,7 +88,7 @@ def test_frozen_means_frozen(encoder):
 
 def test_weights_that_are_not_the_official_ones_are_refused(monkeypatch):
     folder = installed()
-    assert sha256(folder / "model.safetensors") == encoders.MINILM_SHA256
+    assert sha256_of(folder / "model.safetensors") == encoders.MINILM_SHA256
     monkeypatch.setattr(encoders, "MINILM_SHA256", "0" * 64)
     with pytest.raises(MissingError, match=r"has sha256 .*, not the official"):
         TextEncoder()

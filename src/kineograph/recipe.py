@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import hashlib
 import json
 import time
 import types
@@ -434,9 +433,3 @@ def load_tensors(path: Path, want: dict[str, Tensor]) -> dict[str, Tensor]:
         if not torch.isfinite(tensor).all():
             raise MissingError(f"weights '{path.name}': tensor {name} is not finite")
     return tensors
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from kineograph import recipe as recipes
+from kineograph.data.packages import sha256_of
 from kineograph.denoise import WEIGHTINGS, Precond
 from kineograph.errors import InputError, KineographError
 from kineograph.prompt import Cond
@@ -202,7 +203,7 @@ def save(state: State, folder: Path) -> Path:
     facts = {
         "seen": state.seen,
         "step": state.step,
-        "sha256": recipes.sha256(partial / "state.safetensors"),
+        "sha256": sha256_of(partial / "state.safetensors"),
     }
     (partial / "state.json").write_text(json.dumps(facts))
     for path in (*partial.iterdir(), partial):
@@ -226,7 +227,7 @@ def restore(state: State, folder: Path) -> list[str]:
     for place in reversed(checkpoints(folder)):
         try:
             facts = json.loads((place / "state.json").read_text())
-            if recipes.sha256(place / "state.safetensors") != facts["sha256"]:
+            if sha256_of(place / "state.safetensors") != facts["sha256"]:
                 raise ValueError("its hash does not match")
             _load(state, load_file(place / "state.safetensors"))
         except (OSError, ValueError, KeyError, RuntimeError) as error:

@@ -52,13 +52,14 @@ def verify(
 ) -> None:
     """Read every weight: names, shapes, finite values; print each file's sha256."""
     from kineograph import recipe
+    from kineograph.data.packages import sha256_of
 
     folder = recipe.folder_of(name)
     digests = {}
     for stage in recipe.read(folder).stages:
         path = folder / f"{stage.name}.safetensors"
         recipe.load_tensors(path, recipe.network(stage).state_dict())
-        digests[path.name] = recipe.sha256(path)
+        digests[path.name] = sha256_of(path)
     if as_json:
         typer.echo(json.dumps({"model": name, "sha256": digests}))
         return

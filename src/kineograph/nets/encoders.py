@@ -6,7 +6,6 @@ weights ask for no gradient, the module stays in evaluation mode, and its file i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,15 +78,14 @@ class TextEncoder:
 
 def minilm_folder() -> Path:
     """Folder of the packaged MiniLM, its weights checked by hash."""
-    from kineograph.data.packages import cache_folder
+    from kineograph.data.packages import cache_folder, sha256_of
 
     spec = find_spec(MINILM_PACKAGE)
     places = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
     places.append(cache_folder() / "minilm")
     for place in places:
         for weights in sorted(place.rglob("model.safetensors")):
-            with weights.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = sha256_of(weights)
             if digest != MINILM_SHA256:
                 raise MissingError(
                     f"text encoder '{weights}' has sha256 {digest}, not the official"
