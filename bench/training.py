@@ -22,6 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from kineograph import recipe as recipes
 from kineograph import train
 from kineograph.denoise import WEIGHTINGS
+from kineograph.lessons.denoising import Denoising
 from kineograph.prompt import Cond
 from kineograph.recipe import Cascade, Phase, Stage
 
@@ -56,7 +57,12 @@ def lesson(recipe: Cascade, stage: Stage, phase: Phase, steps: int) -> tuple[flo
         net.loss(clean, noise, sigma, cond, weighting=weigh).mean().backward()
 
     alone = replace(stage, phases=(replace(phase, pictures=0, samples=10**9),))
-    run = train.fit(recipe, alone, train.fresh(recipe, stage), lambda *_, **__: (clean, cond))
+    run = train.fit(
+        recipe,
+        alone,
+        train.fresh(recipe, stage),
+        Denoising(alone, lambda *_, **__: (clean, cond)),
+    )
     times = []
     for _ in range(steps + 1):
         begun = time.perf_counter()

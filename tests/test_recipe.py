@@ -149,9 +149,7 @@ def test_too_many_weights_are_refused_before_any_is_made():
     wide = dataclasses.replace(stage().shape, widths=(16384,), attention=(True,), head=128)
     huge = dataclasses.replace(stage(), shape=wide)
     started = time.perf_counter()
-    with pytest.raises(
-        LimitError, match=r"stage 'base' has .* weights, the limit is 3,000,000,000"
-    ):
+    with pytest.raises(LimitError, match=r"'base' has .* weights, the limit is 3,000,000,000"):
         recipes.network(huge)
     assert time.perf_counter() - started < 10  # filling them would take a minute and 30 GB
 
@@ -307,14 +305,13 @@ def test_weights_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
         target.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(recipes, "save_file", fail)
+    monkeypatch.setattr(recipes.files, "save_file", fail)
     with pytest.raises(OSError, match="No space"):
         recipes.save_tensors(path, {"x": torch.zeros(2)}, {})
     assert torch.equal(recipes.load_tensors(path, {"x": torch.zeros(2)})["x"], torch.ones(2))
 
 
-def test_frozen_networks_ask_for_no_gradient():
-    net = recipes.network(stage())
-    recipes.frozen(net)
+def test_a_trained_network_asks_for_no_gradient(folder):
+    net = recipes.trained(stage(), folder)
     assert not any(parameter.requires_grad for parameter in net.parameters())
     assert not net.training

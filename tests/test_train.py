@@ -12,6 +12,7 @@ import torch
 from kineograph import recipe as recipes
 from kineograph import train
 from kineograph.errors import InputError, KineographError
+from kineograph.lessons.denoising import Denoising
 from kineograph.nets.space_time import SpaceTimeShape
 from kineograph.noise import Schedule
 from kineograph.prompt import Cond
@@ -71,13 +72,17 @@ def feed_for(one):
     return feed
 
 
+def lesson_for(one):
+    return Denoising(one, feed_for(one))
+
+
 def taught(about, one, folder, stops=(), every=math.inf):
     """Reports and last state of a stage taught in pieces, each cut after so many of its steps."""
     reports = []
     for steps in (*stops, 10**9):
         run = train.Run(about, folder, every=every)
         run.begin(resume=True)
-        for count, report in enumerate(run.stage(one, feed_for(one)), 1):
+        for count, report in enumerate(run.part(one, lesson_for(one)), 1):
             reports.append(report)
             if count == steps:
                 break
@@ -116,7 +121,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
 
     run = train.Run(about, tmp_path / "killed", every=0.0)  # a checkpoint after every step
     run.begin(resume=False)
-    steps = run.stage(one, feed_for(one))
+    steps = run.part(one, lesson_for(one))
     for _ in range(4):
         next(steps)
     folder = tmp_path / "killed" / "base"
@@ -167,7 +172,7 @@ def test_a_damaged_newest_checkpoint_falls_back_with_a_warning(tmp_path, harm):
     folder = tmp_path / "run"
     run = train.Run(about, folder, every=0.0)
     run.begin(resume=False)
-    steps = run.stage(one, feed_for(one))
+    steps = run.part(one, lesson_for(one))
     for _ in range(4):
         next(steps)
     steps.close()
@@ -189,7 +194,7 @@ def test_a_damaged_newest_checkpoint_falls_back_with_a_warning(tmp_path, harm):
 
     run = train.Run(about, folder)
     run.begin(resume=True)
-    rest = list(run.stage(one, feed_for(one)))
+    rest = list(run.part(one, lesson_for(one)))
     assert rest[0].seen == seen[0] + (4 if seen[0] < 12 else 3)
     assert rest == whole[-len(rest) :]
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
@@ -247,8 +252,8 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_good_state(t
 
     run = train.Run(about, tmp_path)
     run.begin(resume=False)
-    with pytest.raises(KineographError, match="stage 'base' step 2: the loss is nan"):
-        list(run.stage(one, bad))
+    with pytest.raises(KineographError, match="'base' step 2: the loss is nan"):
+        list(run.part(one, Denoising(one, bad)))
 
     state = train.fresh(about, one)
     train.restore(state, tmp_path / "base")
@@ -277,7 +282,7 @@ def test_out_of_time_stops_after_a_step_and_saves(tmp_path):
     about = recipe()
     run = train.Run(about, tmp_path)
     run.begin(resume=False)
-    reports = list(run.stage(about.stages[0], feed_for(about.stages[0]), time_limit=0.0))
+    reports = list(run.part(about.stages[0], lesson_for(about.stages[0]), time_limit=0.0))
     assert len(reports) == 1
     assert [int(path.name) for path in train.checkpoints(tmp_path / "base")] == [4]
 
@@ -305,10 +310,7 @@ def test_the_rate_warms_up_stays_and_falls():
 
 def test_the_loss_of_joint_training_weighs_frames_not_batches():
     one = stage()
-    shares = [
-        share
-        for _, _, share, _ in train._groups(recipe(), one, one.phases[1], feed_for(one), seen=12)
-    ]
+    shares = [share for _, _, share, _ in lesson_for(one)._groups(one.phases[1], 0, 12)]
     assert shares == [6 / 8, 2 / 8]  # 3 clips of 2 frames beside 2 pictures
 
 
@@ -317,7 +319,7 @@ def test_the_running_mean_has_its_half_life_as_a_share_of_the_samples_seen():
     state = train.fresh(about, one)
     name = "net.enter.weight"
     mean, before = state.ema[name].double(), 0
-    for report in train.fit(about, one, state, feed_for(one)):
+    for report in train.fit(about, one, state, lesson_for(one)):
         keep = 0.5 ** ((report.seen - before) / (0.5 * report.seen))
         mean = keep * mean + (1 - keep) * state.net.state_dict()[name].double()
         before = report.seen

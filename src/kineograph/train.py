@@ -1,4 +1,4 @@
-"""One loop that teaches a Denoiser, and its exact resume.
+"""One loop that teaches every network, and its exact resume.
 
 Every random choice of a step is a function of (seed, samples seen), so a run cut anywhere and
 resumed from its last checkpoint gives the same losses and weights as an unbroken one, bit for bit
@@ -16,7 +16,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -26,30 +26,30 @@ from torch import Tensor, nn
 
 from kineograph import recipe as recipes
 from kineograph.data.packages import sha256_of
-from kineograph.denoise import WEIGHTINGS, Precond
 from kineograph.errors import InputError, KineographError
-from kineograph.prompt import Cond
-from kineograph.recipe import Cascade, Phase, Stage
+from kineograph.recipe import Part, Phase, Recipe
 
 CLIP_NORM = 1.0
 KEEP = 2
 
 
-class Feed(Protocol):
-    """Training examples of one stage: a pure function of (seed, seen).
+class Lesson(Protocol):
+    """What one step learns from: a pure function of (weights, seed, seen).
 
-    Returns clean (B, 3, T, H, W) in model range with B = `batch` and T = `frames`, and conditions
-    whose `low` is still without noise.
+    Yields scalar losses. Each is back-propagated before the next is asked for, so that graphs do
+    not pile up; their sum is the step's loss.
     """
 
-    def __call__(self, batch: int, frames: int, *, seed: int, seen: int) -> tuple[Tensor, Cond]: ...
+    def __call__(
+        self, net: nn.Module, phase: Phase, *, seed: int, seen: int
+    ) -> Iterator[Tensor]: ...
 
 
 @dataclass
 class State:
     """All that a run needs to go on."""
 
-    net: Precond
+    net: nn.Module
     ema: dict[str, Tensor]
     optimizers: list[torch.optim.Optimizer]
     seen: int = 0
@@ -66,42 +66,41 @@ class Report(NamedTuple):
     rate: float
 
 
-def fresh(recipe: Cascade, stage: Stage) -> State:
+def fresh(recipe: Recipe, part: Part) -> State:
     """A state at the beginning; the first weights depend on the recipe's seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        net = recipes.network(stage)
+        net = recipes.network(part)
     ema = {k: v.detach().clone() for k, v in net.state_dict().items()}
     return State(net, ema, _optimizers(net, recipe.optimizer))
 
 
 def fit(
-    recipe: Cascade, stage: Stage, state: State, feed: Feed, *, autocast: bool = True
+    recipe: Recipe, part: Part, state: State, lesson: Lesson, *, autocast: bool = True
 ) -> Iterator[Report]:
-    """Teach through the stage's phases from where `state` stands; changes it, yields every step.
+    """Teach through the part's phases from where `state` stands; changes it, yields every step.
 
     Raises KineographError when the loss is not finite; `state` then holds the step before.
     """
     parameters = [p for p in state.net.parameters() if p.requires_grad]
-    while (phase := phase_at(stage, state.seen)) is not None:
+    device = parameters[0].device.type
+    while (phase := phase_at(part, state.seen)) is not None:
         loss = 0.0
-        for clean, cond, share, rng in _groups(recipe, stage, phase, feed, state.seen):
-            sigma = stage.schedule.draw(len(clean), rng)
-            noise = torch.randn(clean.shape, generator=rng)
-            with torch.autocast(clean.device.type, torch.bfloat16, enabled=autocast):
-                losses = state.net.loss(
-                    clean, noise, sigma, cond, weighting=WEIGHTINGS[stage.weighting]
-                )
-            part = losses.mean() * share
-            part.backward()  # type: ignore[no-untyped-call]
-            loss += float(part.detach())
+        losses = lesson(state.net, phase, seed=recipe.seed, seen=state.seen)
+        while True:
+            with torch.autocast(device, torch.bfloat16, enabled=autocast):
+                one = next(losses, None)
+            if one is None:
+                break
+            one.backward()  # type: ignore[no-untyped-call]
+            loss += float(one.detach())
         norm = float(nn.utils.clip_grad_norm_(parameters, CLIP_NORM))
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise KineographError(
-                f"stage '{stage.name}' step {state.step}: the loss is {loss}, its gradient {norm}; "
+                f"'{part.name}' step {state.step}: the loss is {loss}, its gradient {norm}; "
                 "lower the phase's rate and resume from the last checkpoint"
             )
-        rate = rate_at(stage, state.seen)
+        rate = rate_at(part, state.seen)
         for optimizer in state.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
@@ -113,38 +112,18 @@ def fit(
         yield Report(state.seen, state.step, loss, norm, rate)
 
 
-def _groups(
-    recipe: Cascade, stage: Stage, phase: Phase, feed: Feed, seen: int
-) -> Iterator[tuple[Tensor, Cond, float, torch.Generator]]:
-    """The clips and, in joint training, the pictures beside them: clean, conditions, share, rng."""
-    parts = [(phase.batch, phase.frames), (phase.pictures, 1)]
-    total = sum(batch * frames for batch, frames in parts)
-    for kind, (batch, frames) in enumerate(parts):
-        if not batch:
-            continue
-        rng = torch.Generator().manual_seed(_mixed(recipe.seed, 2 * seen + kind))
-        clean, cond = feed(batch, frames, seed=recipe.seed, seen=2 * seen + kind)
-        cond = cond.drop_words(torch.rand(batch, generator=rng) < stage.no_text)
-        if cond.low is not None:
-            low_sigma = torch.rand(batch, generator=rng) * stage.low_noise_most
-            noise = torch.randn(cond.low.shape, generator=rng)
-            noisy = cond.low + low_sigma.view(-1, 1, 1, 1, 1) * noise
-            cond = replace(cond, low=noisy, low_sigma=low_sigma)
-        yield clean, cond, batch * frames / total, rng
-
-
-def phase_at(stage: Stage, seen: int) -> Phase | None:
+def phase_at(part: Part, seen: int) -> Phase | None:
     """The phase in force after `seen` samples; None after the last."""
-    for phase in stage.phases:
+    for phase in part.phases:
         if seen < phase.samples:
             return phase
         seen -= _whole(phase)
     return None
 
 
-def rate_at(stage: Stage, seen: int) -> float:
+def rate_at(part: Part, seen: int) -> float:
     """Learning rate after `seen` samples: linear warm-up, level, linear fall in the second half."""
-    for phase in stage.phases:
+    for phase in part.phases:
         if seen < phase.samples:
             done = seen / phase.samples
             fall = max(0.0, (done - 0.5) / 0.5)
@@ -159,14 +138,6 @@ def _whole(phase: Phase) -> int:
     return math.ceil(phase.samples / phase.batch) * phase.batch
 
 
-def _mixed(seed: int, counter: int) -> int:
-    """One 63-bit seed of two numbers (splitmix64)."""
-    x = (seed * 0x9E3779B97F4A7C15 + counter + 1) * 0x9E3779B97F4A7C15 & (2**64 - 1)
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & (2**64 - 1)
-    x = (x ^ x >> 27) * 0x94D049BB133111EB & (2**64 - 1)
-    return (x ^ x >> 31) >> 1
-
-
 def _average(state: State, batch: int, half_life: float) -> None:
     """Running mean of the weights with a half-life that is a share of the samples seen."""
     keep = 0.5 ** (batch / max(half_life * state.seen, 1.0))
@@ -174,19 +145,27 @@ def _average(state: State, batch: int, half_life: float) -> None:
     torch._foreach_lerp_(list(state.ema.values()), [now[k] for k in state.ema], 1 - keep)
 
 
-def _optimizers(net: Precond, kind: str) -> list[torch.optim.Optimizer]:
+def _optimizers(net: nn.Module, kind: str) -> list[torch.optim.Optimizer]:
     """Muon for hidden matrices (Jordan et al. 2024) and AdamW for the rest, or AdamW for all."""
-    ends = ("net.enter.", "net.leave.", "net.noise.", "net.low_noise.")
-    matrices: list[nn.Parameter] = []
-    rest: list[nn.Parameter] = []
-    for name, parameter in net.named_parameters():
-        hidden = parameter.ndim == 2 and not name.startswith(ends) and "harmonics" not in name
-        (matrices if hidden and kind == "muon" else rest).append(parameter)
+    hidden = _hidden(net) if kind == "muon" else set()
+    matrices = [p for name, p in net.named_parameters() if name in hidden]
+    rest = [p for name, p in net.named_parameters() if name not in hidden]
     adamw = torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
     if not matrices:
         return [adamw]
     muon = torch.optim.Muon(matrices, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
     return [muon, adamw]
+
+
+def _hidden(net: nn.Module) -> set[str]:
+    """Names of the matrices inside a network: no embedding, nothing that a module calls its end."""
+    names = {name for name, p in net.named_parameters() if p.ndim == 2}
+    for place, module in net.named_modules():
+        ends = tuple(f"{place}.{end}".lstrip(".") for end in getattr(module, "ends", ()))
+        if isinstance(module, nn.Embedding):
+            ends = (f"{place}.",)
+        names = {name for name in names if not (ends and name.startswith(ends))}
+    return names
 
 
 # -- checkpoints --------------------------------------------------------------------------------
@@ -276,9 +255,9 @@ def _sync(path: Path) -> None:
 
 @dataclass
 class Run:
-    """A training run in a folder: recipe.json, log.jsonl, and one folder of checkpoints a stage."""
+    """A training run in a folder: recipe.json, log.jsonl, and one folder of checkpoints a part."""
 
-    recipe: Cascade
+    recipe: Recipe
     folder: Path
     every: float = 240.0
     "Seconds between checkpoints."
@@ -297,19 +276,19 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def stage(
-        self, stage: Stage, feed: Feed, *, time_limit: float = math.inf, autocast: bool = True
+    def part(
+        self, part: Part, lesson: Lesson, *, time_limit: float = math.inf, autocast: bool = True
     ) -> Iterator[Report]:
-        """Teach one stage until it is done or `time_limit` seconds into the run; yields steps."""
-        folder = self.folder / stage.name
-        state = fresh(self.recipe, stage)
+        """Teach one part until it is done or `time_limit` seconds into the run; yields steps."""
+        folder = self.folder / part.name
+        state = fresh(self.recipe, part)
         for trouble in restore(state, folder):
-            self._log({"stage": stage.name, "warning": trouble})
+            self._log({"stage": part.name, "warning": trouble})
         saved = clock = time.monotonic()
         try:
-            for report in fit(self.recipe, stage, state, feed, autocast=autocast):
+            for report in fit(self.recipe, part, state, lesson, autocast=autocast):
                 now = time.monotonic()
-                entry = report._asdict() | {"stage": stage.name, "seconds": now - clock}
+                entry = report._asdict() | {"stage": part.name, "seconds": now - clock}
                 self._log(entry)
                 clock = now
                 if now - saved > self.every:
@@ -331,22 +310,26 @@ class Run:
             log.write(json.dumps(entry) + "\n")
 
 
-def exported(recipe: Cascade, run: Path, folder: Path) -> list[Path]:
+def exported(recipe: Recipe, run: Path, folder: Path) -> list[Path]:
     """Write the running means of a run's newest checkpoints as a model folder, in bfloat16.
 
-    Returns the files written; a stage without a checkpoint is left out of the weights, not of the
+    Returns the files written; a part without a checkpoint is left out of the weights, not of the
     recipe.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / "recipe.json"]
     files[0].write_text(recipes.to_json(recipe) + "\n")
-    for stage in recipe.stages:
-        state = fresh(recipe, stage)
-        restore(state, run / stage.name)
+    for part in recipe.parts:
+        state = fresh(recipe, part)
+        restore(state, run / part.name)
         if not state.seen:
             continue
-        files.append(folder / f"{stage.name}.safetensors")
-        half = {k: v.to(torch.bfloat16) for k, v in state.ema.items()}
-        about = {"stage": stage.name, "samples": str(state.seen), "recipe": recipe.name}
+        files.append(folder / f"{part.name}.safetensors")
+        half = {k: _halved(v) for k, v in state.ema.items()}
+        about = {"part": part.name, "samples": str(state.seen), "recipe": recipe.name}
         recipes.save_tensors(files[-1], half, about)
     return files
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.bfloat16) if tensor.is_floating_point() else tensor

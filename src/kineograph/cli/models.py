@@ -15,23 +15,30 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 @app.command("list")
 def list_models(as_json: door.Json = False) -> None:
-    """Every model that ships with the package: stages, parameters, bytes."""
+    """Every model that ships with the package: parts, data, bytes."""
     from kineograph import recipe
 
     rows: list[dict[str, Any]] = []
     for name in recipe.models():
         about, folder = recipe.read(recipe.folder_of(name)), recipe.folder_of(name)
         files = sorted(folder.glob("*.safetensors"))
-        stages = [f"{s.name} {s.frames}x{s.size}x{s.size}" for s in about.stages]
+        parts = [_told(part) for part in about.parts]
         size = sum(file.stat().st_size for file in files)
-        rows.append({"name": name, "data": about.data, "stages": stages, "bytes": size})
+        rows.append({"name": name, "data": about.data, "parts": parts, "bytes": size})
     if as_json:
         typer.echo(json.dumps(rows))
         return
     for row in rows:
         typer.echo(f"{row['name']}: {row['bytes'] / 1e6:.1f} MB, taught from {row['data']}")
-        for stage in row["stages"]:
-            typer.echo(f"  {stage}")
+        for part in row["parts"]:
+            typer.echo(f"  {part}")
+
+
+def _told(part: Any) -> str:
+    """A part in a few words: its name, and the block of frames it makes when it is a stage."""
+    if hasattr(part, "frames"):
+        return f"{part.name} {part.frames}x{part.size}x{part.size}"
+    return str(part.name)
 
 
 @app.command()
@@ -56,9 +63,9 @@ def verify(
 
     folder = recipe.folder_of(name)
     digests = {}
-    for stage in recipe.read(folder).stages:
-        path = folder / f"{stage.name}.safetensors"
-        recipe.load_tensors(path, recipe.network(stage).state_dict())
+    for part in recipe.read(folder).parts:
+        path = folder / f"{part.name}.safetensors"
+        recipe.load_tensors(path, recipe.network(part).state_dict())
         digests[path.name] = sha256_of(path)
     if as_json:
         typer.echo(json.dumps({"model": name, "sha256": digests}))

@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False)
 def train(
     recipe: Annotated[str, typer.Argument(help="A shipped model's name, a .json or a .py recipe.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run.")] = Path("runs/train"),
-    stage: Annotated[str, typer.Option(help="Teach only this stage.")] = "",
+    stage: Annotated[str, typer.Option(help="Teach only this part.")] = "",
     time_limit: Annotated[str, typer.Option(help="Stop after this long: 90s, 9m, 2h.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     threads: Annotated[int, typer.Option(help="CPU threads; 0 is torch's choice.")] = 0,
@@ -40,7 +40,7 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     about = read_recipe(recipe)
-    names = [s.name for s in about.stages]
+    names = [part.name for part in about.parts]
     if stage and stage not in names:
         raise InputError("--stage", f"'{stage}' is unknown", f"use one of {', '.join(names)}")
     if export is not None:
@@ -56,24 +56,17 @@ def train(
 
 
 def _lessons(run: Any, only: str, limit: float) -> Any:
-    """Every stage in order as Progress; the loss is smoothed over about fifty steps."""
-    from kineograph.data.feed import Feed
+    """Every part in order as Progress; the loss is smoothed over about fifty steps."""
+    from kineograph.lessons import lesson_of
 
-    stages = [s for s in run.recipe.stages if only in ("", s.name)]
-    for i, stage in enumerate(stages):
-        feed = Feed(
-            stage.frames,
-            stage.size,
-            low_frames=stage.low_frames,
-            low_size=stage.low_size,
-            crop=stage.crop,
-        )
-        total = sum(phase.samples for phase in stage.phases)
+    parts = [part for part in run.recipe.parts if only in ("", part.name)]
+    for i, part in enumerate(parts):
+        total = sum(phase.samples for phase in part.phases)
         mean: float | None = None
-        for report in run.stage(stage, feed, time_limit=limit):
+        for report in run.part(part, lesson_of(run.recipe, part), time_limit=limit):
             mean = report.loss if mean is None else 0.98 * mean + 0.02 * report.loss
-            share = (i + min(1.0, report.seen / total)) / len(stages)
-            yield Progress(share, f"{stage.name} {report.seen:,} seen, loss {mean:.4f}", None)
+            share = (i + min(1.0, report.seen / total)) / len(parts)
+            yield Progress(share, f"{part.name} {report.seen:,} seen, loss {mean:.4f}", None)
         if run.out_of_time(limit):
             return
     yield Progress(1.0, "done", None)
@@ -103,7 +96,7 @@ def plotted(run: Path) -> bool:
 
 
 def read_recipe(name: str) -> Any:
-    """The Cascade of a shipped model, a JSON file, or the name `recipe` in a Python file."""
+    """The recipe of a shipped model, of a JSON file, or the name `recipe` in a Python file."""
     from kineograph import recipe
 
     path = Path(name)
@@ -111,8 +104,8 @@ def read_recipe(name: str) -> Any:
         if not path.is_file():
             raise MissingError(f"recipe '{path}' is not there")
         found = runpy.run_path(str(path)).get("recipe")
-        if not isinstance(found, recipe.Cascade):
-            raise InputError("recipe", f"'{path}' defines no Cascade named recipe")
+        if not isinstance(found, tuple(recipe.FAMILIES.values())):
+            raise InputError("recipe", f"'{path}' defines nothing named recipe that is one")
         return found
     if path.suffix == ".json":
         if not path.is_file():

@@ -105,9 +105,12 @@ class SpaceAttention(nn.Module):
         self.text_kv = nn.Linear(text, 2 * width)
         self.text_out = zeroed(nn.Linear(width, width))
 
-    def forward(self, x: Tensor, words: Tensor, bias: Tensor) -> Tensor:
-        """x (N, H, W, D), words (B, L, text), bias (B, 1, 1, L) 0 or -inf on the words' logits."""
-        height, frames = x.shape[1], len(x) // len(words)
+    def forward(self, x: Tensor, keys: Tensor, bias: Tensor) -> Tensor:
+        """x (N, H, W, D), keys (B, L, 2 D) what `text_kv` makes of the words.
+
+        bias (B, 1, 1, L) 0 or -inf on the words' logits.
+        """
+        height, frames = x.shape[1], len(x) // len(keys)
         heads = "n h w (k a e) -> k n a (h w) e"
         q, k, v = rearrange(self.qkv(norm(x)), heads, k=3, e=self.head)  # (N, A, HW, E)
         back = "n a (h w) e -> n h w (a e)"
@@ -115,7 +118,7 @@ class SpaceAttention(nn.Module):
         q = rearrange(
             self.text_q(norm(x)), "(b t) h w (a e) -> b a (t h w) e", t=frames, e=self.head
         )
-        k, v = rearrange(self.text_kv(words), "b l (k a e) -> k b a l e", k=2, e=self.head)
+        k, v = rearrange(keys, "b l (k a e) -> k b a l e", k=2, e=self.head)
         back = "b a (t h w) e -> (b t) h w (a e)"
         return x + self.text_out(rearrange(attend(q, k, v, bias), back, t=frames, h=height))
 
@@ -127,6 +130,8 @@ class TimeAttention(nn.Module):
     harmonics of distance / T when time is a circle, so that rolling the frames in rolls the frames
     out; of distance / (2 * T) when it is a line.
     """
+
+    ends = ("harmonics",)
 
     def __init__(self, width: int, head: int, harmonics: int = 6) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ Legend: B batch, T frames, C channels, H W, D width, L text tokens.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -118,25 +118,32 @@ class Level(nn.Module):
         else:
             self.time = TimeConv(width)
 
-    def forward(self, x: Tensor, state: Tensor, words: Tensor, bias: Tensor) -> Tensor:
-        """x (B*T, H, W, D)."""
+    def forward(self, x: Tensor, state: Tensor, keys: Tensor | None, bias: Tensor) -> Tensor:
+        """x (B*T, H, W, D), keys (B, L, 2 D) of the words, None where no level looks at them."""
         for block in self.blocks:
             x = block(x, state)
-        if self.space is not None:
-            x = self.space(x, words, bias)
+        if self.space is not None and keys is not None:
+            x = self.space(x, keys, bias)
         return self.time(x, len(x) // len(state), self.circular)
 
 
 class SpaceTime(nn.Module):
-    """The network F of a Denoiser: scaled noisy clip in, estimate out."""
+    """The network F of a Denoiser: scaled noisy clip in, estimate out.
 
-    def __init__(self, shape: SpaceTimeShape) -> None:
+    With `guided` it is told a guidance scale as well, by a layer that begins as nothing: a student
+    with its teacher's weights begins as its teacher.
+    """
+
+    ends = ("enter.", "leave.", "noise.", "low_noise.", "guide.")
+
+    def __init__(self, shape: SpaceTimeShape, *, guided: bool = False) -> None:
         super().__init__()
         self.shape = shape
         widths, state = shape.widths, shape.state
         pixels = 3 * shape.patch**2
         self.noise = nn.Sequential(Fourier(64), nn.Linear(64, state))
         self.low_noise = nn.Sequential(Fourier(64), nn.Linear(64, state)) if shape.low else None
+        self.guide = nn.Sequential(Fourier(64), zeroed(nn.Linear(64, state))) if guided else None
         self.pooled = nn.Linear(shape.text, state)
         self.mixed = nn.Linear(state, state)
         self.enter = Conv(2 * pixels if shape.low else pixels, widths[0])
@@ -157,6 +164,7 @@ class SpaceTime(nn.Module):
                 "size", f"{width}x{height} is not a multiple of {self.shape.factor} pixels"
             )
         words, bias = self._words(cond, batch, x)
+        keys = iter(self._keys(words, cond))
         state = self._state(label, cond)
         patch = self.shape.patch
         fold = "b c t (h p) (w q) -> (b t) h w (c p q)"
@@ -164,14 +172,14 @@ class SpaceTime(nn.Module):
         h = self.enter(h)  # (B*T, H, W, D)
         skips = []
         for i, level in enumerate(self.down):
-            h = level(h, state, words, bias)
+            h = level(h, state, next(keys), bias)
             skips.append(h)
             if i < len(self.shrink):
                 h = self.shrink[i](rearrange(h, "n (h p) (w q) d -> n h w (p q d)", p=2, q=2))
-        h = self.middle(h, state, words, bias)
+        h = self.middle(h, state, next(keys), bias)
         for i in reversed(range(len(self.up))):
             h = self.merge[i](torch.cat([h, skips[i]], dim=-1))
-            h = self.up[i](h, state, words, bias)
+            h = self.up[i](h, state, next(keys), bias)
             if i > 0:
                 h = self.widen[i - 1](h)
                 h = rearrange(h, "n h w (p q d) -> n (h p) (w q) d", p=2, q=2)
@@ -188,6 +196,23 @@ class SpaceTime(nn.Module):
         scale = (1 + cond.low_sigma.square()).rsqrt().view(-1, 1, 1, 1, 1)
         return torch.cat([x, enlarged(cond.low * scale, x.shape[2], x.shape[3], x.shape[4])], dim=1)
 
+    def prepared(self, cond: Cond) -> Cond:
+        """The same conditions with the words' keys and values, which no step then makes again."""
+        if cond.words is None or cond.mask is None:
+            return cond
+        words, _ = self._words(cond, len(cond.words), cond.words)
+        made = [keys for keys in self._keys(words, cond) if keys is not None]
+        return replace(cond, keys=torch.cat(made, dim=-1)) if made else cond
+
+    def _keys(self, words: Tensor, cond: Cond) -> list[Tensor | None]:
+        """Keys and values (B, 1 + L, 2 D) of each level in the order they run, or None."""
+        places = [level.space for level in (*self.down, self.middle, *reversed(self.up))]
+        if cond.keys is None:
+            return [None if place is None else place.text_kv(words) for place in places]
+        widths = [place.text_kv.out_features for place in places if place is not None]
+        made = iter(cond.keys.split(widths, dim=-1))
+        return [None if place is None else next(made) for place in places]
+
     def _words(self, cond: Cond, batch: int, x: Tensor) -> tuple[Tensor, Tensor]:
         """Token states after an empty word (so that no text is a text), and the mask as logits."""
         if cond.words is None or cond.mask is None:
@@ -198,10 +223,12 @@ class SpaceTime(nn.Module):
         return words, bias[:, None, None]
 
     def _state(self, label: Tensor, cond: Cond) -> Tensor:
-        """(B, state) of noise level, the low clip's noise level and the pooled text."""
+        """(B, state) of noise level, the low clip's noise level, guidance and the pooled text."""
         state = self.noise(label)
         if cond.pooled is not None:
             state = state + self.pooled(cond.pooled)
+        if self.guide is not None and cond.guidance is not None:
+            state = state + self.guide(torch.log1p(cond.guidance) / 4)
         if self.low_noise is not None and cond.low_sigma is not None:
             state = state + self.low_noise(torch.log1p(cond.low_sigma))
         return F.silu(self.mixed(F.silu(state)))

@@ -1,0 +1,176 @@
+"""What a model is and how it was taught: frozen dataclasses, JSON beside safetensors weights.
+
+Only this folder reads or writes weights and only this file joins network, parameterization and
+family, in one match statement for each question: what is taught (`network`), what it becomes
+(`load`). A family's recipe lives in a file of its own name; its name in JSON is in `FAMILIES`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kineograph.cascade import CascadeMaker, Texts
+from kineograph.denoise import Denoiser, Precond
+from kineograph.errors import InputError, LimitError
+from kineograph.nets.space_time import SpaceTime, below
+from kineograph.noise import PARAMETERIZATIONS, edm
+from kineograph.prompt import Cond
+from kineograph.recipe.cascade import Cascade, Stage
+from kineograph.recipe.distillation import Distillation, Lap, Student
+from kineograph.recipe.fields import Part, Phase, one_of, parsed
+from kineograph.recipe.files import WEIGHTS, folder_of, load_tensors, models, save_tensors
+from kineograph.recipe.forecast import Plan, cascade_maker, cascade_stage, plan
+
+__all__ = [
+    "FAMILIES",
+    "WEIGHTS",
+    "Cascade",
+    "Distillation",
+    "Lap",
+    "Part",
+    "Phase",
+    "Plan",
+    "Recipe",
+    "Stage",
+    "Student",
+    "folder_of",
+    "from_json",
+    "frozen",
+    "load",
+    "load_tensors",
+    "models",
+    "network",
+    "plan",
+    "read",
+    "save_tensors",
+    "texts",
+    "to_json",
+]
+
+MAX_RECIPE_BYTES = 1_000_000
+MAX_PARAMETERS = 3_000_000_000
+
+Recipe = Cascade
+FAMILIES: dict[str, type[Recipe]] = {"cascade": Cascade}
+
+
+# -- JSON ---------------------------------------------------------------------------------------
+
+
+def to_json(recipe: Recipe) -> str:
+    """The recipe as indented JSON, its family first."""
+    family = next(name for name, kind in FAMILIES.items() if isinstance(recipe, kind))
+    return json.dumps({"family": family} | dataclasses.asdict(recipe), indent=1)
+
+
+def from_json(text: str) -> Recipe:
+    """The recipe in a JSON text; unknown, missing and wrong-typed fields are named."""
+    if len(text) > MAX_RECIPE_BYTES:
+        raise InputError("recipe", f"{len(text):,} bytes, the limit is {MAX_RECIPE_BYTES:,}")
+    try:
+        tree = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError("recipe", f"is not JSON ({error})") from error
+    family = "cascade"
+    if isinstance(tree, dict):
+        family = tree.pop("family", family)
+        one_of("recipe.family", family, FAMILIES)
+    recipe: Recipe = parsed(FAMILIES[family], tree, "recipe")
+    return recipe
+
+
+def read(folder: Path) -> Recipe:
+    """The recipe in a model folder."""
+    path = folder / "recipe.json"
+    if path.stat().st_size > MAX_RECIPE_BYTES:
+        raise InputError("recipe", f"'{path}' is over {MAX_RECIPE_BYTES:,} bytes")
+    try:
+        return from_json(path.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError("recipe", f"'{path}' is not UTF-8 text") from error
+
+
+# -- networks -----------------------------------------------------------------------------------
+
+
+def network(part: Part) -> nn.Module:
+    """What is taught, with fresh weights; LimitError, before any is made, when too many."""
+    with torch.device("meta"):
+        count = sum(p.numel() for p in _network(part).parameters())
+    if count > MAX_PARAMETERS:
+        raise LimitError(f"'{part.name}' has {count:,} weights, the limit is {MAX_PARAMETERS:,}")
+    return _network(part)
+
+
+def _network(part: Part) -> nn.Module:
+    match part:
+        case Stage():
+            parameterization = PARAMETERIZATIONS[part.parameterization]
+            if part.parameterization == "edm":
+                parameterization = partial(edm, deviation=part.deviation)
+            centre = below if part.low_size else None
+            return Precond(SpaceTime(part.shape), parameterization, centre)
+    raise TypeError(f"{type(part).__name__} is no part of a recipe")
+
+
+def trained(part: Part, folder: Path) -> Any:
+    """The part's network with the weights in a model folder, frozen."""
+    net = network(part)
+    net.load_state_dict(load_tensors(folder / f"{part.name}.safetensors", net.state_dict()))
+    return net.requires_grad_(False).eval()
+
+
+# -- models -------------------------------------------------------------------------------------
+
+
+def load(model: str, *, stages: int | None = None, text_encoder: Path | None = None) -> Any:
+    """A model ready to make things, by name or folder.
+
+    A Cascade gives a CascadeMaker; `stages` loads that many, counted from the first.
+    """
+    folder = folder_of(model)
+    match read(folder):
+        case Cascade() as recipe:
+            return _cascade(recipe, folder, stages, text_encoder)
+
+
+def _cascade(
+    recipe: Cascade, folder: Path, count: int | None, text_encoder: Path | None
+) -> CascadeMaker:
+    ready = [
+        cascade_stage(recipe, i, frozen(trained(stage, folder)))
+        for i, stage in enumerate(recipe.stages[:count])
+    ]
+    return cascade_maker(recipe, ready, texts(text_encoder))
+
+
+def frozen(net: Precond) -> Denoiser:
+    """The network for sampling: no gradients, bfloat16 inside, float32 outside."""
+
+    def denoise(x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
+        with torch.no_grad(), torch.autocast(x.device.type, torch.bfloat16):
+            return net(x, sigma, cond)
+
+    return denoise
+
+
+def texts(folder: Path | None = None) -> Texts:
+    """Texts to conditions through the frozen encoder, which is loaded at the first call."""
+    encoder: list[Any] = []
+
+    def read_texts(texts: Sequence[str]) -> Cond:
+        if not encoder:
+            from kineograph.nets.encoders import TextEncoder
+
+            encoder.append(TextEncoder(folder))
+        return Cond(*encoder[0](texts))
+
+    return read_texts

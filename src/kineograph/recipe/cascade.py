@@ -1,0 +1,126 @@
+"""The recipe of a cascade: stages from words to a clip, and how each was taught."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kineograph.cascade import SAMPLERS
+from kineograph.denoise import WEIGHTINGS
+from kineograph.errors import InputError
+from kineograph.nets.space_time import SpaceTimeShape
+from kineograph.noise import PARAMETERIZATIONS, Schedule
+from kineograph.recipe.fields import MOST_FRAMES, MOST_PIXELS, Phase, one_of, within
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a cascade: what it makes, from what, and how it was taught."""
+
+    name: str
+    "Name of the stage and of its weights file."
+    frames: int
+    "Frames it makes."
+    size: int
+    "Height and width it makes, pixels."
+    low_frames: int
+    "Frames of the stage below; 0 when there is none."
+    low_size: int
+    "Height and width of the stage below; 0 when there is none."
+    shape: SpaceTimeShape
+    "The network."
+    schedule: Schedule
+    "Noise levels."
+    phases: tuple[Phase, ...]
+    "How it was taught, in order."
+    parameterization: str = "v"
+    "What the network estimates: eps, v, flow or edm."
+    weighting: str = "v"
+    "Which error the loss weighs evenly: eps (Imagen Video) or v."
+    deviation: float = 0.5
+    "For edm: deviation of the clips, or of what the stage adds to the stage below."
+    low_noise: float = 0.2
+    "Noise level put on the stage below when sampling."
+    low_noise_most: float = 1.0
+    "Noise levels up to this were put on the stage below in training."
+    crop: int = 0
+    "Side of the square training crops, pixels; 0 trains on whole frames."
+    no_text: float = 0.1
+    "Share of training samples whose text is dropped."
+    guided: float = 0.0
+    "Largest guidance scale the network takes itself, in one evaluation; 0 when it takes none."
+
+    def __post_init__(self) -> None:
+        one_of("parameterization", self.parameterization, PARAMETERIZATIONS)
+        one_of("weighting", self.weighting, WEIGHTINGS)
+        if not self.name.isidentifier():
+            raise InputError("name", f"'{self.name}' is not a plain word")
+        within(self, frames=(1, MOST_FRAMES), size=(1, MOST_PIXELS), crop=(0, self.size))
+        within(self, low_frames=(0, MOST_FRAMES), low_size=(0, MOST_PIXELS), no_text=(0, 1))
+        within(self, guided=(0, 50))
+        within(self, low_noise=(0, 100), low_noise_most=(0, 100), deviation=(1e-6, 1e6))
+        if self.shape.low != bool(self.low_size):
+            raise InputError("low_size", f"{self.low_size} does not fit low = {self.shape.low}")
+        if self.low_frames and self.frames % self.low_frames:
+            raise InputError("low_frames", f"{self.low_frames} does not divide {self.frames}")
+        for side in (self.size, self.crop):
+            if side % self.shape.factor:
+                raise InputError("size", f"{side} is not a multiple of {self.shape.factor}")
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """Text to clip through stages, each denoising its whole block of frames (Imagen Video)."""
+
+    name: str
+    "Name of the model."
+    data: str
+    "Name of the data set it was taught from."
+    style: str
+    "Style word put before a prompt that names none."
+    styles: tuple[str, ...]
+    "Style words the captions use."
+    seconds: float
+    "Length of one clip, seconds; a circular model loops over it."
+    text: str
+    "Text encoder."
+    stages: tuple[Stage, ...]
+    "First to last."
+    steps: tuple[int, ...] = ()
+    "Sampling steps of each stage."
+    guidance: tuple[float, ...] = ()
+    "Guidance scale of each stage; 1 is none."
+    samplers: tuple[str, ...] = ()
+    "Sampler of each stage: dpm, dpm-sde, ddim, ddpm or leap; none named is dpm for all."
+    oscillating: tuple[str, ...] = ()
+    "Stages that oscillating guidance acts on; none named is the first and the first to enlarge."
+    size: int = 0
+    "Height and width made when none is asked for, pixels; 0 is the last stage's."
+    seed: int = 0
+    "Seed of the training run."
+    optimizer: str = "muon"
+    "muon (matrices by Muon, the rest by AdamW) or adamw."
+    ema: float = 0.05
+    "Half-life of the weights' running mean, as a share of the samples seen so far."
+
+    def __post_init__(self) -> None:
+        one_of("optimizer", self.optimizer, ("muon", "adamw"))
+        within(self, seconds=(1e-3, 3600), seed=(0, 2**63 - 1), ema=(0, 1))
+        if not self.stages:
+            raise InputError("stages", "there are none")
+        for name, per_stage in (("steps", self.steps), ("guidance", self.guidance)):
+            if len(per_stage) != len(self.stages):
+                raise InputError(name, f"{len(per_stage)} values for {len(self.stages)} stages")
+        for sampler in self.samplers:
+            one_of("samplers", sampler, SAMPLERS)
+        for name in self.oscillating:
+            one_of("oscillating", name, [stage.name for stage in self.stages])
+        if len(self.samplers) not in (0, len(self.stages)):
+            raise InputError("samplers", f"{len(self.samplers)} for {len(self.stages)} stages")
+        for under, stage in zip(self.stages, self.stages[1:], strict=False):
+            if (stage.low_frames, stage.low_size) != (under.frames, under.size):
+                raise InputError(f"stages.{stage.name}", f"does not stand on {under.name}")
+
+    @property
+    def parts(self) -> tuple[Stage, ...]:
+        """What is taught, in order."""
+        return self.stages

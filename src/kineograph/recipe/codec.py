@@ -1,0 +1,75 @@
+"""The recipe of a codec: what it says pictures in, and how it was taught."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kineograph.errors import InputError
+from kineograph.nets.codec import CodecShape
+from kineograph.recipe.fields import MOST_PIXELS, Phase, one_of, within
+
+
+@dataclass(frozen=True)
+class CodecPart:
+    """A codec within a recipe: size, network, losses and their weights, phases of training."""
+
+    name: str
+    "Name of the part and of its weights file."
+    size: int
+    "Height and width of the pictures it was taught from, pixels."
+    crop: int
+    "Side of the square training crops, pixels; 0 trains on whole pictures."
+    shape: CodecShape
+    "The network."
+    phases: tuple[Phase, ...]
+    "How it was taught, in order."
+    bottleneck: float = 1e-4
+    "Weight of the bottleneck's own loss: the KL divergence, or the commitment to the codebook."
+    perceptual: float = 0.1
+    "Weight of the distance in the features of a frozen network; 0 does without that network."
+    looked: int = 8
+    "Pictures of each batch that the frozen network looks at."
+    adversarial: float = 0.05
+    "Weight of the critic's opinion."
+    critic_from: int = 0
+    "Samples seen before the critic joins."
+    decay: float = 0.98
+    "What the running means of codebook and latents keep at each step."
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise InputError("name", f"'{self.name}' is not a plain word")
+        within(self, size=(1, MOST_PIXELS), crop=(0, self.size), decay=(0, 1))
+        within(self, bottleneck=(0, 100), perceptual=(0, 100), adversarial=(0, 100))
+        within(self, looked=(0, 65536), critic_from=(0, 10**12))
+        for side in (self.size, self.crop):
+            if side % self.shape.factor:
+                raise InputError("size", f"{side} is not a multiple of {self.shape.factor}")
+        if self.adversarial and self.shape.critic and (self.crop or self.size) % 8:
+            raise InputError("crop", f"{self.crop or self.size} is not a multiple of 8 pixels")
+
+
+@dataclass(frozen=True)
+class CodecRecipe:
+    """A codec by itself."""
+
+    name: str
+    "Name of the model."
+    data: str
+    "Name of the data set it was taught from."
+    codec: CodecPart
+    "The codec."
+    seed: int = 0
+    "Seed of the training run."
+    optimizer: str = "muon"
+    "muon (matrices by Muon, the rest by AdamW) or adamw."
+    ema: float = 0.05
+    "Half-life of the weights' running mean, as a share of the samples seen so far."
+
+    def __post_init__(self) -> None:
+        one_of("optimizer", self.optimizer, ("muon", "adamw"))
+        within(self, seed=(0, 2**63 - 1), ema=(0, 1))
+
+    @property
+    def parts(self) -> tuple[CodecPart, ...]:
+        return (self.codec,)

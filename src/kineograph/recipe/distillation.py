@@ -1,0 +1,133 @@
+"""The recipe of a distillation: laps that make stages of a cascade quick, one after another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from kineograph.denoise import WEIGHTINGS
+from kineograph.errors import InputError
+from kineograph.recipe.cascade import Cascade, Stage
+from kineograph.recipe.fields import Phase, one_of, within
+
+
+@dataclass(frozen=True)
+class Lap:
+    """One lap: which stage, how many steps it is to need, and how that was taught."""
+
+    name: str
+    "Name of the lap and of its checkpoints."
+    stage: str
+    "Stage of the teacher."
+    steps: int
+    "Sampling steps the student is to need; 0 matches the guided teacher at every noise level."
+    phases: tuple[Phase, ...]
+    "How it was taught, in order."
+    hops: int = 2
+    "Steps of the teacher that one of the student's stands for; 2 halves them."
+    leap: bool = False
+    "Whether for the stochastic N-step sampler, whose moves are twice as long."
+    weighting: str = "snr"
+    "Which error the loss weighs evenly: eps, v or snr (truncated)."
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise InputError("name", f"'{self.name}' is not a plain word")
+        one_of("weighting", self.weighting, WEIGHTINGS)
+        within(self, steps=(0, 1024), hops=(1, 64))
+
+
+@dataclass(frozen=True)
+class Student:
+    """A lap with its stage: one network to teach."""
+
+    lap: Lap
+    stage: Stage
+
+    @property
+    def name(self) -> str:
+        return self.lap.name
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        return self.lap.phases
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Stages of a cascade taught to need fewer steps and one evaluation a step (Meng et al. 2022).
+
+    The first lap of a stage begins with its teacher's weights, each later one with those of the lap
+    before, which becomes its teacher.
+    """
+
+    name: str
+    "Name of the model that comes out."
+    data: str
+    "Name of the data set whose clips are noised."
+    laps: tuple[Lap, ...]
+    "First to last; the laps of one stage stand together."
+    guided: float = 8.0
+    "Largest guidance scale the students learn; 1 is none."
+    seed: int = 0
+    "Seed of the run."
+    optimizer: str = "muon"
+    "muon (matrices by Muon, the rest by AdamW) or adamw."
+    ema: float = 0.0
+    "Half-life of the weights' running mean, as a share of the samples seen so far; 0 is none."
+    teacher: Cascade | None = None
+    "Recipe of the teacher; the command fills it in."
+
+    def __post_init__(self) -> None:
+        one_of("optimizer", self.optimizer, ("muon", "adamw"))
+        within(self, guided=(1, 50), seed=(0, 2**63 - 1), ema=(0, 1))
+        if not self.laps:
+            raise InputError("laps", "there are none")
+        names = [lap.name for lap in self.laps]
+        if len(set(names)) < len(names):
+            raise InputError("laps", f"two of {', '.join(names)} have one name")
+        if self.teacher is not None:
+            for lap in self.laps:
+                one_of(f"laps.{lap.name}", lap.stage, [s.name for s in self.teacher.stages])
+
+    @property
+    def parts(self) -> tuple[Student, ...]:
+        """What is taught, in order."""
+        return tuple(Student(lap, replace(self._stage(lap), guided=self.guided)) for lap in self.laps)
+
+    def before(self, student: Student) -> Student | None:
+        """The lap whose network teaches this one; None when it is the teacher's own stage."""
+        earlier = self.parts[: self.parts.index(student)]
+        return next((s for s in reversed(earlier) if s.lap.stage == student.lap.stage), None)
+
+    def graduate(self, finished: tuple[str, ...]) -> tuple[Cascade, dict[str, str]]:
+        """The quick model's recipe after the laps named, and for each stage the lap it comes from.
+
+        A stage without a finished lap stays the teacher's.
+        """
+        if self.teacher is None:
+            raise InputError("teacher", "the recipe names none", "use kineograph distill")
+        stages, steps = list(self.teacher.stages), list(self.teacher.steps)
+        samplers = list(self.teacher.samplers or ("dpm",) * len(stages))
+        source: dict[str, str] = {}
+        for student in self.parts:
+            if student.name not in finished:
+                continue
+            i = [stage.name for stage in stages].index(student.lap.stage)
+            stages[i] = student.stage
+            source[student.lap.stage] = student.name
+            if student.lap.steps:
+                steps[i] = student.lap.steps
+                samplers[i] = "leap" if student.lap.leap else "ddim"
+        model = replace(
+            self.teacher,
+            name=self.name,
+            stages=tuple(stages),
+            steps=tuple(steps),
+            samplers=tuple(samplers),
+        )
+        return model, source
+
+    def _stage(self, lap: Lap) -> Stage:
+        if self.teacher is None:
+            raise InputError("teacher", "the recipe names none", "use kineograph distill")
+        return next(stage for stage in self.teacher.stages if stage.name == lap.stage)

@@ -1,0 +1,100 @@
+"""What every recipe is made of: a phase of training, checks of fields, and reading from JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kineograph.errors import InputError
+
+MOST_FRAMES, MOST_PIXELS = 4096, 8192
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training: what is seen, how much of it, how fast the weights move."""
+
+    samples: int
+    "Samples (clips or pictures) seen in this phase."
+    batch: int
+    "Samples in one step."
+    frames: int
+    "Frames of a sample; 1 teaches from pictures."
+    rate: float
+    "Learning rate after warm-up."
+    pictures: int = 0
+    "Pictures seen beside each batch of clips (joint image-video training)."
+    final: float = 0.05
+    "Share of the learning rate left at the end of the phase."
+    warm: int = 2000
+    "Samples over which the learning rate rises."
+
+    def __post_init__(self) -> None:
+        within(self, samples=(1, 10**12), batch=(1, 65536), frames=(1, MOST_FRAMES))
+        within(self, rate=(0, 10), pictures=(0, 65536), final=(0, 1))
+        within(self, warm=(1, 10**12))
+
+
+class Part(Protocol):
+    """A network taught on its own: a stage of a cascade, a codec, a transformer."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def phases(self) -> tuple[Phase, ...]: ...
+
+
+def within(owner: object, **ranges: tuple[float, float]) -> None:
+    """Refuses a field outside its range, ends included; what is no number is outside."""
+    for name, (low, high) in ranges.items():
+        value = getattr(owner, name)
+        if not low <= value <= high:
+            raise InputError(name, f"{value} is not in {low:,} … {high:,}")
+
+
+def one_of(name: str, value: str, known: typing.Iterable[str]) -> None:
+    if value not in (known := list(known)):
+        near = difflib.get_close_matches(value, known, 1)
+        raise InputError(name, f"'{value}' is unknown", f"use {(near or known)[0]}")
+
+
+def parsed(kind: Any, value: Any, path: str) -> Any:
+    """`value` from JSON as the annotated type `kind`."""
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise InputError(path, "is not an object")
+        hints = typing.get_type_hints(kind)
+        for key in value:
+            if key not in hints:
+                near = difflib.get_close_matches(key, hints, 1)
+                remedy = f"did you mean {near[0]}?" if near else ""
+                raise InputError(f"{path}.{key}", "is unknown", remedy)
+        parts = {k: parsed(hints[k], v, f"{path}.{k}") for k, v in value.items()}
+        try:
+            return kind(**parts)  # type: ignore[operator]
+        except TypeError as error:
+            raise InputError(path, f"is incomplete ({error})") from error
+        except InputError as error:
+            problem = str(error).removeprefix(f"{error.field}: ")
+            raise InputError(f"{path}.{error.field}", problem) from None
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple:
+        if not isinstance(value, list) or len(value) > 1000:
+            raise InputError(path, "is not a short list")
+        return tuple(parsed(args[0], v, f"{path}[{i}]") for i, v in enumerate(value))
+    if origin is typing.Literal:
+        one_of(path, value, args)
+        return value
+    if isinstance(kind, types.UnionType):
+        return None if value is None else parsed(args[0], value, path)
+    right = isinstance(value, (int, float) if kind is float else kind)
+    if not right or (isinstance(value, bool) and kind is not bool):
+        raise InputError(path, f"{value!r} is not {kind.__name__}")
+    try:
+        return kind(value)
+    except OverflowError as error:
+        raise InputError(path, "is too large a number") from error

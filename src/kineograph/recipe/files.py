@@ -1,0 +1,65 @@
+"""Where models lie, and their weights: safetensors with checked names and shapes, no pickles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from kineograph.errors import MissingError
+
+WEIGHTS = Path(__file__).parent.parent / "weights"
+
+
+def models() -> list[str]:
+    """Names of the models that ship with the package."""
+    return sorted(p.parent.name for p in WEIGHTS.glob("*/recipe.json"))
+
+
+def folder_of(model: str) -> Path:
+    """Folder of a shipped model by name, or of one's own by path; the error names what there is."""
+    for folder in (WEIGHTS / model, Path(model)):
+        if (folder / "recipe.json").is_file():
+            return folder
+    raise MissingError(f"model '{model}' is not here; there are: {', '.join(models()) or 'none'}")
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
+    """Write a safetensors file under a temporary name, then rename it."""
+    partial = path.with_name(path.name + ".partial")
+    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, about)
+    partial.replace(path)
+
+
+def load_tensors(path: Path, want: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file, once their names and shapes equal `want`'s and all are finite.
+
+    Raises MissingError naming the file and the tensor.
+    """
+    if not path.is_file():
+        raise MissingError(f"weights '{path}' are not there; import or train the model first")
+    tensors: dict[str, Tensor] = {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = set(file.keys())
+            for name in sorted(names ^ set(want)):
+                trouble = "is missing" if name in want else "is not part of the model"
+                raise MissingError(f"weights '{path.name}': tensor {name} {trouble}")
+            for name, like in want.items():
+                shape = tuple(file.get_slice(name).get_shape())
+                if shape != tuple(like.shape):
+                    raise MissingError(
+                        f"weights '{path.name}': tensor {name} is {shape}, not {tuple(like.shape)}"
+                    )
+                tensors[name] = file.get_tensor(name)
+    except MissingError:
+        raise
+    except Exception as error:  # safetensors raises a type of its own for a damaged header
+        raise MissingError(f"weights '{path}' are damaged ({error})") from error
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise MissingError(f"weights '{path.name}': tensor {name} is not finite")
+    return tensors
