@@ -80,3 +80,22 @@ def stickers(
     report(
         as_json, started, outputs, notes=notes, counts=counts, captions=captions, licences=licences
     )
+
+
+@app.command()
+def fonts(
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the glyphs; the user's cache by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch, check and draw the letters of freely licensed fonts (5 MB fetched, 5 MB stored)."""
+    from kineograph.data.fonts import build, font_folder
+    from kineograph.data.packages import PACKAGES
+
+    started = time.perf_counter()
+    folder = out or font_folder()
+    made = watch(build(folder), "fonts")
+    licences = {name: p.licence for name, p in PACKAGES.items() if name.startswith("font-")}
+    notes = [f"faces: {len(made.faces)}", f"letters: {len(made.letters)}"]
+    report(as_json, started, [folder], notes=notes, faces=list(made.faces), licences=licences)

@@ -131,6 +131,38 @@ _PINNED = (
         "Apache-2.0",
         "image features for the metrics",
     ),
+    Package(
+        "font-lato",
+        "0.1.0",
+        "pypi",
+        "ff74f2d4647187bac4b853ab8215e6b2afe124fcd01c809629aadd8f4356e959",
+        "OFL-1.1",
+        "Lato, ten faces",
+    ),
+    Package(
+        "font-source-sans-pro",
+        "0.0.1",
+        "pypi",
+        "2250396f565a0fea35726e56059216d1d5d75071d64d075ebdfec183b4b85765",
+        "OFL-1.1",
+        "Source Sans Pro, twelve faces",
+    ),
+    Package(
+        "font-source-serif-pro",
+        "0.0.1",
+        "pypi",
+        "38dd9a8d8027d22aa8ef2d10d27d7c558701b32772ff9f3790f509577e91dca4",
+        "OFL-1.1",
+        "Source Serif Pro, twelve faces",
+    ),
+    Package(
+        "font-amatic-sc",
+        "0.0.4",
+        "pypi",
+        "2db7342b0fc448ae8b9f64002b0998ccd0ed8f9307d0c823de8b95c53d01d11e",
+        "OFL-1.1",
+        "Amatic SC, two faces drawn by hand",
+    ),
 )
 PACKAGES = {package.name: package for package in _PINNED}
 

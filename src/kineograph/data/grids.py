@@ -1,0 +1,343 @@
+"""Which tasks are shown as pictures? Grids of an example, its answer, a query and its answer.
+
+A grid is four cells: A is to A' as B is to B' (Bar et al. 2022, visual prompting by inpainting).
+They are built on the fly from stickers and glyphs, a pure function of (seed, samples seen). A task
+is known to a model by its example pair alone. HELD tasks are in no training grid, nor are
+the stickers of the split `val` nor the held-out letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kineograph.clip import bytes_to_model
+from kineograph.data import fonts, stickers
+from kineograph.data.fonts import Glyphs
+from kineograph.data.stickers import Stickers
+from kineograph.errors import InputError
+
+CELL = 32  # pixels of a cell; tasks are drawn at twice that and brought down by means
+WHITE = 238  # of 255: what is at least this bright and reaches the border is background
+Picture = NDArray[np.uint8]  # (64, 64, 3)
+Pair = tuple[Picture, Picture]
+Rng = np.random.Generator
+
+STYLES = {
+    f"{a} to {b}": (a, b)
+    for a, b in (
+        ("3d", "flat"),
+        ("flat", "3d"),
+        ("3d", "noto"),
+        ("noto", "3d"),
+        ("flat", "noto"),
+        ("noto", "flat"),
+    )
+}
+TASKS = {  # share of the training grids; 0 is held out whole
+    "3d to flat": 0.09,
+    "flat to 3d": 0.06,
+    "3d to noto": 0.06,
+    "noto to 3d": 0.06,
+    "flat to noto": 0.06,
+    "noto to flat": 0.0,
+    "colourise": 0.14,
+    "edges": 0.08,
+    "segment": 0.12,
+    "cut out": 0.06,
+    "inpaint": 0.08,
+    "sharpen": 0.04,
+    "recolour": 0.04,
+    "upside down": 0.03,
+    "mirror": 0.0,
+    "font": 0.08,
+    "font, new pair": 0.0,
+}
+HELD = tuple(name for name, share in TASKS.items() if not share)
+LETTERED = ("font", "font, new pair")
+
+
+class Batch(NamedTuple):
+    """Grids. cells: (B, 4, 3, 32, 32) in model range, in the order A, A', B, B'. tasks: B names."""
+
+    cells: Tensor
+    tasks: list[str]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The stickers of some splits. by_style: style -> rows of stills; of: (style, key) -> row."""
+
+    by_style: dict[str, NDArray[np.int64]]
+    of: dict[tuple[str, str], int]
+    keys: dict[tuple[str, str], list[str]]  # concepts that exist in both styles
+
+
+class Grids:
+    """Training and test grids from the packs of stickers and the glyphs."""
+
+    def __init__(
+        self,
+        *,
+        folder: Path | None = None,
+        fonts_folder: Path | None = None,
+        packs: Stickers | None = None,
+        glyphs: Glyphs | None = None,
+    ) -> None:
+        packs = packs or stickers.load(64, folder=folder)
+        self.stills = packs.stills
+        self.glyphs = glyphs or fonts.load(fonts_folder)
+        self.train = _pool(packs, "train", "val_motion")
+        self.held = _pool(packs, "val")
+        self.masks = foreground(np.asarray(packs.stills))
+
+    def __call__(self, batch: int, *, seed: int, seen: int) -> Batch:
+        """Training grids, a pure function of the arguments."""
+        rng = np.random.Generator(np.random.Philox(key=(seed, seen)))
+        shares = np.array(list(TASKS.values()))
+        names = [list(TASKS)[i] for i in rng.choice(len(TASKS), batch, p=shares / shares.sum())]
+        return self._batch([self._grid(name, self.train, rng, held=False) for name in names], names)
+
+    def test(self, task: str, count: int, *, seed: int) -> Batch:
+        """`count` grids of one task: examples from training concepts, queries from held-out ones.
+
+        For letters the query is a held-out letter.
+        """
+        if task not in TASKS:
+            raise InputError("task", f"'{task}' is unknown", f"use one of {', '.join(TASKS)}")
+        rng = np.random.Generator(np.random.Philox(key=(seed, 2**40)))
+        grids = [self._grid(task, self.held, rng, held=True) for _ in range(count)]
+        return self._batch(grids, [task] * count)
+
+    def _batch(self, grids: list[tuple[Pair, Pair]], names: list[str]) -> Batch:
+        cells = np.stack([np.stack([*first, *second]) for first, second in grids])
+        halved = cells.reshape(*cells.shape[:2], CELL, 2, CELL, 2, 3).astype(np.uint16).sum((3, 5))
+        small = torch.from_numpy(((halved + 2) // 4).astype(np.uint8))  # (B, 4, 32, 32, 3)
+        return Batch(bytes_to_model(small).transpose(1, 2), names)
+
+    def _grid(self, task: str, pool: Pool, rng: Rng, *, held: bool) -> tuple[Pair, Pair]:
+        """(A, A') and (B, B') of one task, B from the pool, A always from training concepts."""
+        if task in LETTERED:
+            return self._letters(rng, held=held, new=task != "font")
+        if task in STYLES:
+            first, second = (self._styled(*STYLES[task], p, rng) for p in (self.train, pool))
+        else:
+            style = stickers.STYLES[rng.integers(3)] if rng.random() < 0.8 else ""
+            change = _CHANGES[task](rng)
+            first, second = (self._changed(change, p, style, rng) for p in (self.train, pool))
+        if rng.random() < 0.5:
+            first, second = (_mirrored(*pair) for pair in (first, second))
+        return first, second
+
+    def _styled(self, a: str, b: str, pool: Pool, rng: Rng) -> Pair:
+        keys = pool.keys[a, b]
+        key = keys[rng.integers(len(keys))]
+        return np.asarray(self.stills[pool.of[a, key]]), np.asarray(self.stills[pool.of[b, key]])
+
+    def _changed(self, change: Change, pool: Pool, style: str, rng: Rng) -> Pair:
+        rows = pool.by_style[style or stickers.STYLES[rng.integers(3)]]
+        row = rows[rng.integers(len(rows))]
+        return change(np.asarray(self.stills[row]), self.masks[row], rng)
+
+    def _letters(self, rng: Rng, *, held: bool, new: bool) -> tuple[Pair, Pair]:
+        known = self.glyphs.letter_rows(False)
+        asked = self.glyphs.letter_rows(held)
+        pairs = self.glyphs.pairs(new)
+        a, b = pairs[rng.integers(len(pairs))]
+        example = known[rng.integers(len(known))]
+        query = asked[rng.integers(len(asked))]
+        while query == example and len(asked) > 1:
+            query = asked[rng.integers(len(asked))]
+        first, second = (
+            (_coloured(self.glyphs.pictures[a, n]), _coloured(self.glyphs.pictures[b, n]))
+            for n in (example, query)
+        )
+        return first, second
+
+
+def _pool(packs: Stickers, *splits: str) -> Pool:
+    rows = {style: packs.still_rows(*splits, styles=(style,)) for style in stickers.STYLES}
+    records = packs.still_records
+    of = {(style, records[i].key): int(i) for style, found in rows.items() for i in found}
+    keys = {
+        (a, b): [records[i].key for i in rows[a] if (b, records[i].key) in of]
+        for a, b in STYLES.values()
+    }
+    if not all(len(found) for found in (*rows.values(), *keys.values())):
+        raise InputError("stickers", f"a style has no stills in {splits}", "make the packs again")
+    return Pool(rows, of, keys)
+
+
+def foreground(stills: Picture) -> NDArray[np.bool_]:
+    """(N, H, W) what is not background: near white and joined to the border by near white."""
+    bright = np.stack([one.min(-1) >= WHITE for one in stills], axis=-1)
+    bits = np.packbits(bright, axis=-1)  # (H, W, N / 8): eight pictures a byte
+    reached = bits.copy()
+    reached[1:-1, 1:-1] = 0
+    height, width = bits.shape[:2]
+    while True:  # sweep along rows and columns, both ways, until nothing is added
+        before = reached.copy()
+        for y in (*range(1, height), *range(height - 2, -1, -1)):
+            near = reached[max(y - 1, 0)] | reached[min(y + 1, height - 1)]
+            reached[y] |= bits[y] & near
+        for x in (*range(1, width), *range(width - 2, -1, -1)):
+            near = reached[:, max(x - 1, 0)] | reached[:, min(x + 1, width - 1)]
+            reached[:, x] |= bits[:, x] & near
+        if (reached == before).all():
+            found = np.unpackbits(reached, axis=-1, count=len(stills)).astype(bool)
+            return np.ascontiguousarray(np.moveaxis(~found, -1, 0))
+
+
+# -- what a task does to a picture: (picture, its foreground, rng) -> before, after ---------------
+
+Change = Callable[[Picture, NDArray[np.bool_], Rng], Pair]
+
+
+def _colourise(rng: Rng) -> Change:
+    return lambda x, mask, rng: (_coloured(_light(x)), x)
+
+
+def _edges(rng: Rng) -> Change:
+    def change(x: Picture, mask: NDArray[np.bool_], rng: Rng) -> Pair:
+        return x, outlines(x)
+
+    return change
+
+
+def outlines(x: Picture) -> Picture:
+    """Dark lines on white where Sobel's gradient of the light is strong."""
+    light = np.pad(_light(x).astype(np.float32), 1, mode="edge")
+    down = light[2:] - light[:-2]
+    right = light[:, 2:] - light[:, :-2]
+    gy = down[:, :-2] + 2 * down[:, 1:-1] + down[:, 2:]
+    gx = right[:-2] + 2 * right[1:-1] + right[2:]
+    strong = np.clip(1.2 * np.hypot(gy, gx) / 2, 0, 255)
+    return _coloured((255 - strong).astype(np.uint8))
+
+
+def _segment(rng: Rng) -> Change:
+    def change(x: Picture, mask: NDArray[np.bool_], rng: Rng) -> Pair:
+        return over(x, mask, ground(rng)), _coloured(mask.astype(np.uint8) * 255)
+
+    return change
+
+
+def _cut_out(rng: Rng) -> Change:
+    return lambda x, mask, rng: (over(x, mask, ground(rng)), x)
+
+
+def over(x: Picture, mask: NDArray[np.bool_], back: Picture) -> Picture:
+    """The sticker, which lies on white, laid over another ground; its soft edge is darkened too."""
+    soft = np.minimum(back, x) if x.shape == back.shape else x
+    edge = mask & ~_shrunk(mask)
+    out = np.where(mask[..., None], x, back)
+    mixed: Picture = np.where(edge[..., None], soft, out)
+    return mixed
+
+
+def _shrunk(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    m = np.pad(mask, 1)
+    inner: NDArray[np.bool_] = mask & m[2:, 1:-1] & m[:-2, 1:-1] & m[1:-1, 2:] & m[1:-1, :-2]
+    return inner
+
+
+def ground(rng: Rng) -> Picture:
+    """A made-up background: one colour, a slope between two, stripes, a board, or soft noise."""
+    a, b = rng.integers(0, 256, (2, 3)).astype(np.float32)
+    y, x = np.mgrid[:64, :64].astype(np.float32) / 63
+    kind, turn = rng.integers(5), rng.random() * 2 * np.pi
+    along = np.cos(turn) * (x - 0.5) + np.sin(turn) * (y - 0.5)
+    waves = 2 + 6 * rng.random()
+    if kind == 0:
+        share = np.zeros_like(x)
+    elif kind == 1:
+        share = along + 0.5
+    elif kind == 2:
+        share = (np.sin(2 * np.pi * waves * along) > 0).astype(np.float32)
+    elif kind == 3:
+        across = -np.sin(turn) * (x - 0.5) + np.cos(turn) * (y - 0.5)
+        board = np.sin(2 * np.pi * waves * along) * np.sin(2 * np.pi * waves * across)
+        share = (board > 0).astype(np.float32)
+    else:
+        coarse = rng.random((9, 9), np.float32)
+        at = np.linspace(0, 8, 64)
+        low = np.minimum(at.astype(int), 7)
+        part = (at - low)[:, None].astype(np.float32)
+        rows = coarse[low] * (1 - part) + coarse[low + 1] * part
+        share = rows[:, low] * (1 - part[:, 0]) + rows[:, low + 1] * part[:, 0]
+    mixed = a + (b - a) * share[..., None].clip(0, 1)
+    return mixed.astype(np.uint8)
+
+
+def _inpaint(rng: Rng) -> Change:
+    def change(x: Picture, mask: NDArray[np.bool_], rng: Rng) -> Pair:
+        side = int(rng.integers(18, 30))
+        top, left = rng.integers(8, 56 - side, 2)
+        torn = x.copy()
+        torn[top : top + side, left : left + side] = 128
+        return torn, x
+
+    return change
+
+
+def _sharpen(rng: Rng) -> Change:
+    def change(x: Picture, mask: NDArray[np.bool_], rng: Rng) -> Pair:
+        small = x.reshape(8, 8, 8, 8, 3).mean((1, 3))
+        return np.repeat(np.repeat(small, 8, 0), 8, 1).astype(np.uint8), x
+
+    return change
+
+
+def _recolour(rng: Rng) -> Change:
+    order = rng.permutation(3)
+    dark, light = rng.uniform(0, 0.5, 3), rng.uniform(0.5, 1, 3)
+    swap = rng.random(3) < 0.3
+    low, high = np.where(swap, light, dark), np.where(swap, dark, light)
+
+    def change(x: Picture, mask: NDArray[np.bool_], rng: Rng) -> Pair:
+        share = x[..., order] / 255
+        return x, (255 * (low + (high - low) * share)).astype(np.uint8)
+
+    return change
+
+
+def _upside_down(rng: Rng) -> Change:
+    return lambda x, mask, rng: (x, x[::-1])
+
+
+def _mirror(rng: Rng) -> Change:
+    return lambda x, mask, rng: (x, x[:, ::-1])
+
+
+_CHANGES: dict[str, Callable[[Rng], Change]] = {
+    "colourise": _colourise,
+    "edges": _edges,
+    "segment": _segment,
+    "cut out": _cut_out,
+    "inpaint": _inpaint,
+    "sharpen": _sharpen,
+    "recolour": _recolour,
+    "upside down": _upside_down,
+    "mirror": _mirror,
+}
+
+
+def _light(x: Picture) -> NDArray[np.uint8]:
+    """(H, W) luminance of a picture, Rec. 601."""
+    grey: NDArray[np.uint8] = (x @ np.array([0.299, 0.587, 0.114]) + 0.5).astype(np.uint8)
+    return grey
+
+
+def _coloured(grey: NDArray[np.uint8]) -> Picture:
+    return np.repeat(grey[..., None], 3, -1)
+
+
+def _mirrored(before: Picture, after: Picture) -> Pair:
+    return before[:, ::-1], after[:, ::-1]
