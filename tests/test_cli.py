@@ -193,6 +193,34 @@ def test_ctrl_c_in_a_real_process_leaves_with_130_and_one_line():
     ]
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_who_has_read_enough_is_no_failure(unbuffered):
+    """`kineograph … | head`: the pipe closes while lines are still to come."""
+    code = (
+        "import sys, types, typer\n"
+        "from kineograph import cli\n"
+        "app = typer.Typer(add_completion=False)\n"
+        "@app.command()\n"
+        "def act():\n"
+        "    for line in range(100_000):\n"
+        "        typer.echo(line)\n"
+        "sys.modules['kineograph.cli.act'] = types.SimpleNamespace(app=app)\n"
+        "cli.VERBS['act'] = ('act', '')\n"
+        "cli.main(['act'])\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    ) as process:
+        assert process.stdout.readline() == "0\n"
+        process.stdout.close()
+        told = process.stderr.read()
+    assert (process.returncode, told) == (0, "")
+
+
 # -- the doors' shared parts, through the smallest verb -------------------------------------------
 
 

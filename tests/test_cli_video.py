@@ -65,6 +65,19 @@ def run(*words):
     return left.value.code
 
 
+def test_a_text_encoder_of_another_width_is_refused(model, tmp_path, monkeypatch, capsys):
+    from kineograph.prompt import Cond
+
+    def narrow(texts):
+        return Cond(torch.zeros(1, 4, 64), torch.ones(1, 4, dtype=torch.bool), torch.zeros(1, 64))
+
+    monkeypatch.setattr(recipe, "texts", lambda folder=None: narrow)
+    out = tmp_path / "a.webp"
+    assert run("a heart", "--model", model, "--size", 16, "-o", out) == 2
+    assert "--text-encoder: its states are 64 wide" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_words_become_a_file_with_its_recipe_inside(model, tmp_path, capsys):
     out = tmp_path / "a.webp"
     assert run("a red heart", "--model", model, "--size", 16, "--seed", 7, "-o", out, "--json") == 0

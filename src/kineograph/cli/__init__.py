@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import signal
 import sys
 import threading
@@ -97,8 +98,14 @@ def main(arguments: list[str] | None = None) -> None:
     command = typer.main.get_command(root)
     try:
         code = command.main(args=words, prog_name="kineograph", standalone_mode=False)
+        sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
+    except (BrokenPipeError, SystemExit) as left:  # typer leaves with 1 for a closed pipe
+        if isinstance(left, SystemExit) and not isinstance(left.__context__, BrokenPipeError):
+            raise
+        _let_go_of_stdout()
+        sys.exit(0)
     except Exception as error:
         if "--debug" in words:
             raise
@@ -107,6 +114,11 @@ def main(arguments: list[str] | None = None) -> None:
         told = "interrupted; nothing was written under the final name"
         _fail("Interrupted", told, INTERRUPTED, "--json" in words)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _let_go_of_stdout() -> None:
+    """The reader has read enough (`| head`): what is still to be said goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminated(*_: object) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -58,8 +58,8 @@ __all__ = [
 MAX_RECIPE_BYTES = 1_000_000
 MAX_PARAMETERS = 3_000_000_000
 
-Recipe = Cascade
-FAMILIES: dict[str, type[Recipe]] = {"cascade": Cascade}
+Recipe = Cascade | Distillation
+FAMILIES: dict[str, type[Recipe]] = {"cascade": Cascade, "distillation": Distillation}
 
 
 # -- JSON ---------------------------------------------------------------------------------------
@@ -117,7 +117,10 @@ def _network(part: Part) -> nn.Module:
             if part.parameterization == "edm":
                 parameterization = partial(edm, deviation=part.deviation)
             centre = below if part.low_size else None
-            return Precond(SpaceTime(part.shape), parameterization, centre)
+            net = SpaceTime(part.shape, guided=part.guided > 0)
+            return Precond(net, parameterization, centre)
+        case Student():
+            return _network(part.stage)
     raise TypeError(f"{type(part).__name__} is no part of a recipe")
 
 
@@ -140,16 +143,36 @@ def load(model: str, *, stages: int | None = None, text_encoder: Path | None = N
     match read(folder):
         case Cascade() as recipe:
             return _cascade(recipe, folder, stages, text_encoder)
+        case Distillation():
+            raise InputError("--model", f"'{folder}' is a distillation", "name what it exported")
 
 
 def _cascade(
     recipe: Cascade, folder: Path, count: int | None, text_encoder: Path | None
 ) -> CascadeMaker:
     ready = [
-        cascade_stage(recipe, i, frozen(trained(stage, folder)))
+        cascade_stage(recipe, i, frozen(net), prepared(net))
         for i, stage in enumerate(recipe.stages[:count])
+        for net in [trained(stage, folder)]
     ]
-    return cascade_maker(recipe, ready, texts(text_encoder))
+    width = recipe.stages[0].shape.text
+    return cascade_maker(recipe, ready, _of_width(texts(text_encoder), width))
+
+
+def _of_width(read: Texts, width: int) -> Texts:
+    """The same texts to conditions; InputError when their states are not as wide as the model's."""
+
+    def read_texts(texts: Sequence[str]) -> Cond:
+        cond = read(texts)
+        if cond.words is not None and cond.words.shape[-1] != width:
+            raise InputError(
+                "--text-encoder",
+                f"its states are {cond.words.shape[-1]} wide, this model was taught with {width}",
+                "use the encoder named in its recipe",
+            )
+        return cond
+
+    return read_texts
 
 
 def frozen(net: Precond) -> Denoiser:
@@ -160,6 +183,17 @@ def frozen(net: Precond) -> Denoiser:
             return net(x, sigma, cond)
 
     return denoise
+
+
+def prepared(net: Precond) -> Callable[[Cond], Cond]:
+    """What the network makes of the words once a clip, and `frozen` then need not at every step."""
+
+    def prepare(cond: Cond) -> Cond:
+        device = "cpu" if cond.words is None else cond.words.device.type
+        with torch.no_grad(), torch.autocast(device, torch.bfloat16):
+            return cast(SpaceTime, net.net).prepared(cond)
+
+    return prepare
 
 
 def texts(folder: Path | None = None) -> Texts:
