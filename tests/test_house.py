@@ -37,6 +37,7 @@ DOORS = ("cli", "studio")
 JOINS = {
     "data.sticker_texts": "a frozen encoder: caption states are data",
     "data.sticker_features": "a frozen encoder: picture features are data",
+    "lessons.codec": "a codec's running means and its critic learn outside the gradient",
 }
 # Who touches weights, and why it may.
 WEIGHTS = {

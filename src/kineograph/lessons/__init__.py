@@ -9,9 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from kineograph.data.feed import Feed
+from kineograph.data.sticker_features import lite0
 from kineograph.errors import InputError
+from kineograph.lessons.codec import Reconstruction
 from kineograph.lessons.denoising import Denoising
-from kineograph.recipe import Cascade, Part, Recipe, Stage
+from kineograph.recipe import Cascade, CodecPart, Part, Recipe, Stage
 from kineograph.train import Lesson
 
 
@@ -20,6 +22,9 @@ def lesson_of(recipe: Recipe, part: Part, folder: Path | None = None) -> Lesson:
     match recipe, part:
         case Cascade(), Stage():
             return Denoising(part, _feed(recipe.data, part, folder))
+        case _, CodecPart():
+            feed = _pictures(recipe.data, part.size, folder)
+            return Reconstruction(part, feed, lite0() if part.perceptual else None)
     raise InputError("recipe", f"{type(part).__name__} of {type(recipe).__name__} has no lesson")
 
 
@@ -35,4 +40,12 @@ def _feed(data: str, stage: Stage, folder: Path | None) -> Feed:
                 crop=stage.crop,
                 folder=folder,
             )
+    raise InputError("recipe.data", f"'{data}' is unknown", "use stickers")
+
+
+def _pictures(data: str, size: int, folder: Path | None) -> Feed:
+    """Pictures of a data set, still or of clips, without a stage below."""
+    match data:
+        case "stickers":
+            return Feed(1, size, folder=folder)
     raise InputError("recipe.data", f"'{data}' is unknown", "use stickers")

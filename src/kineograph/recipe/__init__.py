@@ -20,10 +20,12 @@ from torch import Tensor, nn
 from kineograph.cascade import CascadeMaker, Texts
 from kineograph.denoise import Denoiser, Precond
 from kineograph.errors import InputError, LimitError
+from kineograph.nets.codec import Codec
 from kineograph.nets.space_time import SpaceTime, below
 from kineograph.noise import PARAMETERIZATIONS, edm
 from kineograph.prompt import Cond
 from kineograph.recipe.cascade import Cascade, Stage
+from kineograph.recipe.codec import CodecPart, CodecRecipe
 from kineograph.recipe.distillation import Distillation, Lap, Student
 from kineograph.recipe.fields import Part, Phase, one_of, parsed
 from kineograph.recipe.files import WEIGHTS, folder_of, load_tensors, models, save_tensors
@@ -33,6 +35,8 @@ __all__ = [
     "FAMILIES",
     "WEIGHTS",
     "Cascade",
+    "CodecPart",
+    "CodecRecipe",
     "Distillation",
     "Lap",
     "Part",
@@ -58,8 +62,12 @@ __all__ = [
 MAX_RECIPE_BYTES = 1_000_000
 MAX_PARAMETERS = 3_000_000_000
 
-Recipe = Cascade | Distillation
-FAMILIES: dict[str, type[Recipe]] = {"cascade": Cascade, "distillation": Distillation}
+Recipe = Cascade | Distillation | CodecRecipe
+FAMILIES: dict[str, type[Recipe]] = {
+    "cascade": Cascade,
+    "distillation": Distillation,
+    "codec": CodecRecipe,
+}
 
 
 # -- JSON ---------------------------------------------------------------------------------------
@@ -121,6 +129,8 @@ def _network(part: Part) -> nn.Module:
             return Precond(net, parameterization, centre)
         case Student():
             return _network(part.stage)
+        case CodecPart():
+            return Codec(part.shape)
     raise TypeError(f"{type(part).__name__} is no part of a recipe")
 
 
@@ -145,6 +155,8 @@ def load(model: str, *, stages: int | None = None, text_encoder: Path | None = N
             return _cascade(recipe, folder, stages, text_encoder)
         case Distillation():
             raise InputError("--model", f"'{folder}' is a distillation", "name what it exported")
+        case CodecRecipe() as recipe:
+            return trained(recipe.codec, folder)
 
 
 def _cascade(
