@@ -1,0 +1,23 @@
+"""codec_kl: frames of 128 pixels in 16x16 places of 4 numbers (the codec of `animate`).
+
+    kineograph data stickers
+    kineograph train recipes/codec_kl.py --out runs/codec_kl
+
+Random crops of 64 pixels; the critic joins for the last third. About eight minutes on two cores.
+"""
+
+from kineograph.nets.codec import CodecShape
+from kineograph.recipe import CodecPart, CodecRecipe, Phase
+
+codec = CodecPart(
+    name="codec",
+    size=128,
+    crop=64,
+    shape=CodecShape(patch=4, widths=(64, 112), depth=(1, 2), latent=4, codes=0, critic=48),
+    phases=(
+        Phase(samples=40_000, batch=32, frames=1, rate=3e-3, final=0.3, warm=960),
+        Phase(samples=20_000, batch=32, frames=1, rate=1e-3, warm=320),
+    ),
+    critic_from=40_000,
+)
+recipe = CodecRecipe(name="codec_kl", data="stickers", codec=codec)
