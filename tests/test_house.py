@@ -19,7 +19,8 @@ FLOORS = (
     ("errors",),
     ("clip",),
     ("prompt", "noise", "media", "states", "data.packages"),  # encoders look into packages' cache
-    ("chain", "denoise", "distill", "exemplar"),  # the two questions
+    ("chain", "denoise", "exemplar"),  # the two questions
+    ("distill",),
     ("nets",),
     ("words", "markov", "frames", "patches", "tokens", "cascade", "animate", "zoom"),  # families
     ("data",),  # stands on the frozen encoders: captions and features are kept as their states
@@ -30,7 +31,7 @@ FLOORS = (
     ("cli", "studio"),  # doors
     ("__main__", "__init__"),
 )
-FAMILIES = FLOORS[5]
+FAMILIES = FLOORS[6]
 DOORS = ("cli", "studio")
 
 # Who joins a network with something else, and why it may.

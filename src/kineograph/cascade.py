@@ -8,7 +8,7 @@ files and draws no noise of its own but from the sample's seed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, Protocol
@@ -17,7 +17,16 @@ import torch
 from torch import Tensor
 
 from kineograph.clip import to_clips
-from kineograph.denoise import Denoiser, Guided, Thresholded, integrate, noise_from
+from kineograph.denoise import (
+    Denoiser,
+    Guided,
+    Thresholded,
+    Told,
+    Track,
+    integrate,
+    noise_from,
+    oscillating,
+)
 from kineograph.errors import InputError, KineographError
 from kineograph.noise import Schedule
 from kineograph.prompt import Cond, Progress, Prompt, clean_text
@@ -33,10 +42,34 @@ class CascadeStage:
     frames: int
     size: int
     steps: int
-    guidance: float = 1.0
+    guidance: float | tuple[float, ...] = 1.0
     low_noise: float = 0.0
     cost: float = 1.0
     "Seconds of one step for one sample, or anything in proportion; weighs the progress."
+    sampler: str = "dpm"
+    guided: float = 0.0
+    "Largest guidance scale that `denoise` takes itself (Cond.guidance); 0 when it takes none."
+    oscillates: bool = False
+    "Whether oscillating guidance acts here."
+    prepare: Callable[[Cond], Cond] = lambda cond: cond
+    "What is made of a text once a clip, and need not be at every step."
+
+    def scales(self, oscillate: bool) -> tuple[float, ...]:
+        """Guidance scale of every step."""
+        given = self.guidance if isinstance(self.guidance, tuple) else (self.guidance,)
+        track = tuple(given[i * len(given) // self.steps] for i in range(self.steps))
+        return oscillating(track) if oscillate and self.oscillates else track
+
+    def merges(self, scales: Sequence[float]) -> bool:
+        """Whether the network makes guidance at these scales itself, in one evaluation a step."""
+        return self.guided > 0 and all(1 <= scale <= self.guided for scale in scales)
+
+    def evaluations(self, knobs: Knobs, *, negative: bool = False) -> int:
+        """Network evaluations for one sample."""
+        scales = self.scales(knobs.oscillate)
+        if self.merges(scales) and not negative and not knobs.rescale:
+            return self.steps
+        return sum(1 if scale == 1 else 2 for scale in scales)
 
 
 @dataclass(frozen=True)
@@ -44,18 +77,22 @@ class Knobs:
     """What a person may turn. 0 and None keep each stage's own setting.
 
     size: pixels of the result; frames: of one loop; steps: of every stage; guidance: of the first
-    stage, 1 is none; threshold: percentile of dynamic thresholding; sampler: ddim, ddpm, dpm or
-    dpm-sde; chunk: samples in one network call. In chunks of one (the default) a sample is the same
-    to the last bit alone and in any batch; larger chunks round differently.
+    stage, 1 is none, several values are a track over its steps; oscillate: guidance by turns with
+    none after the first steps, in the stages that are for it; rescale: share of guidance's gain in
+    deviation taken back; threshold: percentile of dynamic thresholding; sampler: ddim, ddpm, dpm,
+    dpm-sde or leap; chunk: samples in one network call. In chunks of one (the default) a sample is
+    the same to the last bit alone and in any batch; larger chunks round differently.
     """
 
     size: int = 0
     frames: int = 0
     steps: int = 0
-    guidance: float | None = None
+    guidance: float | tuple[float, ...] | None = None
     threshold: float = 0.995
-    sampler: str = "dpm"
+    sampler: str = ""
     chunk: int = 1
+    oscillate: bool = False
+    rescale: float = 0.0
 
 
 SAMPLERS: dict[str, dict[str, Any]] = {
@@ -63,6 +100,7 @@ SAMPLERS: dict[str, dict[str, Any]] = {
     "ddpm": {"order": 1, "churn": 1.0},
     "dpm": {"order": 2, "churn": 0.0},
     "dpm-sde": {"order": 2, "churn": 1.0},
+    "leap": {"leap": True},
 }
 
 
@@ -130,11 +168,14 @@ class CascadeMaker:
             raise InputError("--frames", f"{knobs.frames}", f"this model makes {_listed(frames)}")
         if knobs.steps and not 1 <= knobs.steps <= 1000:
             raise InputError("--steps", f"{knobs.steps} is not in 1 … 1000")
-        if knobs.guidance is not None and not 0 <= knobs.guidance <= 50:
-            raise InputError("--guidance", f"{knobs.guidance} is not in 0 … 50")
+        for scale in _track(knobs.guidance):
+            if not 0 <= scale <= 50:
+                raise InputError("--guidance", f"{scale} is not in 0 … 50")
+        if not 0 <= knobs.rescale <= 1:
+            raise InputError("--rescale", f"{knobs.rescale} is not in 0 … 1")
         if knobs.chunk < 1:
             raise InputError("--chunk", f"{knobs.chunk} is less than 1")
-        if knobs.sampler not in SAMPLERS:
+        if knobs.sampler and knobs.sampler not in SAMPLERS:
             raise InputError("--sampler", f"'{knobs.sampler}'", f"use {', '.join(SAMPLERS)}")
         within = [s for s in self.stages if s.size <= size]
         if knobs.frames:
@@ -146,7 +187,12 @@ class CascadeMaker:
                 )
         if knobs.steps:
             within = [replace(stage, steps=knobs.steps) for stage in within]
+        if knobs.sampler:
+            within = [replace(stage, sampler=knobs.sampler) for stage in within]
         if knobs.guidance is not None:
+            if len(_track(knobs.guidance)) > within[0].steps:
+                count = f"{len(_track(knobs.guidance))} values"
+                raise InputError("--guidance", f"{count} for {within[0].steps} steps")
             within[0] = replace(within[0], guidance=knobs.guidance)
         return tuple(within)
 
@@ -169,16 +215,16 @@ class CascadeMaker:
         cond = replace(cond, low=below, low_sigma=low_sigma)
         if away is not None:
             away = replace(away, low=below, low_sigma=low_sigma)
-        denoise = _Chunked(stage.denoise, knobs.chunk)
-        guided = Guided(denoise, stage.guidance, negative=away)
+        levels = stage.schedule.grid(stage.steps)
+        guided, cond = _guided(stage, levels, cond, away, knobs)
         x = draw(torch.empty(count, 3, stage.frames, stage.size, stage.size)) * stage.schedule.high
         walk = integrate(
             Thresholded(guided, knobs.threshold),
             x,
-            stage.schedule.grid(stage.steps),
+            levels,
             cond,
             noise_like=draw,
-            **SAMPLERS[knobs.sampler],
+            **SAMPLERS[stage.sampler],
         )
         for step in walk:
             _check(stage.name, step.i, step.clean)
@@ -193,6 +239,42 @@ class CascadeMaker:
         if not self.style or (":" in text and word in self.styles):
             return text
         return f"{self.style}: {text}"
+
+
+def _guided(
+    stage: CascadeStage, levels: Tensor, cond: Cond, away: Cond | None, knobs: Knobs
+) -> tuple[Denoiser, Cond]:
+    """The stage's Denoiser with its guidance, and the conditions prepared for it.
+
+    A network that takes a scale itself is told it; it is told 1, and guided from outside, when its
+    scale is beyond what it learned, or when something else than the empty text is kept away from.
+    """
+    denoise: Denoiser = _Chunked(stage.denoise, knobs.chunk)
+    scales = stage.scales(knobs.oscillate)
+    track = Track([float(level) for level in levels[:-1]], scales)
+    cond = _prepared(stage, cond, knobs.chunk)
+    if stage.merges(scales) and away is None and not knobs.rescale:
+        return Told(denoise, track), cond
+    if stage.guided:
+        denoise = Told(denoise, 1.0)
+    if all(scale == 1 for scale in scales):
+        return denoise, cond
+    away = _prepared(stage, away or cond.without_words(), knobs.chunk)
+    return Guided(denoise, track, negative=away, rescale=knobs.rescale), cond
+
+
+def _prepared(stage: CascadeStage, cond: Cond, chunk: int) -> Cond:
+    """In the chunks that the network will see, so that rounding is the same."""
+    if cond.words is None:
+        return stage.prepare(cond)
+    rows = (slice(i, i + chunk) for i in range(0, len(cond.words), chunk))
+    return reduce(Cond.stack, [stage.prepare(cond[at]) for at in rows])
+
+
+def _track(guidance: float | tuple[float, ...] | None) -> tuple[float, ...]:
+    if guidance is None:
+        return ()
+    return guidance if isinstance(guidance, tuple) else (guidance,)
 
 
 class _Chunked:

@@ -7,7 +7,9 @@ arguments alone. It knows no networks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
@@ -44,7 +46,16 @@ def v_weighting(sigma: Tensor) -> Tensor:
     return 1 + sigma**-2
 
 
-WEIGHTINGS: dict[str, Weighting] = {"eps": eps_weighting, "v": v_weighting}
+def snr_weighting(sigma: Tensor) -> Tensor:
+    """The larger of clean and noise error: max(1, 1/sigma^2), for few steps (Salimans & Ho)."""
+    return (sigma**-2).clamp(min=1)
+
+
+WEIGHTINGS: dict[str, Weighting] = {
+    "eps": eps_weighting,
+    "v": v_weighting,
+    "snr": snr_weighting,
+}
 
 
 Centre = Callable[[Tensor, Cond], Tensor]
@@ -80,15 +91,29 @@ class Precond(nn.Module):
     def loss(
         self, clean: Tensor, noise: Tensor, sigma: Tensor, cond: Cond, *, weighting: Weighting
     ) -> Tensor:
-        """(B,) weighted squared error of the clean clip, meaned over values.
-
-        Computed in the network's own units, where it is well scaled at every sigma:
-        weight * (clean error)^2 = weight * out^2 * (F - F*)^2 with F* = (clean - skip x) / out.
-        """
-        c = self._coeffs(sigma, clean)
+        """(B,) weighted squared error of the clean clip, meaned over values."""
         if self.centre is not None:
             clean = clean - self.centre(clean, cond)
         x = clean + sigma.view(-1, 1, 1, 1, 1) * noise
+        return self._error(x, sigma, clean, cond, weighting)
+
+    def miss(
+        self, x: Tensor, sigma: Tensor, target: Tensor, cond: Cond, *, weighting: Weighting
+    ) -> Tensor:
+        """(B,) as `loss`, where what should be answered to x is a target, not what x came from."""
+        if self.centre is not None:
+            centre = self.centre(x, cond)
+            x, target = x - centre, target - centre
+        return self._error(x, sigma, target, cond, weighting)
+
+    def _error(
+        self, x: Tensor, sigma: Tensor, clean: Tensor, cond: Cond, weighting: Weighting
+    ) -> Tensor:
+        """In the network's own units, where it is well scaled at every sigma:
+
+        weight * (clean error)^2 = weight * out^2 * (F - F*)^2 with F* = (clean - skip x) / out.
+        """
+        c = self._coeffs(sigma, x)
         target = (clean - c.skip * x) / c.out
         error = (self.net(c.scale * x, c.label.flatten(), cond) - target).square()
         weight = weighting(sigma) * c.out.flatten().square()
@@ -100,12 +125,45 @@ class Precond(nn.Module):
         return Coeffs(*(part.view(-1, 1, 1, 1, 1).to(like.dtype) for part in c))
 
 
+class Track:
+    """A guidance scale for every step: that of the level nearest to sigma.
+
+    sigmas: the levels steps begin at, falling. scales: one value for all of them, one a level, or
+    fewer, spread evenly over the steps.
+    """
+
+    def __init__(self, sigmas: Sequence[float], scales: Sequence[float]) -> None:
+        if not 1 <= len(scales) <= len(sigmas):
+            raise InputError("guidance", f"{len(scales)} scales for {len(sigmas)} steps")
+        n = len(sigmas)
+        self.sigmas = tuple(float(sigma) for sigma in sigmas)
+        self.scales = tuple(float(scales[i * len(scales) // n]) for i in range(n))
+
+    def __call__(self, sigma: float) -> float:
+        off = [abs(math.log(sigma / level)) for level in self.sigmas]
+        return self.scales[off.index(min(off))]
+
+
+def oscillating(
+    scales: Sequence[float], *, low: float = 1.0, first: float = 0.1
+) -> tuple[float, ...]:
+    """Imagen Video's oscillating guidance: after the first steps every other scale is `low`.
+
+    The paper names one pair, 15 and 1, and no number of first steps; they are a share here, one
+    step at least.
+    """
+    constant = max(1, math.ceil(first * len(scales)))
+    low_turns = range(constant, len(scales), 2)
+    return tuple(low if i in low_turns else scale for i, scale in enumerate(scales))
+
+
 class Guided:
     """Classifier-free guidance: u + scale * (c - u) in one network call (Ho & Salimans 2022).
 
     scale 1 is no guidance, and then the unconditional half is not computed; the papers' w is
     scale - 1. A function of sigma makes it a track. `negative` replaces the empty text of the
-    unconditional half.
+    unconditional half. `rescale` in 0 … 1 takes that share of the answer at the deviation that the
+    conditional half has, sample by sample, against washed-out colours (Lin et al. 2023).
     """
 
     def __init__(
@@ -114,8 +172,11 @@ class Guided:
         scale: float | Callable[[float], float],
         *,
         negative: Cond | None = None,
+        rescale: float = 0.0,
     ) -> None:
-        self.denoise, self.negative = denoise, negative
+        if not 0 <= rescale <= 1:
+            raise InputError("rescale", f"{rescale} is not in 0 … 1")
+        self.denoise, self.negative, self.rescale = denoise, negative, rescale
         self.scale = scale if callable(scale) else lambda _sigma: float(scale)
 
     def __call__(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
@@ -125,7 +186,31 @@ class Guided:
         away = self.negative or cond.without_words()
         both = self.denoise(torch.cat([x, x]), torch.cat([sigma, sigma]), Cond.stack(cond, away))
         toward, base = both.chunk(2)
-        return base + scale * (toward - base)
+        clean = base + scale * (toward - base)
+        if not self.rescale:
+            return clean
+        share = _deviation(toward) / _deviation(clean).clamp(min=1e-6)
+        return clean * (1 + self.rescale * (share - 1))
+
+
+def _deviation(x: Tensor) -> Tensor:
+    """(B, 1, 1, 1, 1) standard deviation of a sample's values."""
+    return x.flatten(1).std(dim=1).view(-1, 1, 1, 1, 1)
+
+
+class Told:
+    """Guidance inside the network: it is told the scale and answers in one evaluation.
+
+    For students of a guided teacher (Meng et al. 2022), whose condition the scale has become.
+    """
+
+    def __init__(self, denoise: Denoiser, scale: float | Callable[[float], float]) -> None:
+        self.denoise = denoise
+        self.scale = scale if callable(scale) else lambda _sigma: float(scale)
+
+    def __call__(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
+        told = torch.full((len(x),), self.scale(float(sigma[0])), device=x.device)
+        return self.denoise(x, sigma, replace(cond, guidance=told))
 
 
 class Thresholded:

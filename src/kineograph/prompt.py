@@ -58,6 +58,9 @@ class Cond:
     words: (B, L, D) token states of a text encoder; mask: (B, L) true where a token is;
     pooled: (B, D) one state for the whole text. first: (B, C, 1, H, W) known first frame.
     low: (B, C, t, h, w) the result of the stage below, already noised to low_sigma (B,).
+    guidance: (B,) scale told to a network that makes guidance itself.
+    keys: (B, 1 + L, K) keys and values of the words in every layer of one network, computed ahead.
+    picture: (B, E) what a picture encoder says of `first`. fps: (B,) frames a second.
     """
 
     words: Tensor | None = None
@@ -66,6 +69,10 @@ class Cond:
     first: Tensor | None = None
     low: Tensor | None = None
     low_sigma: Tensor | None = None
+    guidance: Tensor | None = None
+    keys: Tensor | None = None
+    picture: Tensor | None = None
+    fps: Tensor | None = None
 
     def _mapped(self, change: Any) -> Cond:
         fields = {k: change(v) for k, v in vars(self).items() if v is not None}
@@ -92,13 +99,19 @@ class Cond:
             words=self.words * keep[:, None, None],
             mask=self.mask & keep[:, None],
             pooled=self.pooled * keep[:, None],
+            keys=None,
         )
 
     @staticmethod
     def stack(first: Cond, second: Cond) -> Cond:
-        """Both batches as one, `first` before `second`; they must hold the same fields."""
+        """Both batches as one, `first` before `second`; they must hold the same fields.
+
+        Keys that only one of them holds are left out: the network makes them anew.
+        """
         import torch
 
+        if (first.keys is None) != (second.keys is None):
+            first, second = replace(first, keys=None), replace(second, keys=None)
         pairs = {k: (v, getattr(second, k)) for k, v in vars(first).items() if v is not None}
         return Cond(**{k: torch.cat(pair) for k, pair in pairs.items()})
 

@@ -55,6 +55,12 @@ class State:
     seen: int = 0
     step: int = 0
 
+    def begin(self, weights: dict[str, Tensor]) -> None:
+        """Take weights by name; what they do not hold stays as it began."""
+        self.net.load_state_dict(weights, strict=False)
+        for name, now in self.net.state_dict().items():
+            self.ema[name].copy_(now)
+
 
 class Report(NamedTuple):
     """What one step did: samples seen in all, mean loss, gradient norm, learning rate."""
@@ -277,11 +283,22 @@ class Run:
         path.write_text(text)
 
     def part(
-        self, part: Part, lesson: Lesson, *, time_limit: float = math.inf, autocast: bool = True
+        self,
+        part: Part,
+        lesson: Lesson,
+        *,
+        start: nn.Module | None = None,
+        time_limit: float = math.inf,
+        autocast: bool = True,
     ) -> Iterator[Report]:
-        """Teach one part until it is done or `time_limit` seconds into the run; yields steps."""
+        """Teach one part until it is done or `time_limit` seconds into the run; yields steps.
+
+        A part with no checkpoint begins with the weights of `start`, where it has them.
+        """
         folder = self.folder / part.name
         state = fresh(self.recipe, part)
+        if start is not None:
+            state.begin(start.state_dict())
         for trouble in restore(state, folder):
             self._log({"stage": part.name, "warning": trouble})
         saved = clock = time.monotonic()

@@ -92,7 +92,9 @@ class Distillation:
     @property
     def parts(self) -> tuple[Student, ...]:
         """What is taught, in order."""
-        return tuple(Student(lap, replace(self._stage(lap), guided=self.guided)) for lap in self.laps)
+        return tuple(
+            Student(lap, replace(self._stage(lap), guided=self.guided)) for lap in self.laps
+        )
 
     def before(self, student: Student) -> Student | None:
         """The lap whose network teaches this one; None when it is the teacher's own stage."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,8 +15,12 @@ from kineograph.prompt import Cond
 from kineograph.recipe.cascade import Cascade
 
 
-def cascade_stage(recipe: Cascade, i: int, denoise: Denoiser) -> CascadeStage:
+def cascade_stage(
+    recipe: Cascade, i: int, denoise: Denoiser, prepare: Callable[[Cond], Cond] = lambda cond: cond
+) -> CascadeStage:
     stage = recipe.stages[i]
+    first = next((s.name for s in recipe.stages if 0 < s.low_size < s.size), "")
+    oscillating = recipe.oscillating or (recipe.stages[0].name, first)
     return CascadeStage(
         name=stage.name,
         denoise=denoise,
@@ -26,6 +30,10 @@ def cascade_stage(recipe: Cascade, i: int, denoise: Denoiser) -> CascadeStage:
         steps=recipe.steps[i],
         guidance=recipe.guidance[i],
         low_noise=stage.low_noise,
+        sampler=recipe.samplers[i] if recipe.samplers else "dpm",
+        guided=stage.guided,
+        oscillates=stage.name in oscillating,
+        prepare=prepare,
         cost=stage.shape.flop(stage.frames, stage.size) / 1e9,
     )
 
@@ -64,7 +72,7 @@ def plan(recipe: Cascade, knobs: Knobs, *, forecast: bool = True) -> Plan:
     ready = [cascade_stage(recipe, i, nothing) for i in range(len(recipe.stages))]
     maker = cascade_maker(recipe, ready, lambda texts: Cond())
     chosen = maker.chosen(knobs)
-    calls = [stage.steps * (1 if stage.guidance == 1 else 2) for stage in chosen]
+    calls = [stage.evaluations(knobs) for stage in chosen]
     gflop = sum(count * stage.cost for count, stage in zip(calls, chosen, strict=True))
     values = max(stage.frames * stage.size**2 for stage in chosen)
     return Plan(
