@@ -23,6 +23,7 @@ VERBS = {
     # name: (module, one line of help)
     "video": ("video", "Make a clip from words."),
     "train": ("train", "Teach a model from its recipe, in pieces of any length."),
+    "distill": ("distill", "Teach a model to need fewer steps, from itself."),
     "measure": ("measure", "Measure a model or a clip, as figures."),
     "models": ("models", "List models, show their cards, check their files."),
     "write": ("write", "Write text that reads like a corpus, by counting (n-grams)."),

@@ -8,8 +8,11 @@ scale has large differences, so a sample's loss is divided by its scale.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -17,10 +20,20 @@ from torch import Tensor, nn
 
 from kineograph import distill
 from kineograph.denoise import WEIGHTINGS, Denoiser, Precond
+from kineograph.errors import InputError
 from kineograph.lessons.denoising import Feed, groups
 from kineograph.prompt import Cond
-from kineograph.recipe import Phase
-from kineograph.recipe.distillation import Student
+from kineograph.recipe import (
+    Distillation,
+    Phase,
+    Stage,
+    Student,
+    frozen,
+    save_tensors,
+    to_json,
+    trained,
+)
+from kineograph.train import Report, Run, fresh, phase_at, restore
 
 
 @dataclass(frozen=True)
@@ -58,3 +71,70 @@ class Distilling:
         sigma = levels[0].float()
         x = clean + sigma.view(-1, 1, 1, 1, 1) * noise
         return sigma, x, distill.target(self.teacher, x, levels, told)
+
+
+# -- laps, one after another --------------------------------------------------------------------
+
+
+def schooling(
+    run: Run, teacher: Path, feed: Callable[[Stage], Feed], *, time_limit: float = math.inf
+) -> Iterator[tuple[Student, Report]]:
+    """Teach every lap in order, each by the one before; yields steps until all is done or time.
+
+    `teacher` is the model folder that the first lap of each stage begins as.
+    """
+    recipe = run.recipe
+    assert isinstance(recipe, Distillation)
+    for student in recipe.parts:
+        before = recipe.before(student)
+        master = _stage_of(teacher, student) if before is None else taught(run, before)
+        if master is None:
+            return
+        lesson = Distilling(student, feed(student.stage), frozen(master))
+        for report in run.part(student, lesson, start=master, time_limit=time_limit):
+            yield student, report
+        if run.out_of_time(time_limit):
+            return
+
+
+def taught(run: Run, student: Student) -> Precond | None:
+    """The network of a lap that is through, frozen; None before that."""
+    state = fresh(run.recipe, student)
+    restore(state, run.folder / student.name)
+    if phase_at(student, state.seen) is not None:
+        return None
+    return cast(Precond, state.net.requires_grad_(False).eval())
+
+
+def graduated(run: Run, teacher: Path, folder: Path) -> list[Path]:
+    """Write the quick model: the last finished lap of each stage, the rest as the teacher has it.
+
+    Returns the files written.
+    """
+    recipe = run.recipe
+    assert isinstance(recipe, Distillation)
+    nets = {student.name: taught(run, student) for student in recipe.parts}
+    model, source = recipe.graduate(tuple(name for name, net in nets.items() if net is not None))
+    if not source:
+        raise InputError("--out", f"'{run.folder}' holds no finished lap", "go on with --resume")
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / "recipe.json"]
+    files[0].write_text(to_json(model) + "\n")
+    for stage in model.stages:
+        file = folder / f"{stage.name}.safetensors"
+        if stage.name in source:
+            net = nets[source[stage.name]]
+            assert net is not None
+            half = {k: v.to(torch.bfloat16) for k, v in net.state_dict().items()}
+            save_tensors(file, half, {"part": stage.name, "lap": source[stage.name]})
+        elif (kept := teacher / file.name).is_file():
+            shutil.copyfile(kept, file)
+        else:
+            continue
+        files.append(file)
+    return files
+
+
+def _stage_of(teacher: Path, student: Student) -> Precond:
+    """The teacher's stage, which takes no guidance itself."""
+    return cast(Precond, trained(replace(student.stage, guided=0.0), teacher))

@@ -85,6 +85,14 @@ class Distillation:
         names = [lap.name for lap in self.laps]
         if len(set(names)) < len(names):
             raise InputError("laps", f"two of {', '.join(names)} have one name")
+        for stage in {lap.stage for lap in self.laps}:
+            first = next(lap for lap in self.laps if lap.stage == stage)
+            if first.steps and self.guided > 1:
+                raise InputError(
+                    f"laps.{first.name}",
+                    "is told guidance that its teacher does not take",
+                    "let a lap of 0 steps come first, or set guided to 1",
+                )
         if self.teacher is not None:
             for lap in self.laps:
                 one_of(f"laps.{lap.name}", lap.stage, [s.name for s in self.teacher.stages])
