@@ -1,7 +1,7 @@
 """stickers in four steps: the base stage of `stickers`, distilled on two CPU cores.
 
-    kineograph distill recipes/stickers_distilled.py --teacher stickers --out runs/stickers-distilled
-    kineograph distill recipes/stickers_distilled.py --teacher stickers --out runs/stickers-distilled \\
+    kineograph distill recipes/stickers_distilled.py --teacher stickers --out runs/distilled
+    kineograph distill recipes/stickers_distilled.py --teacher stickers --out runs/distilled \\
         --export weights/stickers-distilled
 
 Only the base is taught: the stages above it need one to four steps as they are. First a student
