@@ -15,9 +15,9 @@ codec = CodecPart(
     crop=64,
     shape=CodecShape(patch=4, widths=(64, 104), depth=(1, 2), latent=4, codes=0, critic=40),
     phases=(
-        Phase(samples=26_000, batch=32, frames=1, rate=3e-3, final=0.3, warm=960),
-        Phase(samples=13_000, batch=32, frames=1, rate=1e-3, warm=320),
+        Phase(samples=22_000, batch=32, frames=1, rate=3e-3, final=0.3, warm=960),
+        Phase(samples=11_000, batch=32, frames=1, rate=1e-3, warm=320),
     ),
-    critic_from=26_016,
+    critic_from=22_016,
 )
 recipe = CodecRecipe(name="codec_kl", data="stickers", codec=codec)
