@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kineograph.cascade import SAMPLERS, CascadeMaker, CascadeStage, Knobs
-from kineograph.clip import to_bytes, to_model
+from kineograph.clip import Clip, to_bytes, to_model
 from kineograph.denoise import Ideal, Precond
 from kineograph.errors import InputError, KineographError
 from kineograph.nets.space_time import SpaceTime, SpaceTimeShape
@@ -150,6 +150,31 @@ def test_knobs_reach_the_stages():
 def test_knobs_out_of_range_are_named_with_what_there_is(knobs, said):
     with pytest.raises(InputError, match=said):
         next(maker().make(Prompt("a dog"), 1, Knobs(**knobs)))
+
+
+def test_a_still_is_made_by_the_stages_that_add_pixels_with_one_frame():
+    still = maker().still()
+    assert [(s.name, s.frames) for s in still.stages] == [
+        ("base", 1),
+        ("space8", 1),
+        ("space16", 1),
+    ]
+    still = replace(
+        still,
+        stages=(replace(still.stages[0], denoise=Heard(Ideal(clips(4, 1, 4)))), *still.stages[1:]),
+    )
+    (clip,) = made(still, size=8)
+    assert clip.frames.shape == (1, 3, 8, 8)
+
+
+def test_a_picture_made_elsewhere_goes_through_the_stages_above_its_size():
+    still, picture = maker().still(), Clip(torch.rand(1, 3, 8, 8, generator=rng()))
+    steps = list(still.finer(picture, Prompt("a dog"), 3, Knobs()))
+    assert steps[-1].value.frames.shape == (1, 3, 16, 16) and steps[-1].done == 1
+    wide = picture.frames.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    torch.testing.assert_close(steps[-1].value.frames, wide, atol=0.02, rtol=0)
+    with pytest.raises(InputError, match="no stage of this model makes it larger"):
+        next(still.finer(steps[-1].value, Prompt("a dog"), 3, Knobs()))
 
 
 @pytest.mark.parametrize(("texts", "seeds"), [((), ()), (("a dog",), (1, 2)), (("a", "b"), (1,))])

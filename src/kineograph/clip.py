@@ -85,3 +85,12 @@ def to_clips(x: Tensor, fps: float) -> list[Clip]:
 def bytes_to_model(frames: Tensor) -> Tensor:
     """(B, C, T, H, W) float32 in [-1, 1] from (B, T, H, W, C) uint8, the layout of data packs."""
     return rearrange(frames, "b t h w c -> b c t h w").float().div(127.5).sub(1)
+
+
+def enlarged(clip: Clip, size: int) -> Clip:
+    """Every frame brought to size x size pixels by Lanczos's filter, through bytes."""
+    from PIL import Image
+
+    frames = [Image.fromarray(frame) for frame in to_bytes(clip.over())]
+    large = [np.asarray(f.resize((size, size), Image.Resampling.LANCZOS)) for f in frames]
+    return from_bytes(np.stack(large), clip.fps)
