@@ -1,8 +1,8 @@
 """What visual prompts learn from: grids whose fourth cell is hidden, wholly or in places.
 
-Cross entropy of the codes of hidden places (Chang et al. 2022, MaskGIT, equation 1; the share hidden
-follows their cosine), in the example's answer too; absolute error of the hole's pixels and of their
-differences. The first samples also move the codebook, by k-means.
+Cross entropy of the codes of hidden places (Chang et al. 2022, MaskGIT, equation 1; the share
+hidden follows their cosine), in the example's answer too; absolute error of the hole's pixels and
+of their differences. The first samples also move the codebook, by k-means.
 """
 
 from __future__ import annotations

@@ -1,0 +1,20 @@
+"""Visual prompts: a task shown by one pair of pictures, done to a third, cells of 32 pixels.
+
+kineograph data stickers && kineograph data fonts
+kineograph train recipes/visual_prompts.py --out runs/visual_prompts --resume
+About 12 minutes on two cores; `kineograph measure prompts` should tell a segmentation mIoU over .6.
+"""
+
+from kineograph.nets.masked import MaskedShape
+from kineograph.recipe import FillerPart, Phase, VisualPrompts
+
+recipe = VisualPrompts(
+    name="visual-prompts",
+    data="stickers",
+    filler=FillerPart(
+        name="filler",
+        shape=MaskedShape(cell=32, patch=4, width=160, depth=5, head=32, codes=512, detail=16),
+        phases=(Phase(samples=56_000, batch=32, frames=1, rate=2.5e-3, final=0.02, warm=1000),),
+        book=6_400,
+    ),
+)
