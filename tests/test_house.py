@@ -22,7 +22,17 @@ FLOORS = (
     ("chain", "denoise", "exemplar"),  # the two questions
     ("distill",),
     ("nets",),
-    ("words", "markov", "frames", "patches", "tokens", "cascade", "animate", "zoom"),  # families
+    (
+        "words",
+        "markov",
+        "frames",
+        "patches",
+        "tokens",
+        "cascade",
+        "animate",
+        "zoom",
+        "visual_prompts",
+    ),  # families
     ("data",),  # stands on the frozen encoders: captions and features are kept as their states
     ("recipe",),
     ("train", "public"),

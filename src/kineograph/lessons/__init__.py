@@ -9,11 +9,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from kineograph.data.feed import Feed
+from kineograph.data.grids import Grids
 from kineograph.data.sticker_features import lite0
 from kineograph.errors import InputError
 from kineograph.lessons.codec import Reconstruction
 from kineograph.lessons.denoising import Denoising
-from kineograph.recipe import Cascade, CodecPart, Part, Recipe, Stage
+from kineograph.lessons.visual_prompts import Filling
+from kineograph.recipe import (
+    Cascade,
+    CodecPart,
+    FillerPart,
+    Part,
+    Recipe,
+    Stage,
+    VisualPrompts,
+)
 from kineograph.train import Lesson
 
 
@@ -25,6 +35,8 @@ def lesson_of(recipe: Recipe, part: Part, folder: Path | None = None) -> Lesson:
         case _, CodecPart():
             feed = _pictures(recipe.data, part.size, folder)
             return Reconstruction(part, feed, lite0() if part.perceptual else None)
+        case VisualPrompts(), FillerPart():
+            return Filling(part, _grids(recipe.data, folder))
     raise InputError("recipe", f"{type(part).__name__} of {type(recipe).__name__} has no lesson")
 
 
@@ -40,6 +52,14 @@ def _feed(data: str, stage: Stage, folder: Path | None) -> Feed:
                 crop=stage.crop,
                 folder=folder,
             )
+    raise InputError("recipe.data", f"'{data}' is unknown", "use stickers")
+
+
+def _grids(data: str, folder: Path | None) -> Grids:
+    """Grids of four cells from the data set of that name; the glyphs are always the cache's."""
+    match data:
+        case "stickers":
+            return Grids(folder=folder)
     raise InputError("recipe.data", f"'{data}' is unknown", "use stickers")
 
 

@@ -21,6 +21,7 @@ from kineograph.cascade import CascadeMaker, Texts
 from kineograph.denoise import Denoiser, Precond
 from kineograph.errors import InputError, LimitError
 from kineograph.nets.codec import Codec
+from kineograph.nets.masked import Masked
 from kineograph.nets.space_time import SpaceTime, below
 from kineograph.noise import PARAMETERIZATIONS, edm
 from kineograph.prompt import Cond
@@ -30,6 +31,8 @@ from kineograph.recipe.distillation import Distillation, Lap, Student
 from kineograph.recipe.fields import Part, Phase, one_of, parsed
 from kineograph.recipe.files import WEIGHTS, folder_of, load_tensors, models, save_tensors
 from kineograph.recipe.forecast import Plan, cascade_maker, cascade_stage, plan
+from kineograph.recipe.visual_prompts import FillerPart, VisualPrompts
+from kineograph.visual_prompts import Filler
 
 __all__ = [
     "FAMILIES",
@@ -38,6 +41,7 @@ __all__ = [
     "CodecPart",
     "CodecRecipe",
     "Distillation",
+    "FillerPart",
     "Lap",
     "Part",
     "Phase",
@@ -45,6 +49,7 @@ __all__ = [
     "Recipe",
     "Stage",
     "Student",
+    "VisualPrompts",
     "folder_of",
     "from_json",
     "frozen",
@@ -62,11 +67,12 @@ __all__ = [
 MAX_RECIPE_BYTES = 1_000_000
 MAX_PARAMETERS = 3_000_000_000
 
-Recipe = Cascade | Distillation | CodecRecipe
+Recipe = Cascade | Distillation | CodecRecipe | VisualPrompts
 FAMILIES: dict[str, type[Recipe]] = {
     "cascade": Cascade,
     "distillation": Distillation,
     "codec": CodecRecipe,
+    "visual-prompts": VisualPrompts,
 }
 
 
@@ -131,6 +137,8 @@ def _network(part: Part) -> nn.Module:
             return _network(part.stage)
         case CodecPart():
             return Codec(part.shape)
+        case FillerPart():
+            return Masked(part.shape)
     raise TypeError(f"{type(part).__name__} is no part of a recipe")
 
 
@@ -157,6 +165,8 @@ def load(model: str, *, stages: int | None = None, text_encoder: Path | None = N
             raise InputError("--model", f"'{folder}' is a distillation", "name what it exported")
         case CodecRecipe() as recipe:
             return trained(recipe.codec, folder)
+        case VisualPrompts() as recipe:
+            return filler(recipe, trained(recipe.filler, folder))
 
 
 def _cascade(
@@ -185,6 +195,19 @@ def _of_width(read: Texts, width: int) -> Texts:
         return cond
 
     return read_texts
+
+
+def filler(recipe: VisualPrompts, net: Masked) -> Filler:
+    """The network as what fills the fourth cell: no gradients, bfloat16 inside, float32 outside."""
+
+    def guess(cells: Tensor, hidden: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        both = torch.stack([torch.zeros_like(hidden), hidden], dim=1)
+        with torch.no_grad(), torch.autocast(cells.device.type, torch.bfloat16):
+            log_weights, pixels = net(cells, both, ids)
+        return log_weights[:, 1].float(), pixels.float()
+
+    shape = recipe.filler.shape
+    return Filler(guess, shape.cell, shape.places, recipe.steps, recipe.temperature)
 
 
 def frozen(net: Precond) -> Denoiser:
