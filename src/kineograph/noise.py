@@ -9,6 +9,7 @@ networks differ in nothing else.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -57,8 +58,29 @@ def edm(sigma: Tensor, deviation: float = 0.5) -> Coeffs:
 PARAMETERIZATIONS: dict[str, Parameterization] = {"eps": eps, "v": v, "flow": flow, "edm": edm}
 
 
+class Levels(ABC):
+    """Noise levels by a time u in 0 (least) … 1 (most)."""
+
+    @abstractmethod
+    def sigma(self, u: Tensor) -> Tensor:
+        """Noise level at time u in 0..1; u is float64 for exact ends."""
+
+    def grid(self, steps: int) -> Tensor:
+        """(steps + 1,) falling float64 levels from the highest; the last is 0."""
+        if steps < 1:
+            raise InputError("steps", f"{steps} is less than 1")
+        u = 1 - torch.arange(steps, dtype=torch.float64) / steps
+        return torch.cat([self.sigma(u), torch.zeros(1, dtype=torch.float64)])
+
+    def draw(self, batch: int, rng: torch.Generator) -> Tensor:
+        """(B,) training levels, even in u from one random offset (Kingma et al. 2021)."""
+        offset = torch.rand(1, generator=rng)
+        u = (offset + torch.arange(batch) / batch) % 1
+        return self.sigma(u).float()
+
+
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Levels):
     """Noise levels between `low` and `high`, spaced as the cosine log-SNR of Imagen Video.
 
     lambda(u) = -2 ln tan(a u + b) (Salimans & Ho 2022, appendix), so sigma(u) = tan(a u + b) with
@@ -77,19 +99,36 @@ class Schedule:
             raise InputError("schedule", f"middle {self.middle} is not positive")
 
     def sigma(self, u: Tensor) -> Tensor:
-        """Noise level at time u in 0..1; u is float64 for exact ends."""
         start, end = math.atan(self.low / self.middle), math.atan(self.high / self.middle)
         return self.middle * torch.tan(start + (end - start) * u.double())
 
-    def grid(self, steps: int) -> Tensor:
-        """(steps + 1,) falling float64 levels from `high`; the last is 0."""
-        if steps < 1:
-            raise InputError("steps", f"{steps} is less than 1")
-        u = 1 - torch.arange(steps, dtype=torch.float64) / steps
-        return torch.cat([self.sigma(u), torch.zeros(1, dtype=torch.float64)])
 
-    def draw(self, batch: int, rng: torch.Generator) -> Tensor:
-        """(B,) training levels, even in u from one random offset (Kingma et al. 2021)."""
-        offset = torch.rand(1, generator=rng)
-        u = (offset + torch.arange(batch) / batch) % 1
-        return self.sigma(u).float()
+@dataclass(frozen=True)
+class ZeroTerminal(Levels):
+    """Levels whose last holds no signal: alpha shifted and scaled to end at 0 (Lin et al. 2023).
+
+    Their algorithm 1 on a continuous alpha(u); sigma is infinite at u = 1, where `most` stands for
+    it. A network that estimates the noise cannot be asked there; v and edm can.
+    """
+
+    of: Levels
+    most: float = 1e4
+
+    def sigma(self, u: Tensor) -> Tensor:
+        first, last = (self._alpha(torch.tensor(end, dtype=torch.float64)) for end in (0.0, 1.0))
+        alpha = (self._alpha(u) - last) * first / (first - last)
+        return (alpha.clamp(min=1 / self.most) ** -2 - 1).sqrt()
+
+    def _alpha(self, u: Tensor) -> Tensor:
+        return (1 + self.of.sigma(u) ** 2).rsqrt()
+
+
+@dataclass(frozen=True)
+class Lowest(Levels):
+    """The lowest `share` of other levels: what a refinement is taught on (I2VGen-XL)."""
+
+    of: Levels
+    share: float
+
+    def sigma(self, u: Tensor) -> Tensor:
+        return self.of.sigma(u.double() * self.share)

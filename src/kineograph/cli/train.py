@@ -63,7 +63,7 @@ def _lessons(run: Any, only: str, limit: float) -> Any:
     for i, part in enumerate(parts):
         total = sum(phase.samples for phase in part.phases)
         mean: float | None = None
-        for report in run.part(part, lesson_of(run.recipe, part), time_limit=limit):
+        for report in run.part(part, lesson_of(run.recipe, part, run=run.folder), time_limit=limit):
             mean = report.loss if mean is None else 0.98 * mean + 0.02 * report.loss
             share = (i + min(1.0, report.seen / total)) / len(parts)
             yield Progress(share, f"{part.name} {report.seen:,} seen, loss {mean:.4f}", None)

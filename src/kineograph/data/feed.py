@@ -72,7 +72,7 @@ class Feed:
         low = None
         if self.low_size:
             low = lowered(clean, min(frames, self.low_frames), self.size // self.low_size)
-        return clean, Cond(*self._states(captions), low=low)
+        return clean, Cond(*self.states(captions), low=low)
 
     def _clips(
         self, batch: int, rng: np.random.Generator
@@ -84,7 +84,7 @@ class Feed:
         stride = FRAMES // self.frames
         start = rng.integers(FRAMES, size=(batch, 1))
         when = (start + stride * np.arange(self.frames)) % FRAMES  # (B, T)
-        return self.clips[rows[:, None], when], _drawn(self.clip_captions[rows], rng)
+        return self.clips[rows[:, None], when], drawn(self.clip_captions[rows], rng)
 
     def _pictures(
         self, batch: int, rng: np.random.Generator
@@ -102,9 +102,9 @@ class Feed:
             is_still = kind >= BASE + TONES
             x[is_still] = self.stills[still[is_still]]
             captions = np.where(is_still[:, None], self.still_captions[still], captions)
-        return x[:, None], _drawn(captions, rng)
+        return x[:, None], drawn(captions, rng)
 
-    def _states(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
+    def states(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
         """Words (B, L, D), mask (B, L), pooled (B, D) of the cached text states."""
         words = torch.from_numpy(np.asarray(self.text.states[rows])).float()
         mask = torch.from_numpy(np.asarray(self.text.mask[rows]))
@@ -142,7 +142,7 @@ def _caption_rows(records: tuple[Sticker, ...], texts: Texts) -> NDArray[np.int6
     return np.array(table, dtype=np.int64)
 
 
-def _drawn(captions: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+def drawn(captions: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
     """One text row of each (B, 1 + TAG_PAIRS): the name alone, or with two tags."""
     tagged = captions[np.arange(len(captions)), rng.integers(1, captions.shape[1], len(captions))]
     return np.where(rng.random(len(captions)) < PLAIN, captions[:, 0], tagged)

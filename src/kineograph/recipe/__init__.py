@@ -22,9 +22,12 @@ from kineograph.denoise import Denoiser, Precond
 from kineograph.errors import InputError, LimitError
 from kineograph.nets.codec import Codec
 from kineograph.nets.masked import Masked
+from kineograph.nets.moving import Moving, repeated
+from kineograph.nets.picture_encoder import PictureEncoder
 from kineograph.nets.space_time import SpaceTime, below
-from kineograph.noise import PARAMETERIZATIONS, edm
+from kineograph.noise import PARAMETERIZATIONS, Parameterization, edm
 from kineograph.prompt import Cond
+from kineograph.recipe.animate import Animate, Eye, Mover
 from kineograph.recipe.cascade import Cascade, Stage
 from kineograph.recipe.codec import CodecPart, CodecRecipe
 from kineograph.recipe.distillation import Distillation, Lap, Student
@@ -37,12 +40,15 @@ from kineograph.visual_prompts import Filler
 __all__ = [
     "FAMILIES",
     "WEIGHTS",
+    "Animate",
     "Cascade",
     "CodecPart",
     "CodecRecipe",
     "Distillation",
+    "Eye",
     "FillerPart",
     "Lap",
+    "Mover",
     "Part",
     "Phase",
     "Plan",
@@ -67,11 +73,12 @@ __all__ = [
 MAX_RECIPE_BYTES = 1_000_000
 MAX_PARAMETERS = 3_000_000_000
 
-Recipe = Cascade | Distillation | CodecRecipe | VisualPrompts
+Recipe = Cascade | Distillation | CodecRecipe | Animate | VisualPrompts
 FAMILIES: dict[str, type[Recipe]] = {
     "cascade": Cascade,
     "distillation": Distillation,
     "codec": CodecRecipe,
+    "animate": Animate,
     "visual-prompts": VisualPrompts,
 }
 
@@ -127,19 +134,28 @@ def network(part: Part) -> nn.Module:
 def _network(part: Part) -> nn.Module:
     match part:
         case Stage():
-            parameterization = PARAMETERIZATIONS[part.parameterization]
-            if part.parameterization == "edm":
-                parameterization = partial(edm, deviation=part.deviation)
             centre = below if part.low_size else None
             net = SpaceTime(part.shape, guided=part.guided > 0)
-            return Precond(net, parameterization, centre)
+            return Precond(net, _parameterization(part), centre)
         case Student():
             return _network(part.stage)
         case CodecPart():
             return Codec(part.shape)
         case FillerPart():
             return Masked(part.shape)
+        case Eye():
+            return PictureEncoder(part.shape)
+        case Mover():
+            centre = repeated if part.centred else None
+            moving = Moving(part.shape, part.routes, part.deviation)
+            return Precond(moving, _parameterization(part), centre)
     raise TypeError(f"{type(part).__name__} is no part of a recipe")
+
+
+def _parameterization(part: Stage | Mover) -> Parameterization:
+    if part.parameterization == "edm":
+        return partial(edm, deviation=part.deviation)
+    return PARAMETERIZATIONS[part.parameterization]
 
 
 def trained(part: Part, folder: Path) -> Any:

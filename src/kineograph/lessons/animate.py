@@ -1,0 +1,130 @@
+"""What a network that moves pictures learns from: blocks of frames, at many lengths and rates.
+
+The base (I2VGen-XL, Zhang et al. 2023, section 3): every step draws how many frames, up to those
+of the phase, and how many a second (1 means a still); the noise has an offset, text and picture
+state are sometimes left out. The refinement sees text alone, on crops of large frames, and
+the lower noise levels alone. The loss weighs the network's own error evenly at every level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from kineograph.data.animations import Animations
+from kineograph.denoise import Precond
+from kineograph.lessons.seeds import mixed
+from kineograph.nets.codec import Codec
+from kineograph.nets.picture_encoder import PictureEncoder
+from kineograph.prompt import Cond
+from kineograph.recipe.animate import Mover
+from kineograph.recipe.fields import Phase
+
+MOST_TIMES = 2  # short clips fill a batch with at most so many times the phase's clips
+
+
+class Feed(Protocol):
+    """Clips and texts: a pure function of (seed, seen)."""
+
+    def __call__(self, batch: int, frames: int, *, seed: int, seen: int) -> tuple[Tensor, Cond]: ...
+
+
+@dataclass(frozen=True)
+class Animating:
+    """The lesson of a base. eye: the frozen picture encoder; codec: None for pixels."""
+
+    part: Mover
+    feed: Animations
+    eye: PictureEncoder | None
+    codec: Codec | None = None
+
+    def __call__(self, net: nn.Module, phase: Phase, *, seed: int, seen: int) -> Iterator[Tensor]:
+        part = self.part
+        rng = torch.Generator().manual_seed(mixed(seed, seen))
+        frames, fps = paces(part, phase.frames, rng)
+        batch = clips(phase, frames)
+        clean, cond = self.feed(batch, frames, fps, seed=seed, seen=seen)
+        cond = self._seen(cond, rng)
+        if self.codec is not None:
+            clean = latents(self.codec, clean)
+            cond = replace(cond, first=clean[:, :, :1])
+        yield denoising_loss(cast(Precond, net), part, clean, cond, rng)
+
+    def _seen(self, cond: Cond, rng: torch.Generator) -> Cond:
+        """The conditions with the picture's state, some texts and states left out."""
+        assert cond.first is not None
+        count = len(cond.first)
+        cond = cond.drop_words(torch.rand(count, generator=rng) < self.part.no_text)
+        if self.eye is None:
+            return cond
+        with torch.no_grad():
+            state = self.eye(cond.first[:, :, 0])
+        keep = torch.rand(count, 1, generator=rng) >= self.part.no_picture
+        return replace(cond, picture=state * keep)
+
+
+@dataclass(frozen=True)
+class Refining:
+    """The lesson of a refinement: text alone, crops of large pictures and clips."""
+
+    part: Mover
+    feed: Feed
+    codec: Codec | None = None
+
+    def __call__(self, net: nn.Module, phase: Phase, *, seed: int, seen: int) -> Iterator[Tensor]:
+        rng = torch.Generator().manual_seed(mixed(seed, seen))
+        for kind, (batch, frames) in enumerate(((phase.batch, phase.frames), (phase.pictures, 1))):
+            if not batch:
+                continue
+            clean, cond = self.feed(batch, frames, seed=seed, seen=2 * seen + kind)
+            cond = Cond(cond.words, cond.mask, cond.pooled)
+            cond = cond.drop_words(torch.rand(batch, generator=rng) < self.part.no_text)
+            if self.codec is not None:
+                clean = latents(self.codec, clean)
+            share = batch * frames / (phase.batch * phase.frames + phase.pictures)
+            precond = cast(Precond, net)
+            yield share * denoising_loss(precond, self.part, clean, cond, rng)
+
+
+def denoising_loss(
+    net: Precond, part: Mover, clean: Tensor, cond: Cond, rng: torch.Generator
+) -> Tensor:
+    """The mean loss at levels in the taught share, with offset noise, weighed evenly."""
+    sigma = part.levels.draw(len(clean), rng)
+    noise = torch.randn(clean.shape, generator=rng)
+    noise = noise + part.offset * torch.randn(clean.shape[:3], generator=rng)[..., None, None]
+
+    def even(sigma: Tensor) -> Tensor:
+        out = net.parameterization(sigma).out
+        return out**-2
+
+    return net.loss(clean, noise, sigma, cond, weighting=even).mean()
+
+
+def paces(part: Mover, most: int, rng: torch.Generator) -> tuple[int, int]:
+    """Frames, at most so many, and frames a second of the next step: the short ones come first."""
+    odds = [
+        odd * (frames <= most) for frames, odd in zip(part.frames, part.frame_odds, strict=True)
+    ]
+    return picked(part.frames, odds, rng), picked(part.fps, part.fps_odds, rng)
+
+
+def picked(values: Sequence[int], odds: Sequence[int], rng: torch.Generator) -> int:
+    """One of the values, by their odds."""
+    weights = torch.tensor(odds, dtype=torch.float64)
+    return values[int(torch.multinomial(weights, 1, generator=rng))]
+
+
+def clips(phase: Phase, frames: int) -> int:
+    """Clips of so many frames that cost what the phase's batch does, within bounds."""
+    return max(1, min(phase.batch * phase.frames // frames, MOST_TIMES * phase.batch))
+
+
+def latents(codec: Codec, clean: Tensor) -> Tensor:
+    """(B, 3, T, H, W) in pixels to (B, C, T, h, w) in latents."""
+    with torch.no_grad():
+        return codec.encode(clean)

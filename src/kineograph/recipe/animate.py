@@ -1,0 +1,148 @@
+"""The recipe of a model that moves a picture: picture encoder, base and refinement (I2VGen-XL)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kineograph.errors import InputError
+from kineograph.nets.moving import MovingShape, Routes
+from kineograph.nets.picture_encoder import PictureShape
+from kineograph.noise import PARAMETERIZATIONS, Levels, Lowest, Schedule, ZeroTerminal
+from kineograph.recipe.fields import MOST_FRAMES, MOST_PIXELS, Phase, one_of, within
+
+
+@dataclass(frozen=True)
+class Eye:
+    """A picture encoder, taught by pictures and captions."""
+
+    name: str
+    "Name of the part and of its weights file."
+    shape: PictureShape
+    "The network."
+    phases: tuple[Phase, ...]
+    "How it was taught, in order."
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise InputError("name", f"'{self.name}' is not a plain word")
+
+
+@dataclass(frozen=True)
+class Mover:
+    """A denoising part: the base, which moves a picture, or the refinement, which sees text."""
+
+    name: str
+    "Name of the part and of its weights file."
+    size: int
+    "Height and width it makes, pixels."
+    shape: MovingShape
+    "The network."
+    routes: Routes
+    "Which conditions reach the network, and how."
+    schedule: Schedule
+    "Noise levels."
+    phases: tuple[Phase, ...]
+    "How it was taught, in order; steps draw numbers of frames up to the phase's."
+    parameterization: str = "edm"
+    "What the network estimates: eps, v, flow or edm."
+    deviation: float = 0.5
+    "For edm: deviation of the clips, or of their difference from the repeated picture."
+    centred: bool = False
+    "Whether clips are taken as differences from the repeated picture."
+    zero_terminal: bool = False
+    "Whether the last noise level holds no signal at all (Lin et al. 2023)."
+    share: float = 1.0
+    "Lowest share of the noise levels that was taught (the paper's refinement: 0.6)."
+    frames: tuple[int, ...] = (1, 8, 16, 32)
+    "Numbers of frames drawn in training, as many as the phase allows."
+    frame_odds: tuple[int, ...] = (1, 1, 1, 5)
+    "Their odds."
+    fps: tuple[int, ...] = (1, 4, 8, 16)
+    "Frame rates drawn in training; 1 means a still."
+    fps_odds: tuple[int, ...] = (1, 2, 4, 1)
+    "Their odds."
+    offset: float = 0.1
+    "Deviation of a noise that is the same all over a frame and channel, added to the noise."
+    crop: int = 0
+    "Side of the square training crops, pixels; 0 trains on whole frames."
+    rest: float = 0.5
+    "Share of training clips that begin with the sticker's rest pose, not anywhere in its loop."
+    no_text: float = 0.1
+    "Share of training samples whose text is dropped."
+    no_picture: float = 0.1
+    "Share of training samples whose picture state is zero."
+
+    def __post_init__(self) -> None:
+        one_of("parameterization", self.parameterization, PARAMETERIZATIONS)
+        if not self.name.isidentifier():
+            raise InputError("name", f"'{self.name}' is not a plain word")
+        within(self, size=(1, MOST_PIXELS), crop=(0, self.size), deviation=(1e-6, 1e6))
+        within(self, offset=(0, 1), share=(0.01, 1), rest=(0, 1), no_text=(0, 1), no_picture=(0, 1))
+        for name, odds in (("frames", self.frame_odds), ("fps", self.fps_odds)):
+            values = getattr(self, name)
+            if not values or len(values) != len(odds) or min(odds) < 0 or not sum(odds):
+                raise InputError(name, f"{len(values)} values with odds {odds}")
+            if not all(1 <= value <= MOST_FRAMES for value in values):
+                raise InputError(name, f"{values} are not in 1 … {MOST_FRAMES:,}")
+        if self.centred and self.routes.detail != "beside":
+            raise InputError("centred", "needs the picture beside the frames", "detail = beside")
+
+    @property
+    def levels(self) -> Levels:
+        """The noise levels that were taught."""
+        levels: Levels = ZeroTerminal(self.schedule) if self.zero_terminal else self.schedule
+        return levels if self.share == 1 else Lowest(levels, self.share)
+
+
+@dataclass(frozen=True)
+class Animate:
+    """A picture to a clip: a base that moves it, a refinement that paints it larger."""
+
+    name: str
+    "Name of the model."
+    data: str
+    "Name of the data set it was taught from."
+    text: str
+    "Text encoder."
+    seconds: float
+    "Length shown of a clip that spans one loop, seconds."
+    frames: int
+    "Frames of a block."
+    picture: Eye
+    "The picture encoder."
+    base: Mover
+    "From a picture to a clip."
+    refine: Mover
+    "From a clip, enlarged and noised, to a better one."
+    codec: str = ""
+    "Codec whose latents are denoised, a model's name or folder; empty denoises pixels."
+    steps: tuple[int, ...] = (12, 6)
+    "Sampling steps of base and refinement."
+    guidance: tuple[float, ...] = (1.0, 1.0)
+    "Guidance scales of base and refinement; 1 is none."
+    level: int = 200
+    "Noise level, of 1000, that a clip is brought to before it is refined (the paper's T_r)."
+    noising: str = "ddim"
+    "How it is brought there: ddim, against the sampler's direction, or drawn."
+    pinned: int = 4
+    "Last frames of a block that begin the next."
+    seed: int = 0
+    "Seed of the training run."
+    optimizer: str = "muon"
+    "muon (matrices by Muon, the rest by AdamW) or adamw."
+    ema: float = 0.05
+    "Half-life of the weights' running mean, as a share of the samples seen so far."
+
+    def __post_init__(self) -> None:
+        one_of("optimizer", self.optimizer, ("muon", "adamw"))
+        one_of("noising", self.noising, ("ddim", "drawn"))
+        within(self, seconds=(1e-3, 3600), seed=(0, 2**63 - 1), ema=(0, 1))
+        within(self, frames=(1, MOST_FRAMES), level=(0, round(1000 * self.refine.share)))
+        within(self, pinned=(1, max(1, self.frames - 1)))
+        for name, per_stage in (("steps", self.steps), ("guidance", self.guidance)):
+            if len(per_stage) != 2:
+                raise InputError(name, f"{len(per_stage)} values for base and refinement")
+
+    @property
+    def parts(self) -> tuple[Eye | Mover, ...]:
+        return (self.picture, self.base, self.refine)
