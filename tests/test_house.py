@@ -55,6 +55,7 @@ WEIGHTS = {
     "recipe.files": "reads and writes models",
     "train": "keeps its own resume state, beside no model",
     "data.sticker_features": "reads the published Lite0, keeps its features",
+    "public.folder": "reads published folders, whose tensors have names of their own",
 }
 # Who opens pictures or videos outside media, and why it may.
 OPENERS = {

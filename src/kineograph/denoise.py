@@ -217,20 +217,22 @@ class Thresholded:
     """Dynamic thresholding of the clean clip (Saharia et al. 2022, section 2.3).
 
     Per sample s = max(1, the `percentile` quantile of |clean|); clean is clipped to [-s, s] and
-    divided by s, so it never leaves [-1, 1]. The step that follows uses the clipped estimate for
-    noise and clean alike.
+    divided by s, so it never leaves [-1, 1]; s stays within `most`. The step that follows uses the
+    clipped estimate for noise and clean alike.
     """
 
-    def __init__(self, denoise: Denoiser, percentile: float = 0.995) -> None:
+    def __init__(
+        self, denoise: Denoiser, percentile: float = 0.995, *, most: float = math.inf
+    ) -> None:
         if not 0 < percentile <= 1:
             raise InputError("percentile", f"{percentile} is not in (0, 1]")
-        self.denoise, self.percentile = denoise, percentile
+        self.denoise, self.percentile, self.most = denoise, percentile, most
 
     def __call__(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
         clean = self.denoise(x, sigma, cond)
         size = clean.abs().flatten(1)
         kth = max(1, min(size.shape[1], round(self.percentile * size.shape[1])))
-        bound = size.kthvalue(kth, dim=1).values.clamp(min=1).view(-1, 1, 1, 1, 1)
+        bound = size.kthvalue(kth, dim=1).values.clamp(1, self.most).view(-1, 1, 1, 1, 1)
         return clean.clamp(-bound, bound) / bound
 
 
@@ -306,6 +308,7 @@ def integrate(
                            forward step's (large)
     order 2, churn 0 or 1  DPM-Solver++ 2M (Lu et al. 2022, algorithm 2) and its SDE form: the
                            clean estimate is extrapolated in ln sigma from the last two
+    order 1, rising levels DDIM against its direction: from a clip to the noise it would come from
     leap                   the N-step sampler of Imagen Video: one deterministic move of twice the
                            step, then noise back up to sigma'
     Noise is needed when churn > 0 or leap. Arithmetic is float32 or more.
@@ -314,7 +317,9 @@ def integrate(
         raise InputError("order", f"{order} is not 1 or 2")
     levels = [float(s) for s in sigmas]
     if any(a <= b for a, b in pairwise(levels)):
-        raise InputError("sigmas", "levels do not fall")
+        plain = order == 1 and not churn and not leap and levels[0] > 0
+        if not plain or any(a >= b for a, b in pairwise(levels)):
+            raise InputError("sigmas", "levels do not fall")
     if (churn or leap) and noise_like is None:
         raise InputError("noise_like", "a stochastic sampler needs noise")
 

@@ -20,7 +20,6 @@ from kineograph.clip import Clip, to_model
 from kineograph.denoise import Denoiser, Guided, Thresholded, integrate
 from kineograph.errors import InputError, KineographError
 from kineograph.exemplar import SMALLEST, Example, Exemplar, Matching
-from kineograph.noise import Schedule
 from kineograph.prompt import Cond, Progress
 from kineograph.zoom.joint import BlankStart, Chunked, Joint, shared_noise
 from kineograph.zoom.photo import Grounded, Method
@@ -86,13 +85,21 @@ def jointly(
 # -- by text ---------------------------------------------------------------------------------------
 
 
+class Walk(Protocol):
+    """What a zoom needs of a schedule: falling levels, and the deviation a sample starts with."""
+
+    @property
+    def high(self) -> float: ...
+    def grid(self, steps: int) -> Tensor: ...
+
+
 class TextStage(Protocol):
     """What a zoom needs of one stage of a text model; a cascade's stages are such."""
 
     @property
     def denoise(self) -> Denoiser: ...
     @property
-    def schedule(self) -> Schedule: ...
+    def schedule(self) -> Walk: ...
     @property
     def frames(self) -> int: ...
     @property

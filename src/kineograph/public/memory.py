@@ -1,0 +1,82 @@
+"""How much memory will a public checkpoint take, before a weight is read?
+
+Networks are built on the meta device, so the numbers of weights are exact. What their layers hold
+while they run is an estimate from shapes, and is called one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from kineograph.public.folder import Checkpoint, weights_in
+
+
+class Part(NamedTuple):
+    """A network of the checkpoint: how many weights, and their bytes."""
+
+    name: str
+    weights: int
+    bytes: int
+
+
+class Turn(NamedTuple):
+    """What is in memory together at one time; `working` is an estimate in bytes."""
+
+    name: str
+    parts: tuple[str, ...]
+    working: int
+
+
+class MemoryPlan(NamedTuple):
+    """What a run will make, with what, and what it needs in memory, turn by turn."""
+
+    what: str
+    size: tuple[int, int]
+    frames: int
+    evaluations: int
+    dtype: str
+    parts: tuple[Part, ...]
+    turns: tuple[Turn, ...]
+
+    def bytes_of(self, turn: Turn) -> int:
+        return turn.working + sum(part.bytes for part in self.parts if part.name in turn.parts)
+
+    @property
+    def peak(self) -> int:
+        """Bytes at the widest turn."""
+        return max(self.bytes_of(turn) for turn in self.turns)
+
+    def told(self) -> str:
+        """The plan in lines for a person."""
+        height, width = self.size
+        lines = [
+            f"{self.what}: {self.frames} frames of {width}x{height}, "
+            f"{self.evaluations} network evaluations, weights in {self.dtype}"
+        ]
+        for part in self.parts:
+            lines.append(
+                f"  {part.name:14} {part.weights / 1e6:10,.1f} M weights {_gib(part.bytes)}"
+            )
+        for turn in self.turns:
+            held = " + ".join(turn.parts)
+            lines.append(f"  {turn.name:14} {_gib(self.bytes_of(turn))} with {held}")
+        lines.append(
+            f"  at most {_gib(self.peak).strip()}; "
+            "weights are counted, what layers hold while running is estimated from shapes"
+        )
+        return "\n".join(lines)
+
+
+def parts_of(checkpoint: Checkpoint, dtypes: dict[str, torch.dtype]) -> tuple[Part, ...]:
+    """The named parts with their weights counted, in the order given."""
+    found = []
+    for name, dtype in dtypes.items():
+        count = weights_in(checkpoint.empty(name))
+        found.append(Part(name, count, count * dtype.itemsize))
+    return tuple(found)
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:7.2f} GiB"

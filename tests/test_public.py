@@ -1,0 +1,242 @@
+"""Published folders: what is in them, whether they are whole, which family they are."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import public_folders
+from kineograph import public
+from kineograph.errors import LimitError, MissingError
+from kineograph.public.folder import opened
+from kineograph.public.i2vgen import I2VGen
+from kineograph.public.pictures import Pictures
+from kineograph.public.wan import Wan
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """One whole latent checkpoint; tests that damage it take a copy."""
+    return public_folders.stable(tmp_path_factory.mktemp("sd") / "stable")
+
+
+@pytest.fixture
+def folder(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "copy")
+
+
+def weights(folder, part="unet"):
+    return next((folder / part).glob("*.safetensors"))
+
+
+def test_a_folder_with_an_index_is_a_checkpoint(whole, tmp_path):
+    assert public.is_checkpoint(whole)
+    assert not public.is_checkpoint(tmp_path)
+    assert not public.is_checkpoint("stickers")
+
+
+def test_every_part_loads_as_the_library_loads_it(whole):
+    import diffusers
+    import transformers
+
+    ours = opened(whole)
+    for part, kind in (
+        ("unet", diffusers.UNet2DConditionModel),
+        ("vae", diffusers.AutoencoderKL),
+        ("text_encoder", transformers.CLIPTextModel),
+    ):
+        theirs = kind.from_pretrained(whole / part).state_dict()
+        mine = ours.load(part)
+        assert not mine.training
+        assert not any(weight.requires_grad for weight in mine.parameters())
+        assert all(not one.is_meta for one in (*mine.parameters(), *mine.buffers()))
+        for name, tensor in mine.state_dict().items():
+            assert torch.equal(tensor, theirs[name]), name
+
+
+def test_a_loaded_text_encoder_answers_as_the_librarys(whole):
+    import transformers
+
+    ids = torch.arange(40)[None] % 50
+    with torch.no_grad():
+        theirs = transformers.CLIPTextModel.from_pretrained(whole / "text_encoder").eval()(ids)
+        ours = opened(whole).load("text_encoder")(ids)
+    assert torch.equal(ours.last_hidden_state, theirs.last_hidden_state)
+
+
+def test_half_precision_halves_the_weights(whole):
+    net = opened(whole).load("unet", dtype=torch.bfloat16)
+    assert {weight.dtype for weight in net.parameters()} == {torch.bfloat16}
+
+
+def test_parts_kept_whole_by_the_library_stay_whole(tmp_path):
+    net = opened(public_folders.wan(tmp_path / "wan")).load("transformer", dtype=torch.bfloat16)
+    kinds = {name: weight.dtype for name, weight in net.named_parameters()}
+    assert kinds["blocks.0.scale_shift_table"] == torch.float32
+    assert kinds["blocks.0.attn1.to_q.weight"] == torch.bfloat16
+
+
+def test_names_from_before_the_libraries_moved_them_are_read(folder):
+    path = weights(folder, "text_encoder")
+    tensors = {f"text_model.{name}": value for name, value in load_file(path).items()}
+    save_file(tensors, path)
+    opened(folder).load("text_encoder")
+
+    path = weights(folder, "vae")
+    old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    tensors = load_file(path)
+    moved = [name for name in tensors if ".to_" in name]
+    assert moved
+    for name in moved:
+        new = next(key for key in old if f".{key}." in name)
+        tensors[name.replace(f".{new}.", f".{old[new]}.")] = tensors.pop(name)
+    save_file(tensors, path)
+    opened(folder).load("vae")
+
+
+def test_shards_are_read_together(folder):
+    path = weights(folder)
+    tensors = load_file(path)
+    names = sorted(tensors)
+    path.unlink()
+    where = {}
+    for i, part in enumerate((names[::2], names[1::2])):
+        file = f"diffusion_pytorch_model-0000{i + 1}-of-00002.safetensors"
+        save_file({name: tensors[name] for name in part}, path.with_name(file))
+        where |= dict.fromkeys(part, file)
+    index = path.with_name("diffusion_pytorch_model.safetensors.index.json")
+    index.write_text(json.dumps({"weight_map": where}))
+    net = opened(folder).load("unet")
+    assert torch.equal(net.state_dict()[names[0]], tensors[names[0]])
+
+    path.with_name(where[names[0]]).unlink()
+    with pytest.raises(MissingError, match="00001-of-00002"):
+        opened(folder).load("unet")
+
+
+def test_a_shard_outside_the_folder_is_refused(folder):
+    index = weights(folder).with_name("x.safetensors.index.json")
+    index.write_text(json.dumps({"weight_map": {"a": "../../secret.safetensors"}}))
+    with pytest.raises(MissingError, match="outside its folder"):
+        opened(folder).load("unet")
+
+
+# -- damage ----------------------------------------------------------------------------------------
+
+
+def test_a_missing_tensor_is_named(folder):
+    tensors = load_file(weights(folder))
+    tensors.pop("conv_in.weight")
+    save_file(tensors, weights(folder))
+    with pytest.raises(MissingError, match=r"'conv_in\.weight' is missing"):
+        opened(folder).load("unet")
+
+
+def test_a_tensor_of_the_wrong_shape_is_named(folder):
+    tensors = load_file(weights(folder))
+    tensors["conv_out.bias"] = torch.zeros(7)
+    save_file(tensors, weights(folder))
+    with pytest.raises(MissingError, match=r"'conv_out\.bias' has shape \(7,\).*needs \(4,\)"):
+        opened(folder).load("unet")
+
+
+def test_pickles_alone_are_refused_and_never_opened(folder):
+    path = weights(folder)
+    canary = folder / "canary"
+    path.with_suffix(".bin").write_bytes(
+        b"cos\nsystem\n(S'touch " + str(canary).encode() + b"'\ntR."
+    )
+    path.unlink()
+    with pytest.raises(MissingError, match="only pickled weights") as told:
+        opened(folder).load("unet")
+    assert told.value.exit_code == 3
+    assert not canary.exists()
+
+
+def test_a_pickle_with_another_name_is_refused(folder):
+    canary = folder / "canary"
+    weights(folder).write_bytes(b"cos\nsystem\n(S'touch " + str(canary).encode() + b"'\ntR.")
+    with pytest.raises(MissingError, match="is damaged"):
+        opened(folder).load("unet")
+    assert not canary.exists()
+
+
+def test_a_cut_file_is_damaged(folder):
+    path = weights(folder)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(MissingError, match="is damaged"):
+        opened(folder).load("unet")
+
+
+def test_no_weights_at_all_are_missing(folder):
+    weights(folder).unlink()
+    with pytest.raises(MissingError, match="has no safetensors"):
+        opened(folder).load("unet")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"unet": ["diffusers", "FancyUNet"]}, "unet FancyUNet"),
+        ({"text_encoder_2": ["transformers", "CLIPTextModelWithProjection"]}, "no family"),
+        ({"unet": [None, None]}, "no family"),
+    ],
+)
+def test_an_unknown_family_is_named(folder, change, named):
+    path = folder / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(MissingError, match=named):
+        public.pictures(folder)
+
+
+def test_an_unknown_class_is_named(folder):
+    path = folder / "model_index.json"
+    tree = json.loads(path.read_text()) | {"vae": ["diffusers", "AutoencoderTiny"]}
+    path.write_text(json.dumps(tree))
+    with pytest.raises(MissingError, match="class 'AutoencoderTiny' is not known"):
+        opened(folder).load("vae")
+
+
+def test_a_folder_without_an_index_is_missing(tmp_path):
+    with pytest.raises(MissingError, match=r"model_index\.json"):
+        public.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", "{" * 100_000])
+def test_a_bad_index_is_named(tmp_path, text):
+    (tmp_path / "model_index.json").write_text(text)
+    with pytest.raises(MissingError, match=r"not (JSON|a JSON object)"):
+        public.load(tmp_path)
+
+
+def test_a_configuration_that_builds_nothing_is_named(folder):
+    path = folder / "unet" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"down_block_types": ["Odd"]}))
+    with pytest.raises(MissingError, match="no UNet2DConditionModel as configured"):
+        opened(folder).load("unet")
+
+
+def test_a_configuration_of_a_thousand_layers_is_refused(folder):
+    path = folder / "text_encoder" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"num_hidden_layers": 10**9}))
+    with pytest.raises(LimitError, match="num_hidden_layers"):
+        opened(folder).load("text_encoder")
+
+
+# -- families --------------------------------------------------------------------------------------
+
+
+def test_each_family_is_known_by_its_parts(tmp_path, whole):
+    assert isinstance(public.load(public_folders.i2vgen(tmp_path / "i")), I2VGen)
+    assert isinstance(public.load(public_folders.wan(tmp_path / "w")), Wan)
+    assert isinstance(public.pictures(public_folders.deepfloyd(tmp_path / "d")), Pictures)
+    assert isinstance(public.pictures(whole), Pictures)
+
+
+def test_a_picture_model_makes_no_clips_and_the_reverse(tmp_path, whole):
+    with pytest.raises(MissingError, match="kineograph zoom"):
+        public.load(whole)
+    with pytest.raises(MissingError, match="kineograph video"):
+        public.pictures(public_folders.wan(tmp_path / "w"))
