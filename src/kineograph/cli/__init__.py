@@ -22,6 +22,7 @@ from kineograph.errors import InputError, KineographError
 VERBS = {
     # name: (module, one line of help)
     "video": ("video", "Make a clip from words."),
+    "image": ("image", "Make a picture from words."),
     "train": ("train", "Teach a model from its recipe, in pieces of any length."),
     "distill": ("distill", "Teach a model to need fewer steps, from itself."),
     "measure": ("measure", "Measure a model or a clip, as figures."),

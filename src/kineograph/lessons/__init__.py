@@ -21,7 +21,9 @@ from kineograph.lessons.animate import Animating, Refining
 from kineograph.lessons.codec import Reconstruction
 from kineograph.lessons.contrast import Contrast
 from kineograph.lessons.denoising import Denoising
+from kineograph.lessons.tokens import Writing
 from kineograph.lessons.visual_prompts import Filling
+from kineograph.nets.codec import Codec
 from kineograph.nets.picture_encoder import PictureEncoder
 from kineograph.recipe import (
     Animate,
@@ -33,9 +35,12 @@ from kineograph.recipe import (
     Part,
     Recipe,
     Stage,
+    Tokens,
     VisualPrompts,
+    Writer,
     load,
 )
+from kineograph.recipe.tokens import spelling
 from kineograph.train import Lesson, fresh, restore
 
 
@@ -58,6 +63,10 @@ def lesson_of(
             return _animate(recipe, part, folder, run)
         case VisualPrompts(), FillerPart():
             return Filling(part, _grids(recipe.data, folder))
+        case Tokens(), Writer():
+            codec = cast(Codec, taught(recipe, recipe.codec, run))
+            feed = _pictures(recipe.data, recipe.codec.size, folder)
+            return Writing(part, feed, spelling(codec, recipe.codec).spell)
     raise InputError("recipe", f"{type(part).__name__} of {type(recipe).__name__} has no lesson")
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from kineograph.cascade import CascadeMaker, Texts
 from kineograph.denoise import Denoiser, Precond
 from kineograph.errors import InputError, LimitError
+from kineograph.nets.causal import Causal
 from kineograph.nets.codec import Codec
 from kineograph.nets.masked import Masked
 from kineograph.nets.moving import Moving, repeated
@@ -34,7 +35,9 @@ from kineograph.recipe.distillation import Distillation, Lap, Student
 from kineograph.recipe.fields import Part, Phase, one_of, parsed
 from kineograph.recipe.files import WEIGHTS, folder_of, load_tensors, models, save_tensors
 from kineograph.recipe.forecast import Plan, cascade_maker, cascade_stage, plan
+from kineograph.recipe.tokens import Tokens, Writer, tokens_maker
 from kineograph.recipe.visual_prompts import FillerPart, VisualPrompts
+from kineograph.tokens import Rank
 from kineograph.visual_prompts import Filler
 
 __all__ = [
@@ -55,7 +58,9 @@ __all__ = [
     "Recipe",
     "Stage",
     "Student",
+    "Tokens",
     "VisualPrompts",
+    "Writer",
     "folder_of",
     "from_json",
     "frozen",
@@ -73,13 +78,14 @@ __all__ = [
 MAX_RECIPE_BYTES = 1_000_000
 MAX_PARAMETERS = 3_000_000_000
 
-Recipe = Cascade | Distillation | CodecRecipe | Animate | VisualPrompts
+Recipe = Cascade | Distillation | CodecRecipe | Animate | VisualPrompts | Tokens
 FAMILIES: dict[str, type[Recipe]] = {
     "cascade": Cascade,
     "distillation": Distillation,
     "codec": CodecRecipe,
     "animate": Animate,
     "visual-prompts": VisualPrompts,
+    "tokens": Tokens,
 }
 
 
@@ -149,6 +155,8 @@ def _network(part: Part) -> nn.Module:
             centre = repeated if part.centred else None
             moving = Moving(part.shape, part.routes, part.deviation)
             return Precond(moving, _parameterization(part), centre)
+        case Writer():
+            return Causal(part.shape)
     raise TypeError(f"{type(part).__name__} is no part of a recipe")
 
 
@@ -183,6 +191,11 @@ def load(model: str, *, stages: int | None = None, text_encoder: Path | None = N
             return trained(recipe.codec, folder)
         case VisualPrompts() as recipe:
             return filler(recipe, trained(recipe.filler, folder))
+        case Tokens() as recipe:
+            codec, writer = trained(recipe.codec, folder), trained(recipe.writer, folder)
+            width = recipe.writer.shape.words
+            read_texts = _of_width(texts(text_encoder), width)
+            return tokens_maker(recipe, codec, writer, read_texts, _judge(recipe.judge))
 
 
 def _cascade(
@@ -195,6 +208,29 @@ def _cascade(
     ]
     width = recipe.stages[0].shape.text
     return cascade_maker(recipe, ready, _of_width(texts(text_encoder), width))
+
+
+def _judge(model: str) -> Rank | None:
+    """How well pictures match their texts in the eyes of a model's picture encoder, if it is here.
+
+    It is a nicety: a maker without it ranks by other means and says so.
+    """
+    if model not in models():
+        return None
+    folder = folder_of(model)
+    about = read(folder)
+    if not isinstance(about, Animate):
+        return None
+    if not (folder / f"{about.picture.name}.safetensors").is_file():
+        return None
+    eye = trained(about.picture, folder)
+
+    def rank(x: Tensor, cond: Cond) -> Tensor:
+        with torch.no_grad():
+            match: Tensor = (eye(x[:, :, 0]) * eye.words(cond.pooled)).sum(1)
+        return match
+
+    return rank
 
 
 def _of_width(read: Texts, width: int) -> Texts:

@@ -1,0 +1,139 @@
+"""The recipe of words to a picture by tokens: a codebook, and a transformer that writes in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from kineograph.chain import Draw
+from kineograph.errors import InputError
+from kineograph.nets.causal import Causal, CausalShape
+from kineograph.nets.codec import Codec
+from kineograph.prompt import Cond
+from kineograph.recipe.codec import CodecPart
+from kineograph.recipe.fields import Phase, one_of, within
+from kineograph.tokens import Rank, Spelling, TokensMaker
+
+
+@dataclass(frozen=True)
+class Writer:
+    """The transformer that writes a picture's codes, one after another."""
+
+    name: str
+    "Name of the part and of its weights file."
+    shape: CausalShape
+    "The network."
+    phases: tuple[Phase, ...]
+    "How it was taught, in order."
+    no_text: float = 0.1
+    "Share of training samples whose text is dropped."
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise InputError("name", f"'{self.name}' is not a plain word")
+        within(self, no_text=(0, 1))
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Words to a picture: a codec makes pictures words of a codebook, a transformer writes them."""
+
+    name: str
+    "Name of the model."
+    data: str
+    "Name of the data set it was taught from."
+    style: str
+    "Style word put before a prompt that names none."
+    styles: tuple[str, ...]
+    "Style words the captions use."
+    text: str
+    "Text encoder."
+    codec: CodecPart
+    "Pictures to codes and back; taught first."
+    writer: Writer
+    "The transformer over codes."
+    guidance: float = 1.0
+    "Guidance scale on the log-weights; 1 is none."
+    temperature: float = 1.0
+    "Below 1 bolder, above 1 more even."
+    top_k: int = 0
+    "Codes that may be drawn, the best ones; 0 is all."
+    top_p: float = 1.0
+    "Share of the probability that may be drawn."
+    candidates: int = 1
+    "Pictures written, of which the best is shown."
+    judge: str = ""
+    "Model whose picture encoder chooses among candidates; without it the writer itself does."
+    seed: int = 0
+    "Seed of the training run."
+    optimizer: str = "muon"
+    "muon (matrices by Muon, the rest by AdamW) or adamw."
+    ema: float = 0.05
+    "Half-life of the weights' running mean, as a share of the samples seen so far."
+
+    def __post_init__(self) -> None:
+        one_of("optimizer", self.optimizer, ("muon", "adamw"))
+        within(self, seed=(0, 2**63 - 1), ema=(0, 1), guidance=(0, 50), temperature=(0, 10))
+        within(self, top_k=(0, 1 << 20), top_p=(1e-6, 1), candidates=(1, 256))
+        codes, places = self.codec.shape.codes, self.grid**2
+        if self.writer.shape.size != codes or not codes:
+            raise InputError("writer.size", f"{self.writer.shape.size} symbols for {codes} codes")
+        if self.writer.shape.window < places:
+            raise InputError("writer.window", f"{self.writer.shape.window} is less than {places}")
+
+    @property
+    def grid(self) -> int:
+        """Places on a side of a picture."""
+        return self.codec.size // self.codec.shape.factor
+
+    @property
+    def parts(self) -> tuple[CodecPart | Writer, ...]:
+        return (self.codec, self.writer)
+
+
+def spelling(codec: Codec, part: CodecPart) -> Spelling:
+    """The codec's book as the family sees it."""
+    grid = part.size // part.shape.factor
+
+    @torch.no_grad()
+    def spell(x: Tensor) -> Tensor:
+        return rearrange(codec.symbols(codec.encode(x)), "b t h w -> b (t h w)")
+
+    @torch.no_grad()
+    def show(codes: Tensor) -> Tensor:
+        ids = rearrange(codes, "b (t h w) -> b t h w", h=grid, w=grid)
+        return codec.decode(codec.vectors(ids))
+
+    return Spelling(part.size, grid, spell, show)
+
+
+def tokens_maker(
+    recipe: Tokens,
+    codec: Codec,
+    writer: Causal,
+    read: Callable[[Sequence[str]], Cond],
+    rank: Rank | None = None,
+) -> TokensMaker:
+    """The family's maker with its networks."""
+
+    @torch.no_grad()
+    def fit(codes: Tensor, cond: Cond) -> Tensor:
+        told = writer(codes, cond.words, cond.mask).float().log_softmax(-1)
+        return told.gather(-1, codes[..., None])[..., 0].sum(1)
+
+    return TokensMaker(
+        writer,
+        spelling(codec, recipe.codec),
+        read,
+        fit,
+        Draw(recipe.temperature, recipe.top_k or None, recipe.top_p),
+        recipe.guidance,
+        recipe.candidates,
+        recipe.style,
+        recipe.styles,
+        rank,
+    )
