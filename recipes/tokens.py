@@ -17,7 +17,7 @@ codec = CodecPart(
     name="codec",
     size=64,
     crop=0,
-    shape=CodecShape(patch=4, widths=(64, 96), depth=(1, 2), latent=16, codes=CODES, critic=32),
+    shape=CodecShape(patch=4, widths=(64, 96), depth=(1, 2), latent=8, codes=CODES, critic=32),
     phases=(
         Phase(samples=22_000, batch=32, frames=1, rate=3e-3, final=0.3, warm=960),
         Phase(samples=11_000, batch=32, frames=1, rate=1e-3, warm=320),
