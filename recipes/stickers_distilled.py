@@ -6,7 +6,7 @@
 
 Only the base is taught: the stages above it need one to four steps as they are. First a student
 matches the guided base at any guidance scale, in one evaluation where there were two; then eight of
-its steps stand for thirty-two, then four for the eight. Clips and pictures in every step: pictures
+its steps stand for twenty-four, then four for the eight. Clips and pictures in every step: pictures
 are eight times cheaper, and motion must not be forgotten.
 Time and numbers: docs/distillation.md.
 """
@@ -15,18 +15,16 @@ from kineograph.recipe import Distillation, Lap, Phase
 
 
 def phase(samples: int, rate: float) -> Phase:
-    return Phase(
-        samples=samples, batch=16, frames=8, rate=rate, pictures=32, final=0.0, warm=16 * 10
-    )
+    return Phase(samples=samples, batch=8, frames=8, rate=rate, pictures=32, final=0.0, warm=8 * 10)
 
 
 recipe = Distillation(
     name="stickers-distilled",
     data="stickers",
     laps=(
-        Lap("guided", "base", steps=0, phases=(phase(16 * 240, 1e-3),), weighting="v"),
-        Lap("eight", "base", steps=8, phases=(phase(16 * 240, 7e-4),), hops=4),
-        Lap("four", "base", steps=4, phases=(phase(16 * 200, 5e-4),), hops=2),
+        Lap("guided", "base", steps=0, phases=(phase(8 * 200, 1e-3),), weighting="v"),
+        Lap("eight", "base", steps=8, phases=(phase(8 * 170, 7e-4),), hops=3),
+        Lap("four", "base", steps=4, phases=(phase(8 * 120, 5e-4),), hops=2),
     ),
-    guided=8.0,
+    guided=4.0,
 )

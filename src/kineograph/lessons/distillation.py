@@ -85,12 +85,17 @@ def schooling(
     """
     recipe = run.recipe
     assert isinstance(recipe, Distillation)
+    feeds: dict[str, Feed] = {}
     for student in recipe.parts:
         before = recipe.before(student)
         master = _stage_of(teacher, student) if before is None else taught(run, before)
         if master is None:
             return
-        lesson = Distilling(student, feed(student.stage), frozen(master))
+        if phase_at(student, _seen(run, student)) is None:
+            continue
+        stage = student.stage
+        feeds = {stage.name: feeds.get(stage.name) or feed(stage)}
+        lesson = Distilling(student, feeds[stage.name], frozen(master))
         for report in run.part(student, lesson, start=master, time_limit=time_limit):
             yield student, report
         if run.out_of_time(time_limit):
@@ -104,6 +109,13 @@ def taught(run: Run, student: Student) -> Precond | None:
     if phase_at(student, state.seen) is not None:
         return None
     return cast(Precond, state.net.requires_grad_(False).eval())
+
+
+def _seen(run: Run, student: Student) -> int:
+    """Samples that a lap has seen."""
+    state = fresh(run.recipe, student)
+    restore(state, run.folder / student.name)
+    return state.seen
 
 
 def graduated(run: Run, teacher: Path, folder: Path) -> list[Path]:

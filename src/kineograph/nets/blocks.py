@@ -105,10 +105,13 @@ class SpaceAttention(nn.Module):
         self.text_kv = nn.Linear(text, 2 * width)
         self.text_out = zeroed(nn.Linear(width, width))
 
-    def forward(self, x: Tensor, keys: Tensor, bias: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, keys: Tensor, bias: Tensor, louder: Tensor | None = None
+    ) -> Tensor:
         """x (N, H, W, D), keys (B, L, 2 D) what `text_kv` makes of the words.
 
-        bias (B, 1, 1, L) 0 or -inf on the words' logits.
+        bias (B, 1, 1, L) 0 or -inf on the words' logits. louder (B,): by how much more than once
+        what the text says is added; None is not at all.
         """
         height, frames = x.shape[1], len(x) // len(keys)
         heads = "n h w (k a e) -> k n a (h w) e"
@@ -120,7 +123,10 @@ class SpaceAttention(nn.Module):
         )
         k, v = rearrange(keys, "b l (k a e) -> k b a l e", k=2, e=self.head)
         back = "b a (t h w) e -> (b t) h w (a e)"
-        return x + self.text_out(rearrange(attend(q, k, v, bias), back, t=frames, h=height))
+        said = self.text_out(rearrange(attend(q, k, v, bias), back, t=frames, h=height))
+        if louder is not None:
+            said = said * (1 + louder.repeat_interleave(frames).view(-1, 1, 1, 1))
+        return x + said
 
 
 class TimeAttention(nn.Module):

@@ -9,9 +9,11 @@ Legend: B batch, T frames, C channels, H W, D width, L text tokens.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
+from itertools import repeat as repeated
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -46,8 +48,8 @@ class SpaceTimeShape:
     "Residual blocks of a level, on the way down and again on the way up."
     attention: tuple[bool, ...]
     "Which levels look across the frame and at the text."
-    time: Literal["attention", "convolution"]
-    "How frames are mixed."
+    time: Literal["attention", "convolution", "none"]
+    "How frames are mixed; none is for a model of pictures."
     head: int
     "Width of one attention head."
     state: int
@@ -72,8 +74,8 @@ class SpaceTimeShape:
             raise InputError("widths", f"{len(self.widths)} levels, the limit is 8")
         if any(width % self.head for width in self.widths):
             raise InputError("head", f"{self.head} does not divide the widths {self.widths}")
-        if self.time not in ("attention", "convolution"):
-            raise InputError("time", f"'{self.time}' is not attention or convolution")
+        if self.time not in ("attention", "convolution", "none"):
+            raise InputError("time", f"'{self.time}' is not attention, convolution or none")
 
     @property
     def factor(self) -> int:
@@ -92,13 +94,21 @@ class SpaceTimeShape:
             blocks, passes = 2 * self.depth + last, 2 + last
             a_block = 2 * 9 * width**2
             space = 6 * width**2 if self.attention[i] else 0
-            time = 4 * width**2 if frames > 1 else 0
+            time = 4 * width**2 if frames > 1 and self.time != "none" else 0
             merge = 2 * width**2
             ends = 9 * 3 * self.patch**2 * width * (2 + self.low) if i == 0 else 0
             resize = 0 if last else 2 * width * self.widths[i + 1]  # 4 a b at a quarter, 2 ways
             each = blocks * a_block + passes * (space + time) + merge + ends + resize
             total += 2 * positions * each
         return total
+
+
+class Heard(NamedTuple):
+    """The text as one level hears it; see SpaceAttention. keys None: it does not."""
+
+    keys: Tensor | None
+    bias: Tensor
+    louder: Tensor | None
 
 
 class Level(nn.Module):
@@ -112,26 +122,27 @@ class Level(nn.Module):
         self.space = (
             SpaceAttention(width, shape.text, shape.head) if shape.attention[level] else None
         )
-        self.time: nn.Module
+        self.time: nn.Module | None = None
         if shape.time == "attention" and shape.attention[level]:
             self.time = TimeAttention(width, shape.head)
-        else:
+        elif shape.time != "none":
             self.time = TimeConv(width)
 
-    def forward(self, x: Tensor, state: Tensor, keys: Tensor | None, bias: Tensor) -> Tensor:
-        """x (B*T, H, W, D), keys (B, L, 2 D) of the words, None where no level looks at them."""
+    def forward(self, x: Tensor, state: Tensor, text: Heard) -> Tensor:
+        """x (B*T, H, W, D)."""
         for block in self.blocks:
             x = block(x, state)
-        if self.space is not None and keys is not None:
-            x = self.space(x, keys, bias)
-        return self.time(x, len(x) // len(state), self.circular)
+        if self.space is not None and text.keys is not None:
+            x = self.space(x, text.keys, text.bias, text.louder)
+        return x if self.time is None else self.time(x, len(x) // len(state), self.circular)
 
 
 class SpaceTime(nn.Module):
     """The network F of a Denoiser: scaled noisy clip in, estimate out.
 
-    With `guided` it is told a guidance scale as well, by a layer that begins as nothing: a student
-    with its teacher's weights begins as its teacher.
+    With `guided` it is told a guidance scale as well, which moves the state and makes each level
+    hear the text louder, by a layer that begins as nothing: a student with its teacher's weights
+    begins as its teacher.
     """
 
     ends = ("enter.", "leave.", "noise.", "low_noise.", "guide.")
@@ -143,7 +154,11 @@ class SpaceTime(nn.Module):
         pixels = 3 * shape.patch**2
         self.noise = nn.Sequential(Fourier(64), nn.Linear(64, state))
         self.low_noise = nn.Sequential(Fourier(64), nn.Linear(64, state)) if shape.low else None
-        self.guide = nn.Sequential(Fourier(64), zeroed(nn.Linear(64, state))) if guided else None
+        self.guide = (
+            nn.Sequential(Fourier(64), zeroed(nn.Linear(64, state + 2 * len(widths) + 2)))
+            if guided
+            else None
+        )
         self.pooled = nn.Linear(shape.text, state)
         self.mixed = nn.Linear(state, state)
         self.enter = Conv(2 * pixels if shape.low else pixels, widths[0])
@@ -164,22 +179,22 @@ class SpaceTime(nn.Module):
                 "size", f"{width}x{height} is not a multiple of {self.shape.factor} pixels"
             )
         words, bias = self._words(cond, batch, x)
-        keys = iter(self._keys(words, cond))
-        state = self._state(label, cond)
+        state, louder = self._state(label, cond)
+        text = map(Heard, self._keys(words, cond), repeated(bias), louder)
         patch = self.shape.patch
         fold = "b c t (h p) (w q) -> (b t) h w (c p q)"
         h = rearrange(self._input(x, cond), fold, p=patch, q=patch)  # (B*T, H, W, C*P*P)
         h = self.enter(h)  # (B*T, H, W, D)
         skips = []
         for i, level in enumerate(self.down):
-            h = level(h, state, next(keys), bias)
+            h = level(h, state, next(text))
             skips.append(h)
             if i < len(self.shrink):
                 h = self.shrink[i](rearrange(h, "n (h p) (w q) d -> n h w (p q d)", p=2, q=2))
-        h = self.middle(h, state, next(keys), bias)
+        h = self.middle(h, state, next(text))
         for i in reversed(range(len(self.up))):
             h = self.merge[i](torch.cat([h, skips[i]], dim=-1))
-            h = self.up[i](h, state, next(keys), bias)
+            h = self.up[i](h, state, next(text))
             if i > 0:
                 h = self.widen[i - 1](h)
                 h = rearrange(h, "n h w (p q d) -> n (h p) (w q) d", p=2, q=2)
@@ -222,16 +237,26 @@ class SpaceTime(nn.Module):
         bias = torch.zeros(closed.shape, device=x.device).masked_fill(closed, -1e4)
         return words, bias[:, None, None]
 
-    def _state(self, label: Tensor, cond: Cond) -> Tensor:
-        """(B, state) of noise level, the low clip's noise level, guidance and the pooled text."""
+    def _state(self, label: Tensor, cond: Cond) -> tuple[Tensor, Iterable[Tensor | None]]:
+        """(B, state) of noise level, the low clip's noise level, guidance and the pooled text.
+
+        And for each level, in the order they run, how much louder (B,) guidance makes the text.
+        """
         state = self.noise(label)
-        if cond.pooled is not None:
-            state = state + self.pooled(cond.pooled)
+        louder: Iterable[Tensor | None] = repeated(None)
+        pooled = None if cond.pooled is None else self.pooled(cond.pooled)
         if self.guide is not None and cond.guidance is not None:
-            state = state + self.guide(torch.log1p(cond.guidance) / 4)
+            moved, rest = self.guide(torch.log1p(cond.guidance) / 4).split(
+                [state.shape[1], 2 * len(self.shape.widths) + 2], dim=1
+            )
+            state = state + moved
+            first, *louder = rest.unbind(1)
+            pooled = None if pooled is None else pooled * (1 + first[:, None])
+        if pooled is not None:
+            state = state + pooled
         if self.low_noise is not None and cond.low_sigma is not None:
             state = state + self.low_noise(torch.log1p(cond.low_sigma))
-        return F.silu(self.mixed(F.silu(state)))
+        return F.silu(self.mixed(F.silu(state))), louder
 
 
 def below(x: Tensor, cond: Cond) -> Tensor:
