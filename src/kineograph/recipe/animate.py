@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from kineograph.animate.maker import AnimateMaker, Pixels, Space, Texts
+from kineograph.animate.maker import Stage as Ready
+from kineograph.denoise import Denoiser
 from kineograph.errors import InputError
 from kineograph.nets.moving import MovingShape, Routes
 from kineograph.nets.picture_encoder import PictureShape
@@ -126,6 +130,8 @@ class Animate:
     "How it is brought there: ddim, against the sampler's direction, or drawn."
     pinned: int = 4
     "Last frames of a block that begin the next."
+    style: str = "3d"
+    "Style word put before a text that names none."
     seed: int = 0
     "Seed of the training run."
     optimizer: str = "muon"
@@ -146,3 +152,50 @@ class Animate:
     @property
     def parts(self) -> tuple[Eye | Mover, ...]:
         return (self.picture, self.base, self.refine)
+
+
+def animate_maker(
+    recipe: Animate,
+    base: Denoiser,
+    refine: Denoiser | None,
+    see: Any,
+    read: Texts,
+    space: Space | None = None,
+) -> AnimateMaker:
+    """The recipe's parts as a maker. space: the codec, None for pixels."""
+    parts = [(recipe.base, base), (recipe.refine, refine)]
+    ready = [
+        None
+        if denoise is None
+        else Ready(
+            part.name,
+            denoise,
+            part.levels if part is recipe.base else _whole(part),
+            part.size,
+            recipe.steps[i],
+            recipe.guidance[i],
+            part.offset,
+            part.shape.factor * (8 if space else 1),
+        )
+        for i, (part, denoise) in enumerate(parts)
+    ]
+    assert ready[0] is not None
+    return AnimateMaker(
+        ready[0],
+        ready[1],
+        read,
+        see,
+        space or Pixels(),
+        recipe.frames,
+        recipe.seconds,
+        recipe.base.shape.period,
+        recipe.pinned,
+        recipe.level,
+        recipe.noising,
+        recipe.style,
+    )
+
+
+def _whole(part: Mover) -> Levels:
+    """All levels of a part, of which the lowest share was taught: T_r counts in thousandths."""
+    return ZeroTerminal(part.schedule) if part.zero_terminal else part.schedule

@@ -1,0 +1,351 @@
+"""A picture to a clip: a base that moves it, block after block, and a refinement of any clip.
+
+The base sees the picture by whatever routes its network has; its first frame is the picture. A
+longer clip goes on from its last frames, which are pinned in the next block. The refinement brings
+a clip, enlarged, to a noise level and denoises it by its text alone (I2VGen-XL; Meng et al. 2021,
+SDEdit). Denoisers come in as arguments: this file knows no networks, reads no files and draws no
+noise of its own but from the sample's seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any, NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from kineograph.animate.picture import Framed, framed
+from kineograph.clip import Clip, to_clips, to_model
+from kineograph.denoise import Denoiser, Guided, Noise, Pinned, integrate, noise_from
+from kineograph.errors import InputError, KineographError
+from kineograph.noise import Levels
+from kineograph.prompt import Cond, Progress, Prompt, clean_text
+
+
+class Texts(Protocol):
+    """Texts to batched text conditions."""
+
+    def __call__(self, texts: Sequence[str]) -> Cond: ...
+
+
+class Space(Protocol):
+    """What is denoised instead of pixels: (B, 3, T, H, W) in model range to latents and back."""
+
+    def encode(self, x: Tensor) -> Tensor: ...
+    def decode(self, z: Tensor) -> Tensor: ...
+
+
+class Pixels:
+    """Pixels themselves."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        return x
+
+    def decode(self, z: Tensor) -> Tensor:
+        return z
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Base or refinement ready to run.
+
+    offset: deviation of the noise that is the same all over a frame, as it was taught.
+    sides: pixels of height and width must be multiples of it.
+    """
+
+    name: str
+    denoise: Denoiser
+    levels: Levels
+    size: int
+    steps: int
+    guidance: float = 1.0
+    offset: float = 0.0
+    sides: int = 8
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What a person may turn. 0 and None keep the model's own setting.
+
+    frames: of one block. motion: loops that a block shows, 1 is as taught, more is faster. steps,
+    guidance: of the base. refine: whether the clip is made larger. level: of 1000, how much noise
+    the refinement starts from. loop: a longer clip repeats its first block. pin: whether the first
+    frame is held to the picture. churn: 1 refines stochastically.
+    """
+
+    frames: int = 0
+    motion: float = 1.0
+    steps: int = 0
+    guidance: float | None = None
+    refine: bool = False
+    level: int | None = None
+    loop: bool = False
+    pin: bool = True
+    churn: float = 0.0
+
+
+class Ready(NamedTuple):
+    """A prompt's picture and conditions for the base, (1, …) each."""
+
+    framed: Framed
+    first: Tensor
+    cond: Cond
+
+
+@dataclass(frozen=True)
+class AnimateMaker:
+    """Picture in, clip out; the face of the family to the doors.
+
+    see: the picture encoder, (B, 3, H, W) in model range to (B, E), and what it says of a text.
+    frames: of a block. seconds: shown length of a block that spans one loop, of `period` seconds in
+    the network's own count. pinned: frames that a block hands to the next. level, noising: how a
+    clip is brought to the refinement.
+    """
+
+    base: Stage
+    refine: Stage | None
+    read: Texts
+    see: Any
+    space: Space
+    frames: int
+    seconds: float
+    period: float
+    pinned: int = 4
+    level: int = 200
+    noising: str = "ddim"
+    style: str = ""
+
+    # -- from a picture ---------------------------------------------------------------------------
+
+    def make(self, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
+        """One clip in the picture's shape; every Progress holds the best guess so far as a Clip."""
+        for progress in self.make_all([prompt], [seed], knobs):
+            yield progress._replace(value=progress.value[0])
+
+    def make_all(
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: Knobs
+    ) -> Iterator[Progress]:
+        """A clip for each prompt and seed; all are as long as the longest prompt asks."""
+        if not prompts or len(prompts) != len(seeds):
+            raise InputError("seeds", f"{len(seeds)} for {len(prompts)} prompts")
+        self.check(knobs)
+        ready = [self.ready(prompt, knobs) for prompt in prompts]
+        first = torch.cat([one.first for one in ready])
+        cond = reduce(Cond.stack, [one.cond for one in ready])
+        frames = knobs.frames or self.frames
+        fps = frames / self.seconds
+        total = frames
+        if not knobs.loop:
+            total = max(frames, round(max(prompt.seconds for prompt in prompts) * fps))
+        draw = noise_from([torch.Generator().manual_seed(seed) for seed in seeds])
+        share = 0.6 if knobs.refine else 1.0
+        x = first
+        for done, x, note in self._blocks(first, cond, total, draw, knobs):
+            yield Progress(share * min(done, 0.999), note, self._shown(x, ready, fps))
+        if knobs.refine:
+            texts = [prompt.text for prompt in prompts]
+            for step in self._refined(self.space.decode(x), self._read(texts), draw, knobs):
+                clips = [one.framed.restored(c) for one, c in self._pairs(ready, step.value, fps)]
+                yield Progress(share + (1 - share) * step.done, step.note, clips)
+        else:
+            yield Progress(1.0, "made", self._shown(x, ready, fps))
+
+    def ready(self, prompt: Prompt, knobs: Knobs) -> Ready:
+        """The picture in its square, its latents, and all conditions of the base."""
+        if prompt.image is None:
+            raise InputError("--image", "is missing", "name the picture to move")
+        picture = framed(prompt.image, self.base.size)
+        pixels = to_model([picture.square])  # (1, 3, 1, S, S)
+        first = self.space.encode(pixels)
+        cond = self._read([prompt.text])
+        frames = knobs.frames or self.frames
+        fps = torch.tensor([frames / self.period / knobs.motion])
+        return Ready(
+            picture, first, replace(cond, first=first, picture=self.see(pixels[:, :, 0]), fps=fps)
+        )
+
+    def check(self, knobs: Knobs) -> None:
+        """Raises InputError for a knob out of its range."""
+        if knobs.frames and not 1 <= knobs.frames <= 64:
+            raise InputError("--frames", f"{knobs.frames} is not in 1 … 64")
+        if not 0.25 <= knobs.motion <= 4:
+            raise InputError("--motion", f"{knobs.motion:g} is not in 0.25 … 4", "weak is 0.5")
+        if knobs.steps and not 1 <= knobs.steps <= 1000:
+            raise InputError("--steps", f"{knobs.steps} is not in 1 … 1000")
+        if knobs.guidance is not None and not 0 <= knobs.guidance <= 50:
+            raise InputError("--guidance", f"{knobs.guidance} is not in 0 … 50")
+        if knobs.level is not None and not 0 < knobs.level <= 1000:
+            raise InputError("--level", f"{knobs.level} is not in 1 … 1000")
+        if knobs.refine and self.refine is None:
+            raise InputError("--size", "this model has no refinement")
+
+    def _blocks(
+        self, first: Tensor, cond: Cond, total: int, draw: Noise, knobs: Knobs
+    ) -> Iterator[tuple[float, Tensor, str]]:
+        """Share done, values (B, C, T, h, w) so far, and a note, until `total` frames are there."""
+        frames = knobs.frames or self.frames
+        kept = min(self.pinned, frames - 1) if frames > 1 else 0
+        fresh = max(1, frames - kept)
+        count = 1 + max(0, -(-(total - frames) // fresh))
+        whole: Tensor | None = None
+        for n in range(count):
+            known = first if knobs.pin else first[:, :, :0]
+            if whole is not None:
+                known = whole[:, :, -kept:]
+                cond = self._going_on(cond, known[:, :, :1])
+            block = known
+            for i, of, block in self._block(cond, known, frames, draw, knobs):
+                so_far = block if whole is None else torch.cat([whole, block[:, :, kept:]], dim=2)
+                note = f"block {n + 1} of {count}, step {i} of {of}"
+                yield (n + i / of) / count, so_far[:, :, :total], note
+            whole = block if whole is None else torch.cat([whole, block[:, :, kept:]], dim=2)
+
+    def _going_on(self, cond: Cond, first: Tensor) -> Cond:
+        """The conditions of a block whose first frame is `first`; what it shows stays the same."""
+        return replace(cond, first=first)
+
+    def _block(
+        self, cond: Cond, known: Tensor, frames: int, draw: Noise, knobs: Knobs
+    ) -> Iterator[tuple[int, int, Tensor]]:
+        """One block of frames whose first ones are `known`: step, steps, clean (B, C, T, h, w)."""
+        stage = self.base
+        assert cond.first is not None
+        shape = (*cond.first.shape[:2], frames, *cond.first.shape[3:])
+        mask = torch.zeros(shape)
+        mask[:, :, : known.shape[2]] = 1
+        held = F.pad(known, (0, 0, 0, 0, 0, frames - known.shape[2]))
+        scale = stage.guidance if knobs.guidance is None else knobs.guidance
+        guided = Guided(stage.denoise, scale, negative=nothing_said(cond))
+        levels = stage.levels.grid(knobs.steps or stage.steps)
+        x = start_noise(shape, stage.offset, draw) * float(levels[0])
+        if cond.first is not None:
+            x = x + cond.first  # the mean a block begins around, which high noise hides anyway
+        for step in integrate(Pinned(guided, held, mask), x, levels, cond, order=2):
+            _check(stage.name, step.i, step.clean)
+            yield step.i, step.n, step.clean
+
+    # -- refinement -------------------------------------------------------------------------------
+
+    def refined(
+        self, clip: Clip, prompt: Prompt, seed: int, knobs: Knobs, *, size: int = 0
+    ) -> Iterator[Progress]:
+        """Any clip painted anew at the refinement's size; the last value is a Clip."""
+        self.check(replace(knobs, refine=True))
+        assert self.refine is not None
+        draw = noise_from([torch.Generator().manual_seed(seed)])
+        x = to_model([clip])
+        cond = self._read([prompt.text])
+        for step in self._refined(x, cond, draw, knobs, size=size):
+            yield step._replace(value=to_clips(step.value, clip.fps)[0])
+
+    def _refined(
+        self, x: Tensor, cond: Cond, draw: Noise, knobs: Knobs, *, size: int = 0
+    ) -> Iterator[Progress]:
+        """Values (B, 3, T, H, W) in pixels, finer; block by block, so that memory stays bounded."""
+        stage = self.refine
+        assert stage is not None
+        large = enlarged(x, size or stage.size, stage.sides)
+        parts = list(large.split(max(1, knobs.frames or self.frames), dim=2))
+        done: list[Tensor] = []
+        for n, part in enumerate(parts):
+            z = self.space.encode(part)
+            for step in self._from_level(z, cond, draw, knobs):
+                share = min(0.999, (n + step.done) / len(parts))
+                if n + 1 < len(parts) or step.done < 1:
+                    shown = torch.cat([*done, self.space.decode(step.value), *parts[n + 1 :]], 2)
+                    yield Progress(share, step.note, shown)
+                z = step.value
+            done.append(self.space.decode(z))
+        yield Progress(1.0, "refined", torch.cat(done, dim=2))
+
+    def _from_level(self, z: Tensor, cond: Cond, draw: Noise, knobs: Knobs) -> Iterator[Progress]:
+        """Noise to level T_r, then DPM-Solver++ down from there."""
+        stage = self.refine
+        assert stage is not None
+        share = (self.level if knobs.level is None else knobs.level) / 1000
+        u = share * (1 - torch.arange(stage.steps, dtype=torch.float64) / stage.steps)
+        down = torch.cat([stage.levels.sigma(u), torch.zeros(1, dtype=torch.float64)])
+        if self.noising == "drawn":
+            x = z + float(down[0]) * draw(z)
+        else:
+            least = stage.levels.sigma(torch.zeros(1))
+            x = z
+            for up in integrate(
+                stage.denoise, z, torch.cat([least, down[:-1].flip(0)]), nothing_said(cond)
+            ):
+                x = up.x
+        guided = Guided(stage.denoise, stage.guidance, negative=nothing_said(cond))
+        for step in integrate(guided, x, down, cond, order=2, churn=knobs.churn, noise_like=draw):
+            _check(stage.name, step.i, step.clean)
+            note = f"{stage.name}, step {step.i} of {step.n}"
+            yield Progress(step.i / step.n, note, step.clean)
+
+    # -- what both share --------------------------------------------------------------------------
+
+    def rank(self, pictures: Sequence[Clip], text: str) -> Tensor:
+        """(N,) cosines of the first frames with a text, larger fits better."""
+        cond = self._read([text])
+        squares = torch.cat([to_model([framed(one, self.base.size).square]) for one in pictures])
+        seen: Tensor = self.see(squares[:, :, 0])
+        return (seen @ self.see.words(cond.pooled).T)[:, 0]
+
+    def _read(self, texts: Sequence[str]) -> Cond:
+        """Conditions of every text, each read alone; an empty text is no condition."""
+        cleaned = [self._styled(clean_text(text)) if text.strip() else "" for text in texts]
+        return reduce(Cond.stack, [self.read([text]) for text in cleaned])
+
+    def _styled(self, text: str) -> str:
+        return text if not self.style or ":" in text else f"{self.style}: {text}"
+
+    def _shown(self, x: Tensor, ready: Sequence[Ready], fps: float) -> list[Clip]:
+        pixels = self.space.decode(x)
+        return [one.framed.restored(clip) for one, clip in self._pairs(ready, pixels, fps)]
+
+    def _pairs(self, ready: Sequence[Ready], x: Tensor, fps: float) -> Iterator[tuple[Ready, Clip]]:
+        return zip(ready, to_clips(x, fps), strict=True)
+
+
+def start_noise(shape: Sequence[int], offset: float, draw: Noise) -> Tensor:
+    """Standard noise and, with the offset, one more value a frame and channel."""
+    noise = draw(torch.empty(*shape))
+    if offset:
+        noise = noise + offset * draw(torch.empty(*shape[:3], 1, 1))
+    return noise
+
+
+def nothing_said(cond: Cond) -> Cond:
+    """The same conditions with empty text and a picture state of zero (the released model's)."""
+    empty = cond.without_words()
+    if empty.picture is None:
+        return empty
+    return replace(empty, picture=torch.zeros_like(empty.picture))
+
+
+def enlarged(x: Tensor, size: int, sides: int) -> Tensor:
+    """(B, C, T, H, W) with its longer side at `size` pixels, both multiples of `sides`."""
+    height, width = x.shape[3:]
+    longer = max(height, width)
+    tall, wide = (max(sides, sides * round(s * size / longer / sides)) for s in (height, width))
+    if (tall, wide) == (height, width):
+        return x
+    flat = rearrange(x, "b c t h w -> (b t) c h w")
+    flat = F.interpolate(flat, (tall, wide), mode="bicubic", align_corners=False, antialias=True)
+    return rearrange(flat.clamp(-1, 1), "(b t) c h w -> b c t h w", b=len(x))
+
+
+def drift(clip: Clip, block: int) -> list[float]:
+    """Root mean square difference of each block's mean frame to the first block's, 0..1."""
+    frames = clip.over().frames
+    parts = [part.mean(0) for part in frames.split(block) if len(part) == block]
+    return [float((part - parts[0]).square().mean().sqrt()) for part in parts]
+
+
+def _check(stage: str, step: int, clean: Tensor) -> None:
+    """A stage that answers with no number stops the run; nothing black is written."""
+    if not torch.isfinite(clean).all():
+        raise KineographError(f"stage '{stage}' step {step}: the network's answer is not finite")

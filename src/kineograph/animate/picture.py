@@ -1,0 +1,121 @@
+"""How does any picture reach the network, and how does its clip get the picture's shape back?
+
+A picture is laid over white, its longer side brought to the network's size, and set in the middle
+of a white square. A clip made from it is cropped again; when the picture was transparent, so is the
+clip: where nothing changed the picture's own alpha holds, elsewhere white that is joined to the
+border is background (a matte against a known ground, Porter and Duff's `over` turned around).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kineograph.clip import Clip
+from kineograph.errors import InputError
+
+NEAR_WHITE = 0.965  # of every channel: may be background
+SAME = 2.5 / 255  # a pixel that differs less from the picture has not changed
+
+
+@dataclass(frozen=True)
+class Framed:
+    """A picture in the middle of a white square.
+
+    square: one frame (1, 3, S, S). top, left, height, width: where the picture lies, pixels.
+    alpha: (1, 1, S, S) of the picture, 0 around it; None when it has no transparent pixel.
+    """
+
+    square: Clip
+    top: int
+    left: int
+    height: int
+    width: int
+    alpha: Tensor | None = None
+
+    def restored(self, clip: Clip) -> Clip:
+        """A clip made from the square, of any size, in the picture's shape and transparency.
+
+        Sides are even pixels, as video files want them.
+        """
+        size, made = self.square.frames.shape[-1], clip.frames.shape[-1]
+        frames = clip.frames
+        if self.alpha is not None:
+            first = resized(self.square.frames, made, made)
+            alpha = resized(self.alpha, made, made)
+            frames = torch.stack([matted(frame, first[0], alpha[0]) for frame in frames])
+        top, height = _even(self.top * made / size, self.height * made / size, made)
+        left, width = _even(self.left * made / size, self.width * made / size, made)
+        cut = frames[:, :, top : top + height, left : left + width]
+        return Clip(cut.contiguous(), clip.fps)
+
+
+def framed(picture: Clip, size: int) -> Framed:
+    """The first frame of a clip, set into a square of `size` pixels.
+
+    Raises InputError when every pixel is transparent.
+    """
+    frame = picture.frames[:1]
+    rgb = frame[:, :3]
+    alpha = frame[:, 3:] if frame.shape[1] == 4 else torch.ones_like(frame[:, :1])
+    if not (alpha > 0.5 / 255).any():
+        raise InputError("--image", "is fully transparent", "use a picture that shows something")
+    tall, wide = frame.shape[-2:]
+    longer = max(tall, wide)
+    height, width = (max(1, round(side * size / longer)) for side in (tall, wide))
+    covered = resized(alpha, height, width).clamp(0, 1)
+    shown = resized(rgb * alpha, height, width) + 1 - covered  # over white
+    top, left = (size - height) // 2, (size - width) // 2
+    around = (left, size - width - left, top, size - height - top)
+    square = F.pad(shown.clamp(0, 1), around, value=1.0)
+    clear = bool((alpha < 1 - 0.5 / 255).any())
+    kept = F.pad(covered, around, value=0.0) if clear else None
+    return Framed(Clip(square.contiguous()), top, left, height, width, kept)
+
+
+def resized(frames: Tensor, height: int, width: int) -> Tensor:
+    """(T, C, H, W) to other sides: a filter as wide as the step down, bilinear upwards."""
+    if frames.shape[-2:] == (height, width):
+        return frames
+    return F.interpolate(
+        frames, (height, width), mode="bilinear", align_corners=False, antialias=True
+    )
+
+
+def matted(frame: Tensor, first: Tensor, alpha: Tensor) -> Tensor:
+    """(4, H, W) of a frame (3, H, W) on white, begun from a picture whose alpha (1, H, W) is known.
+
+    first: (3, H, W) that picture on white.
+    """
+    darkest = 1 - frame.amin(0, keepdim=True)  # least alpha that explains the colour, (1, H, W)
+    ground = _joined_to_border(frame.amin(0) > NEAR_WHITE)[None]
+    edge = F.max_pool2d(ground.float()[None], 3, 1, 1)[0] * (1 - ground.float())
+    inside = F.max_pool2d(darkest[None], 3, 1, 1)[0].clamp(min=1e-3)
+    found = (1 - edge) * (1 - ground.float()) + edge * (darkest / inside)
+    same = ((frame - first).abs().amax(0, keepdim=True) < SAME).float()
+    found = torch.maximum(found, darkest)
+    found = same * alpha + (1 - same) * found
+    colour = (frame - (1 - found)) / found.clamp(min=1e-3)
+    return torch.cat([colour.clamp(0, 1) * (found > 0), found.clamp(0, 1)])
+
+
+def _joined_to_border(light: Tensor) -> Tensor:
+    """Which true places of (H, W) are joined to the border by true places."""
+    open_ = F.pad(light.float()[None, None], (1, 1, 1, 1), value=1.0)
+    reached = torch.zeros_like(open_)
+    reached[..., 0, :] = reached[..., -1, :] = 1
+    reached[..., :, 0] = reached[..., :, -1] = 1
+    while True:
+        wider = F.max_pool2d(reached, 3, 1, 1) * open_
+        if torch.equal(wider, reached):
+            return reached[0, 0, 1:-1, 1:-1] > 0
+        reached = wider
+
+
+def _even(start: float, length: float, most: int) -> tuple[int, int]:
+    """An even length, at least 2, and a start so that it lies within `most`."""
+    whole = min(most, max(2, 2 * round(length / 2)))
+    return max(0, min(round(start + (length - whole) / 2), most - whole)), whole
