@@ -257,6 +257,96 @@ def test_a_negative_prompt_takes_the_place_of_the_empty_text():
     assert not plain.stages[0].denoise.asked[1][2].mask.any()
 
 
+# -- guidance -------------------------------------------------------------------------------------
+
+
+def told(cascade, at=0):
+    """For every network call of a stage: the scale it was told, and whether it saw the text."""
+    asked = cascade.stages[at].denoise.asked
+    return [
+        (None if cond.guidance is None else cond.guidance.tolist(), bool(cond.mask.any()))
+        for _, _, cond in asked
+    ]
+
+
+def oscillating_maker(**more):
+    cascade = maker()
+    stages = [replace(one, guidance=3.0, steps=6, **more) for one in cascade.stages]
+    stages[0] = replace(stages[0], oscillates=True)
+    stages[2] = replace(stages[2], oscillates=True)
+    return replace(cascade, stages=tuple(stages))
+
+
+def test_oscillation_acts_on_the_named_stages_only():
+    cascade = oscillating_maker()
+    made(cascade, oscillate=True)
+    both, one = [True, False], [True]
+    turns = both + one + both + one + both + one
+    for at, expected in enumerate((turns, both * 6, turns, both * 6)):
+        assert [seen for _, seen in told(cascade, at)] == expected
+    assert [s.evaluations(Knobs(oscillate=True)) for s in cascade.stages] == [9, 12, 9, 12]
+
+    still = oscillating_maker()
+    made(still)
+    assert all([seen for _, seen in told(still, at)] == both * 6 for at in range(4))
+
+
+def test_a_network_that_takes_guidance_is_told_it_once_a_step():
+    cascade = oscillating_maker(guided=4.0)
+    made(cascade, oscillate=True)
+    assert told(cascade) == [([scale], True) for scale in (3, 1, 3, 1, 3, 1)]
+    assert cascade.stages[0].evaluations(Knobs(oscillate=True)) == 6
+
+
+@pytest.mark.parametrize("knobs", [{"guidance": 5.0}, {"rescale": 0.5}, {"guidance": 0.5}])
+def test_beyond_what_it_learned_a_network_is_told_one_and_guided_from_outside(knobs):
+    cascade = oscillating_maker(guided=4.0)
+    made(cascade, size=4, frames=2, **knobs)
+    assert told(cascade) == [([1.0], True), ([1.0], False)] * 6
+    assert cascade.chosen(Knobs(size=4, frames=2, **knobs))[0].evaluations(Knobs(**knobs)) == 12
+
+
+def test_a_guidance_of_one_is_no_guidance_bit_for_bit():
+    plain = maker()
+    plain = replace(plain, stages=(replace(plain.stages[0], guidance=1.0), *plain.stages[1:]))
+    assert torch.equal(made(maker(), guidance=1.0)[0].frames, made(plain)[0].frames)
+    assert all(seen for _, seen in told(plain))
+
+
+def test_guidance_may_be_a_track_over_the_steps():
+    cascade = oscillating_maker(guided=9.0)
+    made(cascade, size=4, frames=2, guidance=(8.0, 2.0))
+    assert [scale for scale, _ in told(cascade)] == [[8.0]] * 3 + [[2.0]] * 3
+    with pytest.raises(InputError, match="--guidance: 7 values for 6 steps"):
+        made(cascade, guidance=(1.0,) * 7)
+
+
+def test_each_stage_has_a_sampler_of_its_own():
+    cascade = maker()
+    base, *rest = cascade.stages
+    own = replace(cascade, stages=(replace(base, sampler="leap"), *rest))
+    assert not torch.equal(made(own)[0].frames, made(cascade)[0].frames)
+    assert torch.equal(made(own, sampler="dpm")[0].frames, made(cascade)[0].frames)
+
+
+def test_words_are_prepared_once_a_clip_and_the_clip_is_the_same():
+    counts = []
+
+    def prepared(net):
+        def prepare(cond):
+            counts.append(len(cond.words))
+            return net.prepared(cond)
+
+        return prepare
+
+    plain = learned()
+    ready = tuple(replace(s, prepare=prepared(s.denoise.denoise.net)) for s in plain.stages)
+    want = made(plain, TEXTS, SEEDS)
+    got = made(replace(plain, stages=ready), TEXTS, SEEDS)
+    assert all(torch.equal(a.frames, b.frames) for a, b in zip(want, got, strict=True))
+    assert counts == [1] * 2 * 2 * len(TEXTS)  # stages, halves of guidance, texts
+
+
 # -- what comes out -------------------------------------------------------------------------------
 
 

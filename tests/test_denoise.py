@@ -12,8 +12,11 @@ from kineograph.denoise import (
     Pinned,
     Precond,
     Thresholded,
+    Told,
+    Track,
     integrate,
     noise_from,
+    oscillating,
 )
 from kineograph.errors import InputError
 from kineograph.noise import PARAMETERIZATIONS, Schedule, edm
@@ -291,6 +294,48 @@ def test_guidance_moves_away_from_the_empty_or_the_negative_text():
     assert float(Guided(by_text, 3.0)(x, sigma, texted(1)).mean()) == pytest.approx(3.0)
     half = Cond(texted(1).words, texted(1).mask, texted(1).pooled / 2)
     assert float(Guided(by_text, 3.0, negative=half)(x, sigma, texted(1)).mean()) == 2.0
+
+
+def test_a_track_gives_every_step_its_own_scale_and_spreads_fewer_over_the_steps():
+    levels = Schedule(0.01, 100.0).grid(4)[:-1].tolist()
+    assert [Track(levels, (9, 7, 5, 3))(level) for level in levels] == [9, 7, 5, 3]
+    assert [Track(levels, (9, 3))(level * 1.001) for level in levels] == [9, 9, 3, 3]
+    assert Track(levels, (2.5,))(1e-3) == 2.5
+    with pytest.raises(InputError, match="guidance: 5 scales for 4 steps"):
+        Track(levels, (1, 2, 3, 4, 5))
+
+
+def test_oscillating_guidance_is_constant_first_and_then_takes_turns_with_none():
+    assert oscillating((15.0,) * 8) == (15, 1, 15, 1, 15, 1, 15, 1)
+    assert oscillating((6.0,) * 30, first=0.1)[:6] == (6, 6, 6, 1, 6, 1)
+    assert oscillating((6.0, 5.0, 4.0), low=2.0) == (6, 2, 4)
+
+
+def test_rescaled_guidance_has_the_deviation_of_the_conditional_answer():
+    def by_text(x, sigma, cond):
+        return x * (1 + cond.pooled.mean(1)).view(-1, 1, 1, 1, 1)
+
+    x, sigma, cond = torch.randn(2, 3, 2, 4, 4), torch.ones(2), texted(2)
+    plain, full, half = (
+        Guided(by_text, 4.0, rescale=share)(x, sigma, cond).flatten(1).std(dim=1)
+        for share in (0.0, 1.0, 0.5)
+    )
+    wanted = by_text(x, sigma, cond).flatten(1).std(dim=1)
+    assert torch.allclose(full, wanted)
+    assert torch.allclose(half, (plain + full) / 2)
+    with pytest.raises(InputError, match=r"rescale: 1.5 is not in 0 … 1"):
+        Guided(by_text, 4.0, rescale=1.5)
+
+
+def test_a_network_told_its_scale_is_asked_once():
+    asked = []
+
+    def heard(x, sigma, cond):
+        asked.append(cond.guidance)
+        return x
+
+    Told(heard, lambda sigma: 2 * sigma)(torch.zeros(2, 3, 1, 2, 2), torch.full((2,), 3.0), Cond())
+    assert [row.tolist() for row in asked] == [[6.0, 6.0]]
 
 
 def test_thresholding_never_leaves_the_range_and_leaves_small_clips_alone():

@@ -234,6 +234,40 @@ def test_frames_that_do_not_divide_are_named():
         net(ABOVE)(clips(2, 4), LABEL, replace(words(2), low=below, low_sigma=level))
 
 
+# -- what is told ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [BASE, CONV, replace(BASE, attention=(False, False))])
+def test_keys_made_once_are_the_keys_made_at_every_step(shape):
+    made, clip, cond = net(shape), clips(2, 3), words(2)
+    assert torch.equal(made(clip, LABEL, made.prepared(cond)), made(clip, LABEL, cond))
+    assert made.prepared(Cond()) == Cond()
+    empty = made.prepared(cond).without_words()
+    assert empty.keys is None
+    assert torch.equal(made(clip, LABEL, empty), made(clip, LABEL, cond.without_words()))
+
+
+def test_keys_of_a_batch_are_the_keys_of_its_rows():
+    made, cond = net(BASE), words(2)
+    whole = made.prepared(cond).keys
+    for row in range(2):
+        assert gap(made.prepared(cond[row : row + 1]).keys, whole[row : row + 1]) < 1e-14
+
+
+def test_a_network_that_takes_guidance_begins_deaf_to_it_and_learns_to_hear():
+    made, clip = SpaceTime(BASE, guided=True).double().requires_grad_(False), clips(2, 3)
+    torch.nn.init.normal_(made.leave.weight)
+    for level in (*made.down, made.middle, *made.up):
+        torch.nn.init.normal_(level.space.text_out.weight)
+    scale = torch.tensor([1.0, 4.0], dtype=torch.float64)
+    cond = replace(words(2), guidance=scale)
+    assert torch.equal(made(clip, LABEL, cond), made(clip, LABEL, words(2)))
+    torch.nn.init.normal_(made.guide[1].weight)
+    assert gap(made(clip, LABEL, cond), made(clip, LABEL, words(2))) > 1e-3
+    alone = made(clip[1:], LABEL[1:], cond[1:])
+    assert gap(alone, made(clip, LABEL, cond)[1:]) < 1e-12
+
+
 # -- shapes ---------------------------------------------------------------------------------------
 
 
