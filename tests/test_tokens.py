@@ -38,7 +38,7 @@ def show(codes):
     return x.expand(-1, 3, 1, SIZE, SIZE)
 
 
-SPELLING = Spelling(SIZE, GRID, spell, show)
+SPELLING = Spelling(SIZE, GRID, GREYS, spell, show)
 
 
 def read(texts):

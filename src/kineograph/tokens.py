@@ -53,12 +53,13 @@ class GuidedSymbols:
 class Spelling:
     """A codebook as this family sees it.
 
-    size: pixels on a picture's side; grid: codes on its side. spell: pictures (B, 3, 1, S, S) in
-    model range to codes (B, grid * grid), row by row; show: back again.
+    size: pixels on a picture's side; grid: places on its side; codes: how many there are. spell:
+    pictures (B, 3, 1, S, S) in model range to codes (B, grid * grid), row by row; show: back again.
     """
 
     size: int
     grid: int
+    codes: int
     spell: Callable[[Tensor], Tensor]
     show: Callable[[Tensor], Tensor]
 

@@ -145,6 +145,77 @@ def styles(
 
 
 @app.command()
+def tokens(
+    model: Model = "tokens",
+    beside: Annotated[str, typer.Option(help="A cascade that is asked too; '' for none.")] = (
+        "stickers"
+    ),
+    concepts: Annotated[int, typer.Option(help="Trained concepts to ask for.")] = 200,
+    candidates: Annotated[int | None, typer.Option(help="Pictures to choose the best of.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Guidance of the writer; 1 is none.")] = (
+        None
+    ),
+    seed: FirstSeed = 0,
+    batch: Batch = 16,
+    sheet: Sheet = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Codec on held-out pictures; pictures by caption beside a cascade's and real ones.
+
+    The contact sheet has of each concept the real picture, the same through the codec, and what
+    each model made: trained concepts, then held-out ones.
+    """
+    started = time.perf_counter()
+    _check(concepts, seed, batch, sheet, force)
+    from kineograph import recipe
+    from kineograph.cascade import Knobs
+    from kineograph.data.stickers import read_index, sticker_folder
+    from kineograph.measure import tokens as study
+    from kineograph.tokens import TokenKnobs, TokensMaker
+
+    read_index(sticker_folder())
+    maker = recipe.load(model)
+    if not isinstance(maker, TokensMaker):
+        raise InputError("--model", f"'{model}' writes no pictures in codes", "use tokens")
+    knobs = TokenKnobs(candidates, guidance)
+    makers: dict[str, study.Make] = {model: lambda p, s: maker.make_all(p, s, knobs)}
+    if beside:
+        count = _stages_to(beside, maker.spelling.size)
+        still = recipe.load(beside, stages=count).still()
+        still_knobs = Knobs(size=maker.spelling.size, chunk=batch)
+        makers[beside] = lambda p, s: still.make_all(p, s, still_knobs)
+    ground = _ground(_seen(maker.spelling.size))
+    found = watch(
+        study.tokens(maker.spelling, makers, ground, count=concepts, seed=seed, batch=batch),
+        "tokens",
+    )
+    made = {name: _plain({k: asdict(v) for k, v in f.items()}) for name, f in found.made.items()}
+    codec = _plain(asdict(found.codec))
+    if not as_json:
+        _print_facts("codec on held-out pictures", codec)
+        for name, parts in made.items():
+            print(f"{name}:")
+            _print_table([f.name for f in fields(study.Pictures)], parts)
+    saved = _saved([found.sheet], sheet)
+    report(
+        as_json, started, saved, seed=seed, model=model, judge=maker.judge, codec=codec, made=made
+    )
+
+
+def _stages_to(model: str, size: int) -> int:
+    """How many stages of a cascade lead to pictures of `size` pixels."""
+    from kineograph import recipe
+
+    about = recipe.read(recipe.folder_of(model))
+    if not isinstance(about, recipe.Cascade):
+        raise InputError("--beside", f"'{model}' is no cascade", "use stickers")
+    if size not in [stage.size for stage in about.stages]:
+        raise InputError("--beside", f"'{model}' makes no pictures of {size} pixels")
+    return sum(stage.size <= size for stage in about.stages)
+
+
+@app.command()
 def clip(
     files: Annotated[list[Path], typer.Argument(help="Media files or folders of frames.")],
     as_json: Json = False,

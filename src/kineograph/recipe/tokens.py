@@ -108,7 +108,7 @@ def spelling(codec: Codec, part: CodecPart) -> Spelling:
         ids = rearrange(codes, "b (t h w) -> b t h w", h=grid, w=grid)
         return codec.decode(codec.vectors(ids))
 
-    return Spelling(part.size, grid, spell, show)
+    return Spelling(part.size, grid, part.shape.codes, spell, show)
 
 
 def tokens_maker(
