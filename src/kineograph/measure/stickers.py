@@ -25,6 +25,7 @@ from kineograph.clip import Clip
 from kineograph.data.sticker_features import RealClips
 from kineograph.data.stickers import variants
 from kineograph.errors import InputError
+from kineograph.measure.influences import copied_share, nearest_distance
 from kineograph.measure.making import SHOWN, Ground, Kept, Maker, looks_of, made
 from kineograph.measure.motion import Motion, apart, motion
 from kineograph.measure.sets import (
@@ -146,7 +147,7 @@ class Gallery:
 
     def feature_distance(self, looks: Tensor) -> Tensor:
         """(M,) 1 - cosine to the nearest training clip."""
-        return 1 - self.close(looks)[:, self.train].amax(1)
+        return nearest_distance(looks.mean(1), self.clips[self.train])
 
     def pixel_distance(self, thumbs: Tensor) -> Tensor:
         """(M,) root mean square to the nearest training clip, at the best starting frame."""
@@ -268,7 +269,6 @@ def _part(
     ]
     features = gallery.feature_distance(looks)
     pixels = gallery.pixel_distance(torch.stack([clip.thumb for clip in clips]))
-    usual = gallery.held_features.sort().values[int(0.05 * len(gallery.held_features))]
     here, between, there = (
         gallery.frame(x.flatten(0, 1)) for x in (looks, real.between[rows], real.looks[rows])
     )
@@ -289,7 +289,7 @@ def _part(
         loop_gap_real=float(median(torch.tensor([one.loop_gap for one in true]))),
         nearest_features=bootstrap(features, rng, statistic=median),
         nearest_pixels=bootstrap(pixels, rng, statistic=median),
-        copies=float((features < usual).double().mean()),
+        copies=copied_share(features, gallery.held_features),
     )
 
 

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from kineograph.errors import MissingError
+from kineograph.errors import LimitError, MissingError
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -62,4 +62,19 @@ def load_tensors(path: Path, want: dict[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise MissingError(f"weights '{path.name}': tensor {name} is not finite")
+    return tensors
+
+
+def read_tensors(path: Path, *, most: int) -> dict[str, Tensor]:
+    """All tensors of a file of at most so many bytes, whatever their names; all are finite."""
+    if (size := path.stat().st_size) > most:
+        raise LimitError(f"'{path}' has {size:,} bytes, the limit is {most:,}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except Exception as error:  # safetensors raises a type of its own for a damaged header
+        raise MissingError(f"'{path}' is damaged ({error})") from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise MissingError(f"'{path.name}': tensor {name} is not finite")
     return tensors

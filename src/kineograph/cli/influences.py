@@ -1,0 +1,128 @@
+"""kineograph influences: what in the training data a made picture or clip is made of."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kineograph.cli import door
+from kineograph.errors import InputError, MissingError
+
+if TYPE_CHECKING:
+    from kineograph.data.stickers import Stickers
+
+app = typer.Typer(add_completion=False)
+
+BY_EXAMPLE = ("texture", "analogy", "loop", "sprite")
+
+
+@app.command()
+def influences(
+    file: Annotated[Path, typer.Argument(help="A picture or clip this package made.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="The picture: sample, nearest examples.")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", help="How many examples.")] = 8,
+    model: Annotated[
+        str, typer.Option(help="The model that made it; the file's own recipe tells it otherwise.")
+    ] = "",
+    index: Annotated[
+        bool, typer.Option("--index", help="FILE is a model's folder: write its index there.")
+    ] = False,
+    force: door.Force = False,
+    as_json: door.Json = False,
+) -> None:
+    """Name the nearest training examples of what a learned model made.
+
+    Nearness is in the features of a frozen network. Names need only the small index beside the
+    model's weights; the picture needs the data set too. What was made by example needs neither:
+    its source map says where each pixel came from.
+    """
+    started = time.perf_counter()
+    if index:
+        _index(file, started, force, as_json)
+        return
+    from kineograph import media
+    from kineograph.data.sticker_features import lite0
+    from kineograph.measure import influences as study
+    from kineograph.recipe import folder_of
+
+    if out is not None:
+        door.checked_output(out, (".png", ".jpg", ".webp"), force)
+    if not 1 <= k <= 100:
+        raise InputError("-k", f"{k} is not in 1 … 100")
+    name = model or made_by(file, media.note(file))
+    known = study.load_index(folder_of(name))
+    packs = _packs(needed=out is not None)
+    sample = media.read(file)
+    found = door.watch(study.influences(sample, known, lite0(), packs, k=k), "influences")
+    if out is not None and packs is not None:
+        about = {"kineograph": "influences", "of": file.name, "model": name}
+        media.save(study.shown(sample, found, packs), out, note=about)
+    if not as_json:
+        for one in found:
+            print(f"{one.distance:.3f}  {one.kind}: {one.name}")
+    exact = packs is not None
+    notes = [] if exact else ["by the index alone; exact after 'kineograph data stickers'"]
+    door.report(
+        as_json,
+        started,
+        [out] if out else [],
+        model=name,
+        notes=notes,
+        exact=exact,
+        influences=[one._asdict() for one in found],
+    )
+
+
+def made_by(file: Path, note: dict[str, Any] | None) -> str:
+    """The model named in a file's recipe; what to do instead where there is none."""
+    if note is None:
+        raise InputError("FILE", f"'{file.name}' carries no recipe", "name the model: --model NAME")
+    if isinstance(note.get("model"), str) and note["model"]:
+        return str(note["model"])
+    verb = str(note.get("kineograph") or note.get("verb") or "")
+    if verb.split(" ")[0] in BY_EXAMPLE:
+        raise InputError(
+            "FILE",
+            f"'{file.name}' was made by example ({verb}), not by a model",
+            "its source map says where each pixel came from: run the command with --map",
+        )
+    raise InputError("FILE", f"the recipe of '{file.name}' names no model", "give --model NAME")
+
+
+def _packs(*, needed: bool) -> Stickers | None:
+    """The data set; None when it is not here and not needed."""
+    from kineograph.data.stickers import load
+
+    try:
+        return load(64)
+    except MissingError:
+        if needed:
+            raise
+        return None
+
+
+def _index(folder: Path, started: float, force: bool, as_json: bool) -> None:
+    from kineograph import recipe
+    from kineograph.data.sticker_features import real_clips, real_stills
+    from kineograph.measure import influences as study
+
+    if not (folder / "recipe.json").is_file():
+        raise InputError("FILE", f"'{folder}' is no model's folder", "name a folder of weights")
+    if (folder / study.FILE).exists() and not force:
+        raise InputError("FILE", f"'{folder / study.FILE}' exists", "add --force")
+    about = recipe.read(folder)
+    if getattr(about, "data", "") != "stickers":
+        raise InputError("FILE", f"'{folder}' was not taught from stickers", "it has no index")
+    clips = None
+    if not isinstance(about, recipe.VisualPrompts):
+        clips = door.watch(real_clips(study.MOST_SEEN), "clips")
+    stills = door.watch(real_stills(study.MOST_SEEN), "stills")
+    made = study.index_of(*study.examples(clips, stills))
+    path = study.save_index(made, folder, {"model": about.name})
+    notes = [f"{len(made.rows):,} examples, {path.stat().st_size:,} bytes"]
+    door.report(as_json, started, [path], model=about.name, notes=notes, examples=len(made.rows))
