@@ -210,7 +210,7 @@ class Causal(nn.Module):
         super().__init__()
         self.shape = shape
         self.symbols = nn.Embedding(shape.size + 1, shape.width)  # the last row: the beginning
-        nn.init.normal_(self.symbols.weight, std=shape.width**-0.5)
+        nn.init.normal_(self.symbols.weight, std=0.02)  # small: it does not begin by repeating
         self.places = nn.Embedding(shape.window, shape.width) if shape.places else None
         if self.places is not None:
             nn.init.zeros_(self.places.weight)
