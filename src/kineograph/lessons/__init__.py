@@ -21,6 +21,7 @@ from kineograph.lessons.animate import Animating, Refining
 from kineograph.lessons.codec import Reconstruction
 from kineograph.lessons.contrast import Contrast
 from kineograph.lessons.denoising import Denoising
+from kineograph.lessons.language import reading
 from kineograph.lessons.tokens import Writing
 from kineograph.lessons.visual_prompts import Filling
 from kineograph.nets.codec import Codec
@@ -31,9 +32,11 @@ from kineograph.recipe import (
     CodecPart,
     Eye,
     FillerPart,
+    Language,
     Mover,
     Part,
     Recipe,
+    Speaker,
     Stage,
     Tokens,
     VisualPrompts,
@@ -63,6 +66,8 @@ def lesson_of(
             return _animate(recipe, part, folder, run)
         case VisualPrompts(), FillerPart():
             return Filling(part, _grids(recipe.data, folder))
+        case Language(), Speaker():
+            return reading(recipe, folder)
         case Tokens(), Writer():
             codec = cast(Codec, taught(recipe, recipe.codec, run))
             feed = _pictures(recipe.data, recipe.codec.size, folder)

@@ -17,24 +17,26 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from kineograph.animate.maker import AnimateMaker
 from kineograph.cascade import CascadeMaker, Texts
 from kineograph.denoise import Denoiser, Precond
 from kineograph.errors import InputError, LimitError
 from kineograph.nets.causal import Causal
 from kineograph.nets.codec import Codec
 from kineograph.nets.masked import Masked
-from kineograph.nets.moving import Moving, repeated
+from kineograph.nets.moving import Moving, Routes, repeated
 from kineograph.nets.picture_encoder import PictureEncoder
 from kineograph.nets.space_time import SpaceTime, below
 from kineograph.noise import PARAMETERIZATIONS, Parameterization, edm
 from kineograph.prompt import Cond
-from kineograph.recipe.animate import Animate, Eye, Mover
+from kineograph.recipe.animate import Animate, Eye, Mover, animate_maker
 from kineograph.recipe.cascade import Cascade, Stage
 from kineograph.recipe.codec import CodecPart, CodecRecipe
 from kineograph.recipe.distillation import Distillation, Lap, Student
 from kineograph.recipe.fields import Part, Phase, one_of, parsed
 from kineograph.recipe.files import WEIGHTS, folder_of, load_tensors, models, save_tensors
 from kineograph.recipe.forecast import Plan, cascade_maker, cascade_stage, plan
+from kineograph.recipe.language import Language, Speaker, language_model
 from kineograph.recipe.tokens import Tokens, Writer, tokens_maker
 from kineograph.recipe.visual_prompts import FillerPart, VisualPrompts
 from kineograph.tokens import Rank
@@ -50,12 +52,14 @@ __all__ = [
     "Distillation",
     "Eye",
     "FillerPart",
+    "Language",
     "Lap",
     "Mover",
     "Part",
     "Phase",
     "Plan",
     "Recipe",
+    "Speaker",
     "Stage",
     "Student",
     "Tokens",
@@ -64,6 +68,7 @@ __all__ = [
     "folder_of",
     "from_json",
     "frozen",
+    "language_model",
     "load",
     "load_tensors",
     "models",
@@ -78,7 +83,7 @@ __all__ = [
 MAX_RECIPE_BYTES = 1_000_000
 MAX_PARAMETERS = 3_000_000_000
 
-Recipe = Cascade | Distillation | CodecRecipe | Animate | VisualPrompts | Tokens
+Recipe = Cascade | Distillation | CodecRecipe | Animate | VisualPrompts | Tokens | Language
 FAMILIES: dict[str, type[Recipe]] = {
     "cascade": Cascade,
     "distillation": Distillation,
@@ -86,6 +91,7 @@ FAMILIES: dict[str, type[Recipe]] = {
     "animate": Animate,
     "visual-prompts": VisualPrompts,
     "tokens": Tokens,
+    "language": Language,
 }
 
 
@@ -155,7 +161,7 @@ def _network(part: Part) -> nn.Module:
             centre = repeated if part.centred else None
             moving = Moving(part.shape, part.routes, part.deviation)
             return Precond(moving, _parameterization(part), centre)
-        case Writer():
+        case Writer() | Speaker():
             return Causal(part.shape)
     raise TypeError(f"{type(part).__name__} is no part of a recipe")
 
@@ -176,21 +182,32 @@ def trained(part: Part, folder: Path) -> Any:
 # -- models -------------------------------------------------------------------------------------
 
 
-def load(model: str, *, stages: int | None = None, text_encoder: Path | None = None) -> Any:
+def load(
+    model: str,
+    *,
+    stages: int | None = None,
+    text_encoder: Path | None = None,
+    routes: Routes | None = None,
+) -> Any:
     """A model ready to make things, by name or folder.
 
-    A Cascade gives a CascadeMaker; `stages` loads that many, counted from the first.
+    A Cascade gives a CascadeMaker; `stages` loads that many, counted from the first. An Animate
+    gives an AnimateMaker; `routes` closes some of the ways by which its base sees the picture.
     """
     folder = folder_of(model)
     match read(folder):
         case Cascade() as recipe:
             return _cascade(recipe, folder, stages, text_encoder)
+        case Animate() as recipe:
+            return _animate(recipe, folder, text_encoder, routes)
         case Distillation():
             raise InputError("--model", f"'{folder}' is a distillation", "name what it exported")
         case CodecRecipe() as recipe:
             return trained(recipe.codec, folder)
         case VisualPrompts() as recipe:
             return filler(recipe, trained(recipe.filler, folder))
+        case Language() as recipe:
+            return language_model(recipe, trained(recipe.speaker, folder))
         case Tokens() as recipe:
             codec, writer = trained(recipe.codec, folder), trained(recipe.writer, folder)
             width = recipe.writer.shape.words
@@ -208,6 +225,33 @@ def _cascade(
     ]
     width = recipe.stages[0].shape.text
     return cascade_maker(recipe, ready, _of_width(texts(text_encoder), width))
+
+
+def _animate(
+    recipe: Animate, folder: Path, text_encoder: Path | None, routes: Routes | None
+) -> AnimateMaker:
+    """The maker; without its refinement when that has no weights yet."""
+    base: Precond = trained(recipe.base, folder)
+    if routes is not None:
+        base = narrowed(base, routes)
+    refine = None
+    if (folder / f"{recipe.refine.name}.safetensors").is_file():
+        refine = frozen(trained(recipe.refine, folder))
+    eye = trained(recipe.picture, folder)
+    codec = load(recipe.codec) if recipe.codec else None
+    read = _of_width(texts(text_encoder), recipe.base.shape.text)
+    return animate_maker(recipe, frozen(base), refine, eye, read, codec)
+
+
+def narrowed(net: Precond, routes: Routes) -> Precond:
+    """The same network with some of its routes closed: what they brought is missing."""
+    moving = net.net
+    assert isinstance(moving, Moving)
+    for name, kept in vars(routes).items():
+        if kept and kept != getattr(moving.taught, name):
+            raise InputError("routes", f"{name} = {kept} was not taught")
+    moving.routes = routes
+    return Precond(moving, net.parameterization, net.centre if routes.detail else None)
 
 
 def _judge(model: str) -> Rank | None:

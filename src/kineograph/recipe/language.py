@@ -1,0 +1,81 @@
+"""The recipe of a language model: byte pairs, and a transformer that says which one comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kineograph.errors import InputError
+from kineograph.nets.causal import Causal, CausalShape
+from kineograph.recipe.fields import Phase, one_of, within
+from kineograph.words.byte_pairs import BytePairs
+from kineograph.words.language import LanguageModel
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """The transformer that says which symbol comes next."""
+
+    name: str
+    "Name of the part and of its weights file."
+    shape: CausalShape
+    "The network."
+    phases: tuple[Phase, ...]
+    "How it was taught, in order; a sample is a window of text."
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise InputError("name", f"'{self.name}' is not a plain word")
+        if self.shape.words:
+            raise InputError("shape.words", f"{self.shape.words}: a language model hears no text")
+
+
+@dataclass(frozen=True)
+class Language:
+    """A model of a text: what comes next, by a transformer over byte pairs."""
+
+    name: str
+    "Name of the model."
+    data: str
+    "The text it was taught from: kjv, or a text file."
+    merges: str
+    "Byte pairs joined to symbols, one a line; none spells by bytes."
+    speaker: Speaker
+    "The transformer."
+    held_out: float = 0.1
+    "Share of the text, at its end, that is never taught."
+    seed: int = 0
+    "Seed of the training run."
+    optimizer: str = "muon"
+    "muon (matrices by Muon, the rest by AdamW) or adamw."
+    ema: float = 0.05
+    "Half-life of the weights' running mean, as a share of the samples seen so far."
+
+    def __post_init__(self) -> None:
+        one_of("optimizer", self.optimizer, ("muon", "adamw"))
+        within(self, seed=(0, 2**63 - 1), ema=(0, 1), held_out=(0, 0.9))
+        if self.speaker.shape.size != (size := BytePairs(self.merges).size):
+            raise InputError("speaker.shape.size", f"{self.speaker.shape.size} for {size} symbols")
+
+    @property
+    def parts(self) -> tuple[Speaker, ...]:
+        return (self.speaker,)
+
+
+def language_model(recipe: Language, net: Causal) -> LanguageModel:
+    """The network as the family sees it."""
+
+    @torch.no_grad()
+    def foretell(symbols: Tensor) -> Tensor:
+        said: Tensor = net(symbols)
+        return said
+
+    @torch.no_grad()
+    def look(symbols: Tensor) -> Tensor:
+        return net.attention(symbols)
+
+    vectors = net.symbols.weight[:-1].detach()
+    window = recipe.speaker.shape.window
+    return LanguageModel(net, BytePairs(recipe.merges), vectors, foretell, look, window)
