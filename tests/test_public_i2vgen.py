@@ -203,6 +203,18 @@ def test_a_picture_becomes_a_clip(folder):
     assert not torch.equal(clip.frames, other.frames)
 
 
+def test_stronger_motion_is_fewer_frames_a_second_told_and_shown_as_before(folder):
+    maker = public.load(folder, motion=2.0)
+    told = []
+    own = I2VGenNet.forward
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(I2VGenNet, "forward", lambda *a: told.append(float(a[3].fps[0])) or own(*a))
+        clip = last(maker, Prompt("", image=picture(), seconds=4 / 16), steps=1)
+    assert told == [8.0] and clip.fps == 16
+    with pytest.raises(InputError, match="--motion"):
+        public.load(folder, motion=5.0)
+
+
 def test_alpha_and_other_sizes_are_taken(folder):
     image = Clip(torch.rand(1, 4, 3, 50, generator=torch.Generator().manual_seed(3)))
     clip = last(public.load(folder), Prompt("a cat", image=image, seconds=4 / 16))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kineograph.cli import door
+from kineograph.cli import checkpoint, door
 from kineograph.errors import InputError, MissingError
 
 if TYPE_CHECKING:
@@ -189,18 +189,24 @@ def _by_text(
     from functools import partial
 
     from kineograph import recipe
+    from kineograph.public.folder import is_checkpoint
     from kineograph.zoom import maker
 
+    seeds = asked.seeds or maker.level_seeds(seed, len(asked))
+    photo = partial(_photo, asked) if asked.photo else None
+    if is_checkpoint(model):
+        how: dict[str, Any] = {"seeds": seeds, "ratio": asked.ratio, "photo": photo}
+        return checkpoint.zoom(model, asked.levels, living=living, **how)
     made = recipe.load(model, text_encoder=text_encoder)
     texts = [f"{made.style}: {text}" if made.style else text for text in asked.levels]
     return maker.by_text(
         texts,
         made.stages,
         made.read,
-        seeds=asked.seeds or maker.level_seeds(seed, len(asked)),
+        seeds=seeds,
         ratio=asked.ratio,
         living=living,
-        photo=partial(_photo, asked) if asked.photo else None,
+        photo=photo,
     )
 
 

@@ -7,11 +7,12 @@ loop; no pipeline, no scheduler, no code from the folder, no pickle, no download
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from kineograph.errors import MissingError
+from kineograph.errors import InputError, MissingError
 from kineograph.public.folder import Checkpoint, is_checkpoint, opened
 from kineograph.public.i2vgen import I2VGen
 from kineograph.public.pictures import Pictures
@@ -25,18 +26,22 @@ def load(
     *,
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
-    fps: float | None = None,
+    motion: float = 1.0,
 ) -> I2VGen | Wan:
     """A maker of clips; no weight is read before `make`.
 
-    dtype: float32 on a CPU, else what the family was published in. fps: told to I2VGen-XL, more is
-    faster motion; Wan has one of its own.
+    dtype: float32 on a CPU, else what the family was published in. motion: 0.25 … 4, more is
+    stronger; I2VGen-XL is told fewer frames a second, Wan can be told nothing of the kind.
     """
     made = _family(opened(folder), torch.device(device), dtype)
     if isinstance(made, Pictures):
         raise MissingError(f"'{folder}' makes pictures, not clips; use it with kineograph zoom")
-    if fps is not None and isinstance(made, I2VGen):
-        return I2VGen(made.checkpoint, made.device, made.dtype, fps)
+    if not 0.25 <= motion <= 4:
+        raise InputError("--motion", f"{motion:g} is not in 0.25 … 4", "weak is 0.5")
+    if isinstance(made, I2VGen):
+        return replace(made, motion=motion)
+    if motion != 1:
+        raise InputError("--motion", f"{motion:g}: '{made.name}' cannot be told", "leave it out")
     return made
 
 

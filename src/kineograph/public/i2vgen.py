@@ -86,8 +86,12 @@ class I2VGen:
     checkpoint: Checkpoint
     device: torch.device
     dtype: torch.dtype
-    fps: float = FPS
-    "Frames a second the network is told, and the clip's own; more is faster motion."
+    motion: float = 1.0
+    "Strength: the network is told FPS / motion frames a second, the clip is shown at FPS."
+
+    @property
+    def fps(self) -> float:
+        return FPS
 
     @property
     def name(self) -> str:
@@ -112,7 +116,8 @@ class I2VGen:
         rng = torch.Generator().manual_seed(seed)
         draw = noise_from([rng])
 
-        texts = [clean_text(prompt.text), clean_text(prompt.negative or NEGATIVE, "negative")]
+        text = clean_text(prompt.text) if prompt.text else ""
+        texts = [text, clean_text(prompt.negative or NEGATIVE, "negative")]
         words = clip_text(self.checkpoint, texts, skip=1, device=self.device, dtype=self.dtype)
         codec = PictureCodec(self._part("vae"))
         net: I2VGenNet | None = None
@@ -214,6 +219,6 @@ class I2VGen:
             dtype=self.dtype,
         )
         first = codec.encode(to_model([picture]), rng)  # drawn from the posterior, as released
-        fps = torch.full((1,), self.fps, device=self.device)
+        fps = torch.full((1,), self.fps / self.motion, device=self.device)
         cond = Cond(words=words[:1], picture=state, first=first, fps=fps)
         return cond, replace(cond, words=words[1:], picture=torch.zeros_like(state))

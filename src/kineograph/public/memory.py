@@ -6,10 +6,12 @@ while they run is an estimate from shapes, and is called one.
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 import torch
 
+from kineograph.errors import LimitError
 from kineograph.public.folder import Checkpoint, weights_in
 
 
@@ -47,6 +49,19 @@ class MemoryPlan(NamedTuple):
     def peak(self) -> int:
         """Bytes at the widest turn."""
         return max(self.bytes_of(turn) for turn in self.turns)
+
+    def fitting(self, device: torch.device) -> MemoryPlan:
+        """The plan itself, once the device has that much memory at all."""
+        if device.type == "cuda":
+            there = torch.cuda.get_device_properties(device).total_memory
+        else:
+            there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if self.peak > there:
+            raise LimitError(
+                f"{self.what} needs about {_gib(self.peak).strip()}, {device.type} has "
+                f"{_gib(there).strip()}; take a smaller --size or --frames, or a smaller model"
+            )
+        return self
 
     def told(self) -> str:
         """The plan in lines for a person."""

@@ -157,10 +157,11 @@ class Wan:
         sigmas = levels.grid(steps)
         draw = noise_from([torch.Generator().manual_seed(seed)])
 
+        text = clean_text(prompt.text) if prompt.text else ""
         negative = clean_text(prompt.negative, "negative") if prompt.negative else ""
         words = t5_text(
             self.checkpoint,
-            [clean_text(prompt.text), negative],
+            [text, negative],
             length=TOKENS,
             blank=True,
             device=self.device,
