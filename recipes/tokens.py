@@ -19,16 +19,16 @@ codec = CodecPart(
     crop=0,
     shape=CodecShape(patch=4, widths=(64, 96), depth=(1, 2), latent=8, codes=CODES, critic=32),
     phases=(
-        Phase(samples=22_000, batch=32, frames=1, rate=3e-3, final=0.3, warm=960),
-        Phase(samples=11_000, batch=32, frames=1, rate=1e-3, warm=320),
+        Phase(samples=12_000, batch=32, frames=1, rate=3e-3, final=0.3, warm=960),
+        Phase(samples=6_000, batch=32, frames=1, rate=1e-3, warm=320),
     ),
     bottleneck=0.25,
-    critic_from=22_016,
+    critic_from=12_000,
 )
 writer = Writer(
     name="writer",
     shape=CausalShape(size=CODES, width=160, depth=4, head=32, window=64, places=True, words=384),
-    phases=(Phase(samples=90_000, batch=64, frames=1, rate=3e-3, warm=1280),),
+    phases=(Phase(samples=48_000, batch=64, frames=1, rate=3e-3, warm=1280),),
 )
 recipe = Tokens(
     name="tokens",
