@@ -84,6 +84,13 @@ def encode(
     folder = folder or sticker_folder()
     packs = load(64, folder=folder)
     texts = captions((*packs.clip_records, *packs.still_records))
+    yield from stored(folder, texts, encoder=encoder, batch=batch)
+
+
+def stored(
+    folder: Path, texts: list[str], *, encoder: Encoder | None = None, batch: int = 128
+) -> Iterator[Progress]:
+    """Store the states of any texts, the empty one first, in `folder`; as `encode` says."""
     if _up_to_date(folder, texts):
         yield Progress(1.0, "text states are up to date", len(texts))
         return

@@ -178,18 +178,20 @@ _READ: dict[str, Any] = {
 
 EXAMPLE = """\
 # A ladder for `kineograph zoom`: one text a level, widest first, each `ratio` times closer.
-# Say at every level what is seen and from how far; what fills a level's middle is the next level.
+# Say what is seen at every level, and after "around" what is within: the next level fills its
+# middle. The model `scenes` knows the subjects that its card lists.
 levels = [
-  "an island in the ocean, seen from very high above",
-  "a green island with a mountain, seen from a plane",
-  "a forest on a mountain side, seen from above",
-  "the top of a tree, seen from above",
-  "leaves on a branch, close up",
-  "one green leaf with veins, close up",
-  "the cells of a leaf under a microscope",
+  "a blue spiral galaxy, face-on around a dense field of white stars",
+  "a dense field of white stars around a green living planet in space",
+  "a green living planet in space around a green continent seen from space",
+  "a green continent seen from space around a green forest from above",
+  "a green forest from above around green leaves, close up",
+  "green leaves, close up around green plant cells under a microscope",
+  "green plant cells under a microscope around green and white molecules, balls and bonds",
+  "green and white molecules, balls and bonds",
 ]
 ratio = 2              # even: 2, 4, ...
-# seeds = [1, 2, 3, 4, 5, 6, 7]      # one a level; leave out to choose by --seed
+# seeds = [1, 2, 3, 4, 5, 6, 7, 8]   # one a level; leave out to choose by --seed
 # examples = ["island.jpg", "forest.jpg", ...]   # instead of levels: pictures, and no model
 # photo = "island.jpg" # the widest level shows this photograph ...
 # target = [0.5, 0.5]  # ... and goes to this point: shares of its width and height

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ from kineograph.zoom.photo import Grounded, Method
 from kineograph.zoom.stack import ZoomStack, centre, check_geometry
 
 Order = Literal["plain", "paper"]
+MOST_PIXELS = 2 * 256**2  # of the levels in one network call, times frames
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,18 @@ class TextStage(Protocol):
     def low_noise(self) -> float: ...
 
 
+S = TypeVar("S", bound=TextStage)
+
+
+def zoomed(stages: Sequence[S], living: bool) -> list[S]:
+    """The stages a zoom runs: those that only add frames are left out unless it is living."""
+    return [
+        stage
+        for below, stage in zip([None, *stages], stages, strict=False)
+        if living or below is None or stage.size != below.size
+    ]
+
+
 def by_text(
     texts: Sequence[str],
     stages: Sequence[TextStage],
@@ -122,23 +135,20 @@ def by_text(
     living: bool = False,
     photo: Callable[[int], Photo] | None = None,
     order: Order = "plain",
-    rows: int = 2,
+    rows: int = 0,
     fps: float = 8.0,
 ) -> Iterator[Progress]:
     """A stack of one level a text through every stage; each Progress holds the best guess so far.
 
     stages: first to last; those that only add frames are skipped unless `living`. read: the text
     encoder. seeds: one a level. photo: the photograph for a canvas of so many pixels. rows: levels
-    in one network call, which bounds the memory. Every stage, super-resolution too, is sampled
-    jointly, so that its detail agrees across levels (the paper's is not).
+    in one network call, which bounds the memory; 0 is as many as hold MOST_PIXELS. Every stage,
+    super-resolution too, is sampled jointly, so that its detail agrees across levels (the paper's
+    is not).
     """
     if len(seeds) != len(texts):
         raise InputError("seeds", f"{len(seeds)} for {len(texts)} levels", "give one a level")
-    chosen = [
-        stage
-        for below, stage in zip([None, *stages], stages, strict=False)
-        if living or below is None or stage.size != below.size
-    ]
+    chosen = zoomed(stages, living)
     for stage in chosen:
         check_geometry(len(texts), ratio, stage.size, stage.size)
     cond = reduce(Cond.stack, [read([text]) for text in texts])
@@ -148,8 +158,9 @@ def by_text(
         if x is not None:  # the stage below, through a little noise that all levels share
             low = x + stage.low_noise * noise(x)
             cond = replace(cond, low=low, low_sigma=torch.full((len(low),), stage.low_noise))
-        denoise = Thresholded(Chunked(Guided(stage.denoise, stage.guidance), rows))
         shape = (len(texts), 3, stage.frames if living else 1, stage.size, stage.size)
+        at_once = rows or max(1, MOST_PIXELS // math.prod(shape[2:]))
+        denoise = Thresholded(Chunked(Guided(stage.denoise, stage.guidance), at_once))
         start = noise(torch.empty(shape)) * stage.schedule.high
         walk = jointly(
             denoise,

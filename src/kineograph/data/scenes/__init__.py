@@ -1,0 +1,1 @@
+"""Pictures drawn by our own painters, with captions: the data set `scenes`."""

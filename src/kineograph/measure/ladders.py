@@ -1,0 +1,241 @@
+"""Joint sampling beside the paper's three baselines, by text: do levels agree, and show their text?
+
+Wang et al. 2024, section 5.2. Every way has the same denoiser, noise levels, texts and seeds.
+Agreement is measured on what the network itself answers at the last step, before anything is
+blended, rendered or pinned. Whether a level shows its text is judged by a linear classifier of
+subjects on Lite0 features, taught from the painters' own pictures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+from kineograph.clip import Clip, bytes_to_model, to_clips
+from kineograph.data.scenes.packs import Scenes
+from kineograph.data.scenes.subjects import SUBJECTS, caption
+from kineograph.denoise import Denoiser, Guided, Thresholded
+from kineograph.errors import InputError
+from kineograph.measure.sets import Estimate, bootstrap
+from kineograph.measure.styles import Classifier, fitted
+from kineograph.measure.zoom import agreement, psnr, seam_energy
+from kineograph.prompt import Cond, Progress
+from kineograph.zoom import maker
+from kineograph.zoom.baselines import independent, outpainted, superresolved
+from kineograph.zoom.joint import shared_noise
+from kineograph.zoom.maker import TextStage
+
+RATIO = 2
+LOOKED_AT = 40  # painted pictures of a subject that teach the classifier; a tenth as many test it
+LADDERS = (  # subjects, widest first
+    "galaxy, star field, planet, continent, forest, leaves, plant cells, molecules",
+    "nebula, star field, planet, clouds, mountains, river delta, pebbles, crystal",
+    "continent, islands, waves, dunes, sand, crystal, bacteria, molecules",
+    "planet, continent, fields, city, roofs, lawn, flowers, petal",
+    "clouds, forest, leaves, leaf veins, plant cells, tissue, blood, bacteria",
+)
+
+Look = Callable[[Tensor], Tensor]  # pictures (N, 3, H, W) in 0 … 1 to features (N, D)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to fill the levels, over all ladders and seeds.
+
+    agreement: decibels, mean over neighbours. least: the worst ladder and seed's mean. seam: mean
+    over borders; 1 is none. seam_most: the worst ladder and seed's. fit: share of levels whose
+    subject the classifier names.
+    """
+
+    agreement: Estimate
+    least: float
+    seam: Estimate
+    seam_most: float
+    fit: Estimate
+
+
+@dataclass(frozen=True)
+class Study:
+    """What `ladders` ends with.
+
+    accuracy: of the classifier on painted pictures it was not taught. photo: PSNR of level 0 to the
+    photograph it is held to, decibels, the least of all. fit_at: share of right answers at each
+    level, by way. sheet: a row a way, a column a level.
+    """
+
+    ways: dict[str, Way]
+    fit_at: dict[str, list[float]]
+    accuracy: float
+    photo: float
+    levels: int
+    sheet: list[Clip]
+
+
+class Heard:
+    """A Denoiser that keeps its last answer."""
+
+    def __init__(self, denoise: Denoiser) -> None:
+        self.denoise, self.last = denoise, torch.empty(0)
+
+    def __call__(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
+        self.last = self.denoise(x, sigma, cond)
+        return self.last
+
+
+def classifier(scenes: Scenes, look: Look, batch: int = 64) -> tuple[Classifier, float]:
+    """The classifier of subjects, and its accuracy on pictures held out of everything."""
+    taught, tested = [], []
+    for number in range(len(SUBJECTS)):
+        of = scenes.pure & (scenes.subject == number)
+        taught += (of & ~scenes.held).nonzero()[0][:LOOKED_AT].tolist()
+        tested += (of & scenes.held).nonzero()[0][: max(2, LOOKED_AT // 10)].tolist()
+    rows = taught + tested
+    looks = []
+    for start in range(0, len(rows), batch):
+        pictures = torch.from_numpy(scenes.small[sorted(rows)[start : start + batch]])
+        looks.append(look(bytes_to_model(pictures[:, None])[:, :, 0].add(1).div(2)))
+    order = {row: i for i, row in enumerate(sorted(rows))}
+    x = torch.cat(looks)
+    labels = torch.from_numpy(scenes.subject)
+    of_taught, of_tested = (torch.tensor([order[r] for r in part]) for part in (taught, tested))
+    found = fitted(x[of_taught], labels[taught], len(SUBJECTS))
+    right = found(x[of_tested]) == labels[tested]
+    return found, float(right.double().mean())
+
+
+def subjects_of(ladder: str) -> list[int]:
+    """The numbers of the subjects in a line of LADDERS."""
+    names = [one.name for one in SUBJECTS]
+    return [names.index(name) for name in ladder.split(", ")]
+
+
+def texts_of(subjects: Sequence[int], seed: int) -> list[str]:
+    """A text a level, with words drawn by the seed: each names what it shows and what is within."""
+    rng = torch.Generator().manual_seed(seed)
+    alone = []
+    for number in subjects:
+        one = SUBJECTS[number]
+        word = {
+            key: choice[int(torch.randint(len(choice), (1,), generator=rng))]
+            for key, choice in one.words.items()
+        }
+        alone.append(caption(one, word))
+    pairs = zip(alone, alone[1:], strict=False)
+    return [f"{wider} around {closer}" for wider, closer in pairs] + alone[-1:]
+
+
+def ladders(
+    stage: TextStage,
+    read: Callable[[Sequence[str]], Cond],
+    scenes: Scenes,
+    look: Look,
+    *,
+    count: int = len(LADDERS),
+    seeds: int = 3,
+) -> Iterator[Progress]:
+    """Fill `count` ladders with every way from `seeds` seeds; the last value is a Study.
+
+    stage: the first stage of a text model, whose pictures are looked at. look: Lite0.
+    """
+    if not 1 <= count <= len(LADDERS):
+        raise InputError("--ladders", f"{count} is not in 1 … {len(LADDERS)}")
+    if seeds < 1:
+        raise InputError("--seeds", f"{seeds} is less than 1")
+    yield Progress(0.0, "teaching the classifier", None)
+    judge, accuracy = classifier(scenes, look)
+    tallies: dict[str, list[_Tally]] = {}
+    photos: list[float] = []
+    rows: list[Clip] = []
+    total, done = count * seeds, 0
+    for number, ladder in enumerate(LADDERS[:count]):
+        subjects = subjects_of(ladder)
+        for k in range(seeds):
+            texts = texts_of(subjects, 100 * number + k)
+            cond = reduce(Cond.stack, [read([text]) for text in texts])
+            own = maker.level_seeds(1000 * number + 100 * k, len(texts))
+            for name, (heard, shown) in filled(stage, cond, own).items():
+                looks = look(shown[:, :, 0].add(1).div(2).clamp(0, 1))
+                tallies.setdefault(name, []).append(
+                    _Tally(
+                        agreement(heard, RATIO),
+                        seam_energy(shown, RATIO),
+                        (judge(looks) == torch.tensor(subjects)).double().tolist(),
+                    )
+                )
+                if not number and not k:
+                    rows.append(Clip(torch.cat([clip.frames for clip in to_clips(shown, 8.0)])))
+            photos.append(_held(stage, cond, own, scenes, subjects[0], k))
+            done += 1
+            yield Progress(done / total, f"ladder {number + 1}, seed {k + 1}", None)
+    study = Study(
+        ways={name: _way(each) for name, each in tallies.items()},
+        fit_at={
+            name: torch.tensor([one.fit for one in each]).mean(0).tolist()
+            for name, each in tallies.items()
+        },
+        accuracy=accuracy,
+        photo=min(photos),
+        levels=len(subjects_of(LADDERS[0])),
+        sheet=rows,
+    )
+    yield Progress(1.0, "measured", study)
+
+
+def filled(stage: TextStage, cond: Cond, seeds: Sequence[int]) -> dict[str, tuple[Tensor, Tensor]]:
+    """For every way what the network answered last, and what is shown; both (K, 3, 1, H, W)."""
+    denoise = Thresholded(Guided(stage.denoise, stage.guidance))
+    shape, sigmas = (3, 1, stage.size, stage.size), stage.schedule.grid(stage.steps)
+    heard = Heard(denoise)
+    noise = shared_noise([torch.Generator().manual_seed(seed) for seed in seeds], RATIO)
+    start = noise(torch.empty(len(seeds), *shape)) * float(sigmas[0])
+    *_, shown = maker.jointly(heard, start, sigmas, cond, noise=noise, ratio=RATIO)
+    found = {"joint": (heard.last, shown)}
+    for name, way in (
+        ("independent", independent),
+        ("outpainting", outpainted),
+        ("super-resolution", superresolved),
+    ):
+        levels = [Heard(denoise) for _ in seeds]
+        options = {} if way is independent else {"ratio": RATIO}
+        made = way(levels, shape, sigmas, cond, seeds, **options)  # type: ignore[operator]
+        found[name] = torch.cat([level.last for level in levels]), made
+    return found
+
+
+def _held(
+    stage: TextStage, cond: Cond, seeds: Sequence[int], scenes: Scenes, subject: int, k: int
+) -> float:
+    """PSNR of level 0 to a painted picture that it is held to, decibels."""
+    rows = (scenes.held & (scenes.subject == subject)).nonzero()[0]
+    window = bytes_to_model(torch.from_numpy(scenes.small[rows[k % len(rows)]][None, None]))
+    sigmas = stage.schedule.grid(stage.steps)
+    noise = shared_noise([torch.Generator().manual_seed(seed) for seed in seeds], RATIO)
+    start = noise(torch.empty(len(seeds), 3, 1, stage.size, stage.size)) * float(sigmas[0])
+    denoise = Thresholded(Guided(stage.denoise, stage.guidance))
+    photo = maker.Photo(window)
+    *_, shown = maker.jointly(denoise, start, sigmas, cond, noise=noise, ratio=RATIO, photo=photo)
+    return psnr(shown[:1], window)
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """One ladder and seed filled one way."""
+
+    agreement: list[float]
+    seam: list[float]
+    fit: list[float]
+
+
+def _way(each: Sequence[_Tally]) -> Way:
+    def estimate(values: list[float]) -> Estimate:
+        return bootstrap(torch.tensor(values), torch.Generator().manual_seed(0))
+
+    agreed = [math.fsum(one.agreement) / len(one.agreement) for one in each]
+    seams = [math.fsum(one.seam) / len(one.seam) for one in each]
+    fits = [math.fsum(one.fit) / len(one.fit) for one in each]
+    return Way(estimate(agreed), min(agreed), estimate(seams), max(seams), estimate(fits))
