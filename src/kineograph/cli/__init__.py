@@ -28,7 +28,7 @@ VERBS = {
     "influences": ("influences", "Name the training examples nearest to what a model made."),
     "measure": ("measure", "Measure a model or a clip, as figures."),
     "models": ("models", "List models, show their cards, check their files."),
-    "write": ("write", "Write text that reads like a corpus, by counting (n-grams)."),
+    "write": ("write", "Write text that reads like a corpus, by counting or by a transformer."),
     "chain": ("chain", "Fit a Markov chain to states in a CSV file and ask it what comes next."),
     "loop": ("loop", "Make a clip that never ends: an endless player, or a seamless loop."),
     "sprite": ("sprite", "Cut out what moves in a clip and let it follow the mouse, in a page."),

@@ -1,4 +1,4 @@
-"""kineograph write: text that reads like a corpus, with its copy report and source map."""
+"""kineograph write: text that reads like a corpus, by counting or by a transformer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kineograph.cli.door import Force, Json, Seed, checked_output, chosen_seed, report, watch
-from kineograph.errors import MissingError
+from kineograph.cli.language import Asked, write_learned
+from kineograph.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from kineograph.words import Bits, Choice, Corpus, Written
@@ -29,13 +30,16 @@ class By(StrEnum):
     transformer = "transformer"
 
 
+LEARNED = "With --by transformer"
 # unit: (order, tokens to write, highest order of the plot)
 DEFAULTS = {Unit.letter: (6, 1000, 14), Unit.word: (2, 200, 8), Unit.line: (1, 20, 4)}
 
 
 @app.command()
 def write(
-    corpus: Annotated[Path, typer.Argument(help="Text file in UTF-8.", metavar="CORPUS")],
+    corpus: Annotated[
+        Path | None, typer.Argument(help="Text file in UTF-8.", metavar="CORPUS")
+    ] = None,
     order: Annotated[
         int | None,
         typer.Option(
@@ -45,7 +49,12 @@ def write(
     unit: Annotated[Unit, typer.Option(help="What is counted.")] = Unit.word,
     by: Annotated[By, typer.Option(help="What answers: counting, or a learned model.")] = By.counts,
     n: Annotated[
-        int | None, typer.Option("-n", help="Tokens to write: 200 words, 1000 letters, 20 lines.")
+        int | None,
+        typer.Option(
+            "-n",
+            help="Tokens to write: 200 words, 1000 letters, 20 lines; a transformer 300 pieces.",
+            show_default=False,
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option("-o", help="Text file to write.")] = None,
     copy_limit: Annotated[
@@ -59,18 +68,62 @@ def write(
         Path | None,
         typer.Option(help="Draw how little choice and how many bits each order leaves (.png)."),
     ] = None,
+    model: Annotated[
+        str,
+        typer.Option(help="Let a kept model go on: words, or a folder.", rich_help_panel=LEARNED),
+    ] = "",
+    time_limit: Annotated[
+        str,
+        typer.Option(
+            help="Learn the corpus for this long: 90s, 3m, 1h. Usually 3m.", rich_help_panel=LEARNED
+        ),
+    ] = "",
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Keep the model learned in this folder.", rich_help_panel=LEARNED),
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option(help="Below 1 bolder, 0 the best always.", rich_help_panel=LEARNED)
+    ] = 1.0,
+    top_k: Annotated[
+        int | None, typer.Option(help="Draw from the k best.", rich_help_panel=LEARNED)
+    ] = None,
+    top_p: Annotated[
+        float,
+        typer.Option(help="Draw from the best that hold this share.", rich_help_panel=LEARNED),
+    ] = 1.0,
+    nearest: Annotated[
+        str, typer.Option(help="Name the words nearest to this one.", rich_help_panel=LEARNED)
+    ] = "",
+    attention: Annotated[
+        Path | None,
+        typer.Option(help="Draw where it looked as it wrote (.png).", rich_help_panel=LEARNED),
+    ] = None,
     seed: Seed = None,
     as_json: Json = False,
     force: Force = False,
 ) -> None:
-    """What comes next, by counting: write text that reads like the corpus."""
+    """What comes next: write text that reads like the corpus, by counting or by a transformer."""
     started = time.perf_counter()
-    if by is By.transformer:
-        raise MissingError("--by transformer: this model is not there yet; use --by counts")
+    learned = by is By.transformer or bool(model)
+    drawn = (temperature, top_k, top_p) != (1.0, None, 1.0)
+    _refuse(
+        learned,
+        {"--order": order, "--copy-limit": copy_limit, "--map": source_map, "--plot": plot},
+        {"--time-limit": time_limit, "--keep": keep, "--temperature, --top-k, --top-p": drawn}
+        | {"--nearest": nearest, "--attention": attention},
+    )
     checks = ((out, [".txt"], "-o"), (source_map, [".npz"], "--map"), (plot, [".png"], "--plot"))
-    for path, suffixes, name in checks:
+    for path, suffixes, name in (*checks, (attention, [".png"], "--attention")):
         if path is not None:
             checked_output(path, suffixes, force, name)
+    if learned:
+        draws = (temperature, top_k, top_p)
+        options = (time_limit, keep, *draws, nearest, attention, as_json, started)
+        write_learned(Asked(corpus, model, unit.value, n, out, start, seed, *options))
+        return
+    if corpus is None:
+        raise InputError("CORPUS", "is missing", "give a text file, or --model words")
     usual_order, usual_n, highest = DEFAULTS[unit]
     seed = chosen_seed(seed)
 
@@ -80,8 +133,8 @@ def write(
     from kineograph.words import write as make
 
     text = read_corpus(read_text(corpus), unit.value)
-    model = ngrams(text, usual_order if order is None else order)
-    steps = make(model, usual_n if n is None else n, seed, copy_limit=copy_limit, start=start)
+    grams = ngrams(text, usual_order if order is None else order)
+    steps = make(grams, usual_n if n is None else n, seed, copy_limit=copy_limit, start=start)
     written: Written = watch(steps, "writing")
 
     facts = _facts(written)
@@ -102,6 +155,14 @@ def write(
         facts["bits"] = [cost._asdict() for cost in costs]
     outputs = [path for path, _, _ in checks if path is not None]
     report(as_json, started, outputs, seed=seed, notes=_notes(written), **facts)
+
+
+def _refuse(learned: bool, counting: dict[str, Any], learning: dict[str, Any]) -> None:
+    """No option of the one way of answering is passed over in silence by the other."""
+    for name, given in (counting if learned else learning).items():
+        if given:
+            other = "counts" if learned else "transformer"
+            raise InputError(name, "is not for this way of answering", f"use it with --by {other}")
 
 
 def _facts(written: Written) -> dict[str, Any]:
