@@ -56,6 +56,7 @@ WEIGHTS = {
     "train": "keeps its own resume state, beside no model",
     "data.sticker_features": "reads the published Lite0, keeps its features",
     "public.folder": "reads published folders, whose tensors have names of their own",
+    "nets.minilm": "reads the published text encoder",
 }
 # Who opens pictures or videos outside media, and why it may.
 OPENERS = {

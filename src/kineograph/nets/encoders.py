@@ -6,13 +6,13 @@ weights ask for no gradient, the module stays in evaluation mode, and its file i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kineograph.errors import MissingError
 
@@ -38,42 +38,70 @@ class TextEncoder:
     """
 
     def __init__(self, folder: Path | None = None, *, tokens: int = TOKENS) -> None:
-        from transformers import AutoConfig, AutoModel, AutoTokenizer, T5EncoderModel
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
-        self.tokens = tokens
-        where = str(minilm_folder() if folder is None else _checked(folder))
-        local = {"local_files_only": True, "trust_remote_code": False}
+        where = minilm_folder() if folder is None else _checked(folder)
         try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(where, **local)
-            kind = AutoConfig.from_pretrained(where, **local).model_type
-            model = T5EncoderModel if kind in ("t5", "mt5", "umt5") else AutoModel
-            self.model: Any = model.from_pretrained(
-                where, use_safetensors=True, dtype=torch.float32, **local
-            )
+            reader = _packaged if folder is None else _foreign
+            self.model, self.read = reader(where, tokens)
         except Exception as error:  # each library below raises types of its own
             raise MissingError(f"text encoder '{where}' cannot be read ({error})") from error
+        self.tokens = tokens
         self.model.requires_grad_(False).eval()
 
     @torch.no_grad()
     def __call__(self, texts: Sequence[str]) -> TextStates:
         """States of B texts, each padded to `tokens` tokens."""
-        batch = self.tokenizer(
-            list(texts),
-            padding="max_length",
-            truncation=True,
-            max_length=self.tokens,
-            return_tensors="pt",
-        )
-        mask = batch["attention_mask"].bool()
+        states, mask = self.read(list(texts))
+        mask = mask.clone()
         mask[[not text for text in texts]] = False
-        states = self.model(
-            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
-        ).last_hidden_state
         words = states * mask[..., None]
         pooled = words.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
         return TextStates(words, mask, pooled)
+
+
+Read = Callable[[list[str]], tuple[Tensor, Tensor]]
+
+
+def _packaged(folder: Path, tokens: int) -> tuple[nn.Module, Read]:
+    """MiniLM and its reading of texts: states (B, L, D) and mask (B, L)."""
+    from kineograph.nets import minilm
+
+    tower = minilm.tower(folder / "model.safetensors")
+    tokenizer = minilm.tokenizer(folder, tokens)
+
+    def read(texts: list[str]) -> tuple[Tensor, Tensor]:
+        found = tokenizer.encode_batch(texts)
+        mask = torch.tensor([one.attention_mask for one in found], dtype=torch.bool)
+        return tower(torch.tensor([one.ids for one in found]), mask), mask
+
+    return tower, read
+
+
+def _foreign(folder: Path, tokens: int) -> tuple[nn.Module, Read]:
+    """The like for a T5 or BERT folder, by the transformers library."""
+    from transformers import AutoConfig, AutoModel, AutoTokenizer, T5EncoderModel
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), **local)
+    kind = AutoConfig.from_pretrained(str(folder), **local).model_type
+    loader = T5EncoderModel if kind in ("t5", "mt5", "umt5") else AutoModel
+    model: Any = loader.from_pretrained(
+        str(folder), use_safetensors=True, dtype=torch.float32, **local
+    )
+
+    def read(texts: list[str]) -> tuple[Tensor, Tensor]:
+        found = tokenizer(
+            texts,
+            padding="max_length",
+            truncation=True,
+            max_length=tokens,
+            return_tensors="pt",
+        )
+        ids, mask = found["input_ids"], found["attention_mask"]
+        return model(input_ids=ids, attention_mask=mask).last_hidden_state, mask.bool()
+
+    return model, read
 
 
 def minilm_folder() -> Path:
