@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -81,6 +81,12 @@ Rank = Callable[[Tensor, Cond], Tensor]
 "Pictures (B, 3, 1, S, S) and the texts they were asked by to (B,), higher is a better match."
 
 
+class Texts(Protocol):
+    """Texts to batched text conditions (a cascade's word for it, which no peer may import)."""
+
+    def __call__(self, texts: Sequence[str]) -> Cond: ...
+
+
 @dataclass(frozen=True)
 class TokensMaker:
     """Text in, picture out (a clip of one frame); the face of the family to the doors.
@@ -93,7 +99,7 @@ class TokensMaker:
 
     model: NextSymbol
     spelling: Spelling
-    read: Callable[[Sequence[str]], Cond]
+    read: Texts
     fit: Callable[[Tensor, Cond], Tensor]
     draw: Draw
     guidance: float = 1.0

@@ -124,7 +124,7 @@ def tokens(
 def through(spelling: Spelling, frames: Tensor) -> Tensor:
     """Pictures (N, 3, S, S) in [0, 1] spelled and shown again."""
     parts = []
-    for some in frames.split(BATCH):
+    for some in torch.split(frames, BATCH):
         x = to_model([Clip(frame[None]) for frame in some])
         shown = to_clips(spelling.show(spelling.spell(x)), 1.0)
         parts += [clip.frames[0] for clip in shown]
@@ -148,7 +148,7 @@ def spelled(spelling: Spelling, ground: Ground, *, seed: int) -> Spelled:
     return Spelled(
         len(held),
         float((share > 0).double().mean()),
-        len(trained.unique()) / size,
+        len(torch.unique(trained)) / size,
         float(2**entropy),
         bootstrap(-10 * error.log10(), rng),
         bootstrap(1 - torch.cosine_similarity(real, seen), rng),
@@ -165,7 +165,7 @@ def pictures_of(packs: Stickers, *splits: str, frames: int = 4) -> Tensor:
 
 
 def _codes(spelling: Spelling, frames: Tensor) -> Tensor:
-    parts = frames.split(BATCH)
+    parts = torch.split(frames, BATCH)
     return torch.cat([spelling.spell(to_model([Clip(one[None]) for one in p])) for p in parts])
 
 
@@ -175,7 +175,7 @@ def _codes(spelling: Spelling, frames: Tensor) -> Tensor:
 def looked(ground: Ground, frames: Tensor, *, coarse: bool = False) -> Tensor:
     """(N, 1280) features of pictures, brought to what the real ones were seen with."""
     pixels = COARSE if coarse else ground.seen
-    return torch.cat([ground.look(reduced(some, pixels)) for some in frames.split(BATCH)])
+    return torch.cat([ground.look(reduced(some, pixels)) for some in torch.split(frames, BATCH)])
 
 
 def _figures(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +15,7 @@ from kineograph.nets.codec import Codec
 from kineograph.prompt import Cond
 from kineograph.recipe.codec import CodecPart
 from kineograph.recipe.fields import Phase, one_of, within
-from kineograph.tokens import Rank, Spelling, TokensMaker
+from kineograph.tokens import Rank, Spelling, Texts, TokensMaker
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def tokens_maker(
     recipe: Tokens,
     codec: Codec,
     writer: Causal,
-    read: Callable[[Sequence[str]], Cond],
+    read: Texts,
     rank: Rank | None = None,
 ) -> TokensMaker:
     """The family's maker with its networks."""
@@ -123,7 +122,8 @@ def tokens_maker(
     @torch.no_grad()
     def fit(codes: Tensor, cond: Cond) -> Tensor:
         told = writer(codes, cond.words, cond.mask).float().log_softmax(-1)
-        return told.gather(-1, codes[..., None])[..., 0].sum(1)
+        fits: Tensor = told.gather(-1, codes[..., None])[..., 0].sum(1)
+        return fits
 
     return TokensMaker(
         writer,
