@@ -1,27 +1,35 @@
-"""kineograph video: a clip from words."""
+"""kineograph video: a clip from words, from a picture, or from another clip."""
 
 from __future__ import annotations
 
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from kineograph.cli import door
+from kineograph.cli import animate as pictures
+from kineograph.cli import checkpoint, door
 from kineograph.errors import InputError
 
 app = typer.Typer(add_completion=False)
 MOST_SECONDS = 600.0
+WORDS_MODEL = "stickers"
 
 
 @app.command()
 def video(
-    text: Annotated[str, typer.Argument(help="What the clip should show.")],
     out: Annotated[
         Path, typer.Option("-o", "--out", help="Output; its suffix decides the format.")
     ],
+    text: Annotated[str, typer.Argument(help="What the clip should show.")] = "",
+    image: Annotated[Path | None, typer.Option(help="A picture that comes alive.")] = None,
+    refine: Annotated[Path | None, typer.Option(help="A clip to paint anew, larger.")] = None,
+    motion: Annotated[str, typer.Option(help="With --image: weak, strong or 0.25 … 4.")] = "",
+    level: Annotated[
+        int | None, typer.Option(help="Noise, of 1000, that a clip is refined from.")
+    ] = None,
     negative: Annotated[str, typer.Option(help="What to keep away from.")] = "",
     seconds: Annotated[
         float | None, typer.Option(help="Length; a loop is repeated to fill it.")
@@ -32,8 +40,10 @@ def video(
     guidance: Annotated[
         float | None, typer.Option(help="Guidance scale of the first stage; 1 is none.")
     ] = None,
-    sampler: Annotated[str, typer.Option(help="ddim, ddpm, dpm or dpm-sde.")] = "dpm",
-    model: Annotated[str, typer.Option(help="A shipped model's name, or a folder.")] = "stickers",
+    sampler: Annotated[
+        str, typer.Option(help="ddim, ddpm, dpm, dpm-sde or leap; empty is the model's own.")
+    ] = "",
+    model: Annotated[str, typer.Option(help="A shipped model's name, or a folder.")] = WORDS_MODEL,
     loop: Annotated[bool, typer.Option("--loop", help="Ask for a clip that loops.")] = False,
     text_encoder: Annotated[
         Path | None, typer.Option(help="Folder of a T5 or BERT encoder in place of the model's.")
@@ -43,20 +53,61 @@ def video(
     force: door.Force = False,
     as_json: door.Json = False,
 ) -> None:
-    """Make a clip from words."""
+    """Make a clip from words; or move a picture (--image); or refine a clip (--refine)."""
     started = time.perf_counter()
     from kineograph import media, recipe
     from kineograph.cascade import Knobs
     from kineograph.prompt import Prompt, clean_text
+    from kineograph.public.folder import is_checkpoint
 
-    clean_text(text)
+    if image is None and refine is None:
+        clean_text(text)
     door.checked_output(out, media.MOVING, force)
-    if seconds is not None and not 0 < seconds <= MOST_SECONDS:
-        raise InputError("--seconds", f"{seconds:g} is not in (0, {MOST_SECONDS:.0f}]")
-    for field, count in (("--size", size), ("--frames", frames), ("--steps", steps)):
-        if count is not None and count < 1:
-            raise InputError(field, f"{count} is less than 1")
+    _within(seconds, size, frames, steps)
     knobs = Knobs(size or 0, frames or 0, steps or 0, guidance, sampler=sampler)
+    if is_checkpoint(model):
+        for field, given in (
+            ("--refine", refine),
+            ("--loop", loop),
+            ("--text-encoder", text_encoder),
+        ):
+            if given:
+                raise InputError(
+                    field, f"is not for '{model}', a public checkpoint", "leave it out"
+                )
+        asked = Prompt(text, negative)
+        how: dict[str, Any] = {"image": image, "motion": motion, "seconds": seconds}
+        how |= {"seed": seed, "started": started}
+        checkpoint.video(model, asked, knobs, out, dry_run=dry_run, as_json=as_json, **how)
+        return
+    if image is not None or refine is not None:
+        if image is not None and refine is not None:
+            raise InputError("--refine", "stands beside --image", "use one of them")
+        if negative or sampler:
+            raise InputError("--image", "takes no --negative and no --sampler")
+        wish = pictures.Asked(
+            text=text,
+            out=out,
+            model=pictures.MODEL if model == WORDS_MODEL else model,
+            seconds=seconds,
+            size=size,
+            frames=frames,
+            steps=steps,
+            guidance=guidance,
+            motion=motion,
+            level=level,
+            loop=loop,
+            seed=seed,
+            text_encoder=text_encoder,
+            force=force,
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+        if image is not None:
+            pictures.animate(image, wish)
+        elif refine is not None:
+            pictures.refine(refine, wish)
+        return
     folder = recipe.folder_of(model)
     about = recipe.read(folder)
     plan = recipe.plan(about, knobs)
@@ -91,3 +142,12 @@ def video(
     if abs(length / about.seconds - round(length / about.seconds)) > 1e-6:
         notes.append(f"one loop lasts {about.seconds} s; a multiple of it ends where it begins")
     door.report(as_json, started, [out], seed=chosen, model=about.name, notes=notes)
+
+
+def _within(seconds: float | None, size: int | None, frames: int | None, steps: int | None) -> None:
+    """Raises InputError for a number that no model can take."""
+    if seconds is not None and not 0 < seconds <= MOST_SECONDS:
+        raise InputError("--seconds", f"{seconds:g} is not in (0, {MOST_SECONDS:.0f}]")
+    for field, count in (("--size", size), ("--frames", frames), ("--steps", steps)):
+        if count is not None and count < 1:
+            raise InputError(field, f"{count} is less than 1")
