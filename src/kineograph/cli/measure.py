@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kineograph.cli import measure_animate
 from kineograph.cli.door import Force, Json, checked_output, report, watch
+from kineograph.cli.measured_words import words
 from kineograph.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Measure a model or a clip, as figures."
 )
+app.command()(measure_animate.animate)
+app.command()(measure_animate.spectrum)
+
+app.command()(words)
 
 SHEET_CELL = 64  # pixels a frame is brought to on a contact sheet, by whole times
 
@@ -216,6 +222,93 @@ def _stages_to(model: str, size: int) -> int:
 
 
 @app.command()
+def prompts(
+    model: Model = "visual-prompts",
+    task: Annotated[
+        list[str] | None,
+        typer.Option(help="A task by name, several times; all of them if left out."),
+    ] = None,
+    grids: Annotated[int, typer.Option(help="Held-out queries of each task.")] = 32,
+    examples: Annotated[int, typer.Option(help="Example pairs shown at once, averaged.")] = 1,
+    rounds: Annotated[
+        int | None, typer.Option(help="Rounds of deciding codes; 0 takes the pixels at once.")
+    ] = None,
+    seed: FirstSeed = 0,
+    sheet: Sheet = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Tasks shown by a pair of pictures, done to held-out ones, beside copying and patches.
+
+    The contact sheet has two grids a task: example, answer, query, made, by patches, truth.
+    """
+    started = time.perf_counter()
+    if not 2 <= grids <= 2000:
+        raise InputError("--grids", f"{grids} is not in 2 … 2000")
+    if not 1 <= examples <= 16:
+        raise InputError("--examples", f"{examples} is not in 1 … 16")
+    _check(2, seed, 1, sheet, force)
+    from kineograph import recipe
+    from kineograph.data.grids import TASKS, Grids
+    from kineograph.data.sticker_features import perceptual
+    from kineograph.measure import prompts as study
+    from kineograph.visual_prompts import Filler
+
+    filler = recipe.load(model)
+    if not isinstance(filler, Filler):
+        raise InputError("--model", f"'{model}' fills no grids", "use visual-prompts")
+    found = watch(
+        study.prompts(
+            filler.with_rounds(rounds),
+            Grids(),
+            perceptual(),
+            tasks=task or list(TASKS),
+            count=grids,
+            seed=seed,
+            examples=examples,
+        ),
+        "prompts",
+    )
+    rows = {name: _plain(row._asdict()) for name, row in found.rows.items()}
+    if not as_json:
+        for name, row in rows.items():
+            _print_facts(name, row)
+    saved = _saved(found.sheet, sheet)
+    report(as_json, started, saved, seed=seed, model=model, examples=examples, tasks=rows)
+
+
+@app.command()
+def memory(
+    files: Annotated[list[Path], typer.Argument(help="Pictures or clips a model made.")],
+    stills: Annotated[
+        bool, typer.Option("--stills", help="The model saw stills alone, no clips.")
+    ] = False,
+    seed: FirstSeed = 0,
+    as_json: Json = False,
+) -> None:
+    """Does a model copy? Distance of its samples to the nearest training example, beside that of
+    real examples that were held out."""
+    started = time.perf_counter()
+    import torch
+
+    from kineograph import media
+    from kineograph.data.sticker_features import lite0, real_clips, real_stills
+    from kineograph.measure import influences as study
+
+    see = lite0()
+    samples = torch.stack([study.look_of(media.read(path), see) for path in files])
+    known = watch(real_stills(study.MOST_SEEN), "real stills")
+    clips = None if stills else watch(real_clips(study.MOST_SEEN), "real clips")
+    train, _, _ = study.examples(clips, known)
+    held = study.held_examples(clips, known)
+    found = study.memory(samples, train, held, torch.Generator().manual_seed(seed))
+    facts = _plain(found._asdict())
+    if not as_json:
+        _print_facts("1 - cosine to the nearest training example", facts)
+    report(as_json, started, [], seed=seed, memory=facts)
+
+
+@app.command()
 def clip(
     files: Annotated[list[Path], typer.Argument(help="Media files or folders of frames.")],
     as_json: Json = False,
@@ -233,6 +326,60 @@ def clip(
     if not as_json:
         _print_table(list(next(iter(rows.values()))), rows)
     report(as_json, started, [], clips=[{"file": file, **facts} for file, facts in rows.items()])
+
+
+@app.command()
+def zoom(
+    model: Model = "scenes",
+    ladders: Annotated[int, typer.Option(help="Ladders of eight levels to fill.")] = 5,
+    seeds: Annotated[int, typer.Option(help="Seeds of each ladder.")] = 3,
+    steps: Steps = None,
+    guidance: Guidance = None,
+    sheet: Sheet = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Fill ladders jointly and in three other ways: do levels agree, do they show their texts?
+
+    The contact sheet has a way a row and a level a column, of the first ladder.
+    """
+    started = time.perf_counter()
+    if sheet is not None:
+        checked_output(sheet, (".png",), force, "--sheet")
+    from dataclasses import replace
+
+    from kineograph import recipe
+    from kineograph.data.scenes.packs import load
+    from kineograph.data.sticker_features import lite0
+    from kineograph.measure import ladders as study
+
+    scenes = load()
+    knobs = _knobs(None, None, steps, guidance, 1)
+    made = recipe.load(model, stages=1)
+    stage = made.stages[0]
+    stage = replace(stage, steps=knobs.steps or stage.steps)
+    stage = replace(stage, guidance=stage.guidance if guidance is None else guidance)
+    found = watch(
+        study.ladders(stage, made.read, scenes, lite0(), count=ladders, seeds=seeds), "zoom"
+    )
+    ways = {name: _plain(asdict(figures)) for name, figures in found.ways.items()}
+    facts = {"classifier": found.accuracy, "photo, dB": found.photo}
+    facts |= {f"fit at, {name}": found.fit_at[name] for name in found.ways}
+    if not as_json:
+        _print_table([f.name for f in fields(study.Way)], ways)
+        _print_facts("classifier on painted pictures; photo; levels", _plain(facts))
+    report(
+        as_json,
+        started,
+        _saved(found.sheet, sheet),
+        model=model,
+        ladders=ladders,
+        seeds=seeds,
+        steps=stage.steps,
+        guidance=stage.guidance,
+        ways=ways,
+        facts=_plain(facts),
+    )
 
 
 # -- what both models' measures share -----------------------------------------------------------
