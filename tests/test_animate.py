@@ -1,0 +1,239 @@
+"""Moving a picture with known denoisers: held frames, blocks that agree, shapes given back."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from kineograph.animate.maker import AnimateMaker, Knobs, Pixels, Stage, drift, start_noise
+from kineograph.animate.picture import framed, matted
+from kineograph.clip import Clip
+from kineograph.denoise import Ideal, integrate, noise_from
+from kineograph.errors import InputError
+from kineograph.noise import Schedule
+from kineograph.prompt import Cond, Prompt
+
+SIZE = 16
+
+
+def read(texts):
+    rows = torch.zeros(len(texts), 2, 4)
+    return Cond(rows, torch.ones(len(texts), 2, dtype=torch.bool), rows.mean(1))
+
+
+class Eye:
+    def __call__(self, pictures):
+        return pictures.mean((2, 3))
+
+    def words(self, pooled):
+        return torch.ones(len(pooled), 3)
+
+
+class Brightens:
+    """Every frame is a little lighter than the one before, whatever the noise."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, x, sigma, cond):
+        self.seen.append(cond)
+        ramp = torch.arange(x.shape[2]).view(1, 1, -1, 1, 1) / 64
+        return (cond.first + ramp).expand_as(x)
+
+
+def maker(denoise, refine=None, **changes):
+    levels = Schedule(0.01, 10.0, 0.25)
+    base = Stage("base", denoise, levels, SIZE, 3, offset=0.1)
+    finer = Stage("refine", refine, Schedule(0.005, 100.0), 2 * SIZE, 4) if refine else None
+    whole = AnimateMaker(base, finer, read, Eye(), Pixels(), 8, 2.0, 2.0, pinned=2)
+    return replace(whole, **changes)
+
+
+def picture(height=SIZE, width=SIZE, channels=3, seed=0):
+    frames = torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(seed))
+    return Clip(0.8 * frames)
+
+
+def made(maker, prompt, knobs=None, seed=0):
+    return list(maker.make(prompt, seed, knobs or Knobs()))[-1].value
+
+
+# -- blocks ---------------------------------------------------------------------------------------
+
+
+def test_the_first_frame_is_the_picture_and_the_rest_follows_the_denoiser():
+    image = picture()
+    clip = made(maker(Brightens()), Prompt(image=image, seconds=2))
+    assert len(clip) == 8
+    assert clip.fps == pytest.approx(4.0)
+    assert torch.allclose(clip.frames[0], image.frames[0], atol=1e-6)
+    assert torch.allclose(clip.frames[5], (image.frames[0] + 5 / 128).clamp(0, 1), atol=1e-5)
+
+
+def test_blocks_agree_in_the_frames_they_share_and_go_on_from_there():
+    image = picture()
+    clip = made(maker(Brightens()), Prompt(image=image, seconds=5))
+    assert len(clip) == 20
+    steps = (clip.frames[1:] - clip.frames[:-1]).mean((1, 2, 3))
+    # two frames of a block are handed on: the seam's steps are like any other
+    assert torch.allclose(steps, torch.full_like(steps, 1 / 128), atol=1e-4)
+
+
+def test_a_looped_clip_makes_one_block():
+    clip = made(maker(Brightens()), Prompt(image=picture(), seconds=9), Knobs(loop=True))
+    assert len(clip) == 8
+
+
+def test_motion_is_told_as_frames_a_second_and_words_are_read():
+    for motion, fps in ((1.0, 4.0), (2.0, 2.0), (0.5, 8.0)):
+        net = Brightens()
+        made(maker(net), Prompt("a dog", image=picture(), seconds=2), Knobs(motion=motion))
+        assert float(net.seen[0].fps) == fps
+
+
+def test_a_sample_is_the_same_alone_and_beside_others():
+    clips = torch.rand(3, 3, 8, SIZE, SIZE) * 2 - 1
+    one = maker(Ideal(clips))
+    prompts = [Prompt(image=picture(seed=i), seconds=2) for i in range(2)]
+    both = list(one.make_all(prompts, [5, 6], Knobs(pin=False)))[-1].value
+    alone = made(one, prompts[1], Knobs(pin=False), seed=6)
+    assert torch.allclose(both[1].frames, alone.frames, atol=1e-5)
+    other = made(one, prompts[1], Knobs(pin=False), seed=7)
+    assert not torch.equal(alone.frames, other.frames)
+
+
+def test_one_frame_gives_the_picture_back():
+    image = picture()
+    clip = made(maker(Brightens()), Prompt(image=image, seconds=0), Knobs(frames=1))
+    assert torch.allclose(clip.frames, image.frames, atol=1e-6)
+
+
+def test_a_still_does_not_drift_and_one_that_brightens_does():
+    still = Clip(picture().frames.repeat(16, 1, 1, 1))
+    assert drift(still, 8) == [0.0, 0.0]
+    clip = made(maker(Brightens()), Prompt(image=Clip(picture().frames / 4), seconds=6))
+    gaps = drift(clip, 8)
+    assert gaps[1] == pytest.approx(8 / 128, abs=1e-3)
+    assert gaps[2] == pytest.approx(16 / 128, abs=1e-3)
+
+
+def test_the_offset_adds_one_value_a_frame_and_channel():
+    shape = (2, 3, 50, 8, 8)
+    rngs = [torch.Generator().manual_seed(i) for i in range(2)]
+    noise = start_noise(shape, 0.5, noise_from(rngs))
+    means = noise.mean((3, 4)).flatten()
+    assert float(means.std()) == pytest.approx((0.5**2 + 1 / 64) ** 0.5, rel=0.15)
+
+
+def test_knobs_out_of_range_are_named():
+    one = maker(Brightens())
+    bad = {"frames": 99, "motion": 9.0, "steps": -1, "guidance": -1.0, "level": 0, "refine": True}
+    for name, value in bad.items():
+        with pytest.raises(InputError):
+            one.check(Knobs(**{name: value}))
+    with pytest.raises(InputError, match="--image"):
+        made(one, Prompt("a dog"))
+
+
+# -- refinement -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("noising", ["ddim", "drawn"])
+def test_refining_leads_to_what_the_refinement_knows(noising):
+    known = torch.rand(1, 3, 1, 1, 1).expand(1, 3, 8, 2 * SIZE, 2 * SIZE) * 2 - 1
+    one = maker(Brightens(), Ideal(known), noising=noising)
+    clip = Clip(torch.rand(8, 3, SIZE, SIZE))
+    made = list(one.refined(clip, Prompt("a dog"), 0, Knobs(level=500)))[-1].value
+    assert tuple(made.frames.shape) == (8, 3, 2 * SIZE, 2 * SIZE)
+    assert torch.allclose(made.frames, (known[0].transpose(0, 1) + 1) / 2, atol=1e-4)
+
+
+def test_any_clip_is_refined_at_its_own_shape_block_by_block():
+    class Same:
+        def __call__(self, x, sigma, cond):
+            self.frames = x.shape[2]
+            return torch.zeros_like(x)
+
+    net = Same()
+    clip = Clip(torch.rand(11, 4, 10, 20))
+    made = list(maker(Brightens(), net).refined(clip, Prompt(), 0, Knobs()))[-1].value
+    assert tuple(made.frames.shape) == (11, 3, 16, 32)
+    assert net.frames == 3  # 8 and the 3 that were left
+
+
+def test_noise_found_against_the_samplers_direction_leads_back():
+    clips = torch.rand(4, 3, 1, 4, 4, dtype=torch.float64) * 2 - 1
+    rising = torch.logspace(-2, 1, 400, dtype=torch.float64)
+    start = clips[:1] + 0.01 * torch.randn(1, 3, 1, 4, 4, dtype=torch.float64)
+    noised = list(integrate(Ideal(clips), start, rising, Cond()))[-1].x
+    back = list(integrate(Ideal(clips), noised, rising.flip(0), Cond()))[-1].x
+    assert float(noised.std()) > 5
+    assert torch.allclose(back, start, atol=0.05)
+    with pytest.raises(InputError, match="do not fall"):
+        list(integrate(Ideal(clips), start, rising, Cond(), order=2))
+
+
+# -- pictures of any shape ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "out"),
+    [(16, 16, (16, 16)), (8, 32, (4, 16)), (1, 1, (16, 16)), (300, 1, (16, 2)), (40, 100, (6, 16))],
+)
+def test_a_clip_gets_its_pictures_shape_back(height, width, out):
+    frame = framed(picture(height, width), SIZE)
+    assert frame.square.frames.shape == (1, 3, SIZE, SIZE)
+    clip = made(maker(Brightens()), Prompt(image=picture(height, width), seconds=2))
+    assert tuple(clip.frames.shape[2:]) == out
+    assert clip.frames.shape[1] == 3
+
+
+def disc(hole=True):
+    """A red disc on nothing, with a white eye and a hole, (1, 4, 32, 32)."""
+    y, x = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
+    inside = ((y - 16) ** 2 + (x - 16) ** 2 < 144).float()
+    colour = torch.stack([inside, inside * 0.1, inside * 0.1])
+    eye = ((y - 12) ** 2 + (x - 12) ** 2 < 9).bool()
+    colour[:, eye] = 1.0
+    if hole:
+        inside[20:23, 18:21] = 0
+    return Clip(torch.cat([colour, inside[None]])[None])
+
+
+def test_transparency_comes_back_whole_where_nothing_changed():
+    image = disc()
+    clip = made(maker(Still()), Prompt(image=image, seconds=2))
+    alone = framed(image, SIZE)
+    assert clip.frames.shape[1] == 4
+    assert torch.allclose(clip.frames[0, 3:], alone.alpha[0], atol=1e-6)
+    over = clip.over().frames[0]
+    assert torch.allclose(over, alone.square.frames[0], atol=1e-4)
+
+
+class Still:
+    def __call__(self, x, sigma, cond):
+        return cond.first.expand_as(x)
+
+
+def test_a_moved_shape_keeps_its_white_parts_and_uncovers_nothing():
+    image = disc(hole=False)
+    white = image.over().frames[0]
+    moved = white.roll(5, -1)
+    found = matted(moved, white, image.frames[0, 3:])
+    truth = image.frames[0, 3].roll(5, -1)
+    assert float((found[3] - truth).abs().mean()) < 0.02
+    assert float(found[3, 12, 17]) == 1.0  # the eye, white and moved, is no hole
+    over = found[:3] * found[3:] + 1 - found[3:]
+    assert torch.allclose(over, moved, atol=1e-4)
+
+
+def test_a_picture_of_nothing_is_refused():
+    with pytest.raises(InputError, match="fully transparent"):
+        framed(Clip(torch.zeros(1, 4, 8, 8)), SIZE)
+
+
+def test_pictures_are_ranked_by_the_picture_encoder():
+    scores = maker(Brightens()).rank([picture(seed=1), Clip(torch.ones(1, 3, 4, 4))], "white")
+    assert scores.shape == (2,)
+    assert float(scores[1]) == pytest.approx(3.0)
+    assert scores[1] > scores[0]
