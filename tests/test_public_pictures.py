@@ -1,5 +1,6 @@
 """Pixel and latent picture models: one step like the library's, and zooms end to end."""
 
+from functools import cache
 from itertools import islice, pairwise
 
 import diffusers
@@ -136,8 +137,13 @@ def test_texts_are_encoded_as_the_library_does(deepfloyd, stable):
 # -- zooms -----------------------------------------------------------------------------------------
 
 
+@cache
+def prepared(folder):
+    return public.pictures(folder).prepared(TEXTS, steps=4)
+
+
 def zoomed(folder, **how):
-    model = public.pictures(folder).prepared(TEXTS, steps=4)
+    model = prepared(folder)
     seeds = maker.level_seeds(1, len(TEXTS))
     if model.codec is None:
         return [*maker.by_text(TEXTS, [model.stage], model.read, seeds=seeds, **how)]

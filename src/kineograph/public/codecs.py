@@ -32,7 +32,7 @@ class PictureCodec:
 
     def __init__(self, net: nn.Module) -> None:
         self.net: Any = net
-        config = self.net.config
+        config: Any = net.config
         self.scale = float(config.scaling_factor)
         self.shift = float(getattr(config, "shift_factor", None) or 0.0)
         self.channels = int(config.latent_channels)
@@ -68,7 +68,7 @@ class VideoCodec:
 
     def __init__(self, net: nn.Module) -> None:
         self.net: Any = net
-        config = self.net.config
+        config: Any = net.config
         self.mean = torch.tensor(config.latents_mean).view(1, -1, 1, 1, 1)
         self.std = torch.tensor(config.latents_std).view(1, -1, 1, 1, 1)
         self.channels = int(config.z_dim)

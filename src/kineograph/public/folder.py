@@ -248,7 +248,7 @@ def _network(name: str, config: dict[str, Any]) -> nn.Module:
 def _no_weights() -> Iterator[None]:
     """Inside, networks are built with weights on the meta device and buffers that are real."""
 
-    def blank(_owner: nn.Module, _name: str, weight: nn.Parameter | None) -> nn.Parameter | None:
+    def blank(_owner: nn.Module, _name: str, weight: nn.Parameter | None) -> Any:
         if weight is None:
             return None
         return nn.Parameter(weight.to("meta"), requires_grad=False)

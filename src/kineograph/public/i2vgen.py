@@ -33,7 +33,13 @@ from kineograph.public.codecs import PictureCodec, glimpse, rounded
 from kineograph.public.encoders import clip_picture, clip_text, covering
 from kineograph.public.folder import Checkpoint
 from kineograph.public.levels import levels_of
-from kineograph.public.memory import MemoryPlan, Turn, parts_of
+from kineograph.public.memory import (
+    PICTURE_CODEC_MAPS,
+    UNET_MAPS,
+    MemoryPlan,
+    Turn,
+    parts_of,
+)
 
 NEGATIVE = (
     "Distorted, discontinuous, Ugly, blurry, low resolution, motionless, static, disfigured, "
@@ -156,7 +162,7 @@ class I2VGen:
     def _multiple(self) -> int:
         unet, vae = self.checkpoint.config("unet"), self.checkpoint.config("vae")
         halvings = len(unet["block_out_channels"]) + len(vae["block_out_channels"]) - 2
-        return min(MULTIPLE, 2**halvings)
+        return int(min(MULTIPLE, 2**halvings))
 
     def plan(self, prompt: Prompt, knobs: Knobs) -> MemoryPlan:
         """What a run needs, before a weight is read."""
@@ -172,9 +178,8 @@ class I2VGen:
         vae0 = int(self.checkpoint.config("vae")["block_out_channels"][0])
         factor = 2 ** (len(self.checkpoint.config("vae")["block_out_channels"]) - 1)
         places = height * width // factor**2
-        # kept for the way up: about 8 tensors of the widest level; a feed-forward holds 16 more
-        walking = 2 * frames * places * width0 * 24 * self.dtype.itemsize
-        decoding = height * width * vae0 * 8 * self.dtype.itemsize
+        walking = 2 * frames * places * width0 * UNET_MAPS * self.dtype.itemsize
+        decoding = height * width * vae0 * PICTURE_CODEC_MAPS * self.dtype.itemsize
         return MemoryPlan(
             f"I2VGen-XL '{self.name}'",
             (height, width),

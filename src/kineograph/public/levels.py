@@ -57,7 +57,7 @@ class Trained:
                 times = (most - torch.arange(steps) * (most / steps)).round().long().flip(0) - 1
             case _:
                 times = torch.linspace(0, most - 1, steps, dtype=torch.float64).round().long()
-        return times.clamp(max=most - 1).unique().flip(0)
+        return torch.tensor(sorted(set(times.clamp(max=most - 1).tolist()), reverse=True))
 
     def grid(self, steps: int) -> Tensor:
         """(steps + 1,) falling float64 sigmas; the last is 0, a clean picture."""

@@ -21,7 +21,13 @@ from kineograph.public.codecs import PictureCodec
 from kineograph.public.encoders import clip_text, t5_text
 from kineograph.public.folder import Checkpoint
 from kineograph.public.levels import Walked, levels_of
-from kineograph.public.memory import MemoryPlan, Turn, parts_of
+from kineograph.public.memory import (
+    PICTURE_CODEC_MAPS,
+    UNET_MAPS,
+    MemoryPlan,
+    Turn,
+    parts_of,
+)
 
 STEPS = 50
 PIXEL_GUIDANCE, LATENT_GUIDANCE = 7.0, 7.5
@@ -38,7 +44,7 @@ class PictureNet(nn.Module):
     def __init__(self, unet: nn.Module, empty: Tensor) -> None:
         super().__init__()
         self.unet: Any = unet
-        self.register_buffer("empty", empty, persistent=False)
+        self.empty = empty
 
     def forward(self, x: Tensor, label: Tensor, cond: Cond) -> Tensor:
         if cond.words is None or cond.mask is None:
@@ -140,14 +146,15 @@ class Pictures:
         steps = steps or min(STEPS, levels_of(self.checkpoint.scheduler()).count)
         unet = self.checkpoint.config("unet")
         places = int(unet["sample_size"]) ** 2
-        walking = 2 * places * int(unet["block_out_channels"][0]) * 24 * self.dtype.itemsize
+        walking = 2 * places * int(unet["block_out_channels"][0]) * UNET_MAPS * self.dtype.itemsize
         dtypes = {"text_encoder": self._text_dtype, "unet": self.dtype}
         held: tuple[str, ...] = ("unet",)
         if self.latent:
             dtypes["vae"] = self.dtype
             held = ("unet", "vae")
             width = int(self.checkpoint.config("vae")["block_out_channels"][0])
-            walking = max(walking, self.size**2 * width * 8 * self.dtype.itemsize)
+            coding = self.size**2 * width * PICTURE_CODEC_MAPS * self.dtype.itemsize
+            walking = max(walking, coding)
         return MemoryPlan(
             f"{'latent' if self.latent else 'pixel'} model '{self.name}', {levels} levels",
             (self.size, self.size),

@@ -36,7 +36,7 @@ from kineograph.public.codecs import VideoCodec, glimpse, rounded
 from kineograph.public.encoders import clip_picture, covering, t5_text
 from kineograph.public.folder import Checkpoint
 from kineograph.public.levels import levels_of
-from kineograph.public.memory import MemoryPlan, Turn, parts_of
+from kineograph.public.memory import VIDEO_CODEC_MAPS, MemoryPlan, Turn, parts_of
 
 TOKENS = 512
 STEPS, GUIDANCE = 50, 5.0
@@ -93,10 +93,14 @@ class WanNet(nn.Module):
         )[0]
         return answer.float()  # type: ignore[no-any-return]
 
+    def release(self) -> None:
+        """Let the transformer go; the next call loads one again."""
+        self.held = ("", None)
+
     def _turn(self, label: float) -> Any:
         name = "transformer_2" if label < self.boundary else "transformer"
         if self.held[0] != name:
-            self.held = ("", None)  # the one that leaves makes room first
+            self.release()  # the one that leaves makes room first
             self.held = (name, self.part(name))
         return self.held[1]
 
@@ -193,6 +197,8 @@ class Wan:
                 note = f"block {block + 1} of {blocks}, step {step.i} of {step.n}"
                 yield Progress(share, note, made or glimpse(latent, self.fps))
             assert latent is not None
+            if block + 1 == blocks:
+                net.release()
             clip = to_clips(codec.decode(latent), self.fps)[0]
             kept = _kept(codec)
             made = joined(made, clip, kept)
@@ -205,14 +211,13 @@ class Wan:
 
     def size(self, prompt: Prompt, knobs: Knobs) -> tuple[int, int]:
         """(height, width) that will be made."""
-        height, width = self.native.size
-        area = height * width
-        ratio = height / width
+        area = math.prod(self.native.size)
+        ratio = self.native.size[0] / self.native.size[1]
         if prompt.image is not None:
             ratio = prompt.image.frames.shape[-2] / prompt.image.frames.shape[-1]
         if knobs.size:
-            height, width = knobs.size * max(1.0, ratio), knobs.size * max(1.0, 1 / ratio)
-            return rounded((height, width), self._multiple)
+            sides = (knobs.size * max(1.0, ratio), knobs.size * max(1.0, 1 / ratio))
+            return rounded(sides, self._multiple)
         return rounded((math.sqrt(area * ratio), math.sqrt(area / ratio)), self._multiple)
 
     def plan(self, prompt: Prompt, knobs: Knobs) -> MemoryPlan:
@@ -232,15 +237,17 @@ class Wan:
         latent = (frames - 1) // int(vae.get("scale_factor_temporal") or 4) + 1
         tokens = latent * (height // factor // patch[1]) * (width // factor // patch[2])
         dim = config["num_attention_heads"] * config["attention_head_dim"]
-        walking = 2 * tokens * (8 * dim + 2 * config["ffn_dim"]) * self.dtype.itemsize
-        decoding = 4 * height * width * int(vae.get("base_dim", 96)) * 8 * 4
+        # counted, as memory.py tells: 4.4 to 5.8 states of a token beside its two feed-forward ones
+        walking = 2 * tokens * (6 * dim + 2 * config["ffn_dim"]) * self.dtype.itemsize
+        decoding = height * width * int(vae.get("base_dim", 96)) * VIDEO_CODEC_MAPS * 4
         turns = [Turn("text", ("text_encoder",), 0)]
         if "image_encoder" in dtypes:
             turns.append(Turn("picture", ("vae", "image_encoder"), decoding))
         turns += [
             Turn("sampling", ("vae", part), walking) for part in dtypes if "transformer" in part
         ]
-        turns.append(Turn("decoding", ("vae", "transformer"), decoding))
+        held = ("vae",) if blocks == 1 else ("vae", "transformer")
+        turns.append(Turn("decoding", held, decoding))
         return MemoryPlan(
             f"Wan '{self.name}'",
             (height, width),
