@@ -78,7 +78,7 @@ def above(
         phases=phases,
         parameterization="edm",
         deviation=adds,
-        low_noise=0.05,
+        low_noise=0.02,
         low_noise_most=0.2,
         crop=crop,
     )
@@ -92,6 +92,7 @@ time16 = above(
     shape(2, (64, 128), 1, "convolution", state=128, attention=(False, True)),
     0.12,
     Phase(samples=2_800, batch=8, frames=16, rate=2e-3, pictures=16, warm=240),
+    Phase(samples=9_600, batch=8, frames=16, rate=2e-3, pictures=16, warm=240),
 )
 space32 = above(
     time16,
@@ -102,6 +103,8 @@ space32 = above(
     0.17,
     Phase(samples=16_000, batch=32, frames=1, rate=2e-3, final=0.3, warm=960),
     Phase(samples=800, batch=4, frames=16, rate=1e-3, pictures=16, warm=40),
+    Phase(samples=96_000, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),
+    Phase(samples=1_600, batch=4, frames=16, rate=1e-3, pictures=16, warm=40),
 )
 space64 = above(
     space32,
@@ -113,6 +116,8 @@ space64 = above(
     Phase(samples=12_800, batch=32, frames=1, rate=2e-3, final=0.3, warm=960),
     Phase(samples=600, batch=4, frames=16, rate=1e-3, pictures=16, warm=40),
     Phase(samples=16_000, batch=32, frames=1, rate=1.5e-3, warm=320),
+    Phase(samples=40_000, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),
+    Phase(samples=800, batch=4, frames=16, rate=1e-3, pictures=16, warm=40),
 )
 time32 = above(
     space64,
@@ -122,6 +127,7 @@ time32 = above(
     shape(4, (64, 96), 1, "convolution", state=128, attention=(False, False)),
     0.12,
     Phase(samples=400, batch=2, frames=32, rate=2e-3, warm=40),
+    Phase(samples=800, batch=2, frames=32, rate=2e-3, warm=40),
 )
 space128 = above(
     time32,
@@ -131,6 +137,8 @@ space128 = above(
     shape(4, (64, 96), 1, "convolution", state=128, attention=(False, False)),
     0.1,
     Phase(samples=6_400, batch=32, frames=1, rate=2e-3, final=0.3, warm=960),
+    Phase(samples=300, batch=2, frames=32, rate=1e-3, pictures=16, warm=20),
+    Phase(samples=16_000, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),
     Phase(samples=300, batch=2, frames=32, rate=1e-3, pictures=16, warm=20),
     crop=64,
 )
@@ -143,7 +151,8 @@ recipe = Cascade(
     seconds=3.0,
     text="minilm",
     stages=(base, time16, space32, space64, time32, space128),
-    steps=(20, 1, 2, 1, 1, 1),
+    steps=(20, 1, 2, 2, 1, 1),
     size=64,
+    threshold=0.8,
     guidance=(2.5, 1.0, 1.0, 1.0, 1.0, 1.0),
 )

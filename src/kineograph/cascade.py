@@ -88,7 +88,7 @@ class Knobs:
     frames: int = 0
     steps: int = 0
     guidance: float | tuple[float, ...] | None = None
-    threshold: float = 0.995
+    threshold: float = 0.0
     sampler: str = ""
     chunk: int = 1
     oscillate: bool = False
@@ -116,7 +116,8 @@ class CascadeMaker:
 
     stages: first to last. read: the frozen text encoder. seconds: length of one clip. style: the
     word put before a prompt that starts with none of `styles` and a colon. size: pixels made when
-    none are asked for; 0 is the last stage's.
+    none are asked for; 0 is the last stage's. threshold: percentile of dynamic thresholding; low
+    ones clip to the model's range without fading what is at its edge, such as a white background.
     """
 
     stages: tuple[CascadeStage, ...]
@@ -125,6 +126,7 @@ class CascadeMaker:
     style: str = ""
     styles: tuple[str, ...] = ()
     size: int = 0
+    threshold: float = 0.995
 
     def make(self, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
         """One clip; every Progress holds the best guess so far as a Clip."""
@@ -244,7 +246,7 @@ class CascadeMaker:
         guided, cond = _guided(stage, levels, cond, away, knobs)
         x = draw(torch.empty(count, 3, stage.frames, stage.size, stage.size)) * stage.schedule.high
         walk = integrate(
-            Thresholded(guided, knobs.threshold),
+            Thresholded(guided, knobs.threshold or self.threshold),
             x,
             levels,
             cond,

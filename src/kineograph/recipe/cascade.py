@@ -95,6 +95,8 @@ class Cascade:
     "Stages that oscillating guidance acts on; none named is the first and the first to enlarge."
     size: int = 0
     "Height and width made when none is asked for, pixels; 0 is the last stage's."
+    threshold: float = 0.995
+    "Percentile of dynamic thresholding."
     seed: int = 0
     "Seed of the training run."
     optimizer: str = "muon"
@@ -104,6 +106,7 @@ class Cascade:
 
     def __post_init__(self) -> None:
         one_of("optimizer", self.optimizer, ("muon", "adamw"))
+        within(self, threshold=(1e-3, 1))
         within(self, seconds=(1e-3, 3600), seed=(0, 2**63 - 1), ema=(0, 1))
         if not self.stages:
             raise InputError("stages", "there are none")

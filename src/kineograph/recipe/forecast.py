@@ -13,6 +13,7 @@ from kineograph.cascade import CascadeMaker, CascadeStage, Knobs, Texts
 from kineograph.denoise import Denoiser
 from kineograph.prompt import Cond
 from kineograph.recipe.cascade import Cascade
+from kineograph.zoom.maker import MOST_PIXELS, zoomed
 
 
 def cascade_stage(
@@ -40,7 +41,13 @@ def cascade_stage(
 
 def cascade_maker(recipe: Cascade, stages: Sequence[CascadeStage], read: Texts) -> CascadeMaker:
     return CascadeMaker(
-        tuple(stages), read, recipe.seconds, recipe.style, recipe.styles, recipe.size
+        tuple(stages),
+        read,
+        recipe.seconds,
+        recipe.style,
+        recipe.styles,
+        recipe.size,
+        recipe.threshold,
     )
 
 
@@ -86,7 +93,74 @@ def plan(recipe: Cascade, knobs: Knobs, *, forecast: bool = True) -> Plan:
     )
 
 
+class ZoomPlan(NamedTuple):
+    """What a zoom will do: levels, their pixels and frames, network evaluations, forecasts.
+
+    evaluations are 0 when there is no network. film: frames of the flight.
+    """
+
+    levels: int
+    size: int
+    frames: int
+    evaluations: int
+    gflop: float
+    film: int
+    seconds: float
+    bytes: int
+
+    def told(self) -> str:
+        moving = f" of {self.frames} frames" if self.frames > 1 else ""
+        work = f"{self.evaluations} network evaluations" if self.evaluations else "by example"
+        return (
+            f"{self.levels} levels of {self.size}x{self.size}{moving}: {work}, "
+            f"{self.gflop:,.0f} GFLOP, then {self.film} frames of film; "
+            f"about {self.seconds:.0f} s and {self.bytes / 2**20:,.0f} MiB on this machine"
+        )
+
+
+def zoom_plan(recipe: Cascade, levels: int, film: tuple[int, int], *, living: bool) -> ZoomPlan:
+    """The plan of a zoom by text; film: frames and pixels of a side. Start-up is not counted."""
+    stages = zoomed(recipe.stages, living)
+    steps = [recipe.steps[recipe.stages.index(stage)] for stage in stages]
+    scales = [recipe.guidance[recipe.stages.index(stage)] for stage in stages]
+    frames = [stage.frames if living else 1 for stage in stages]
+    calls = [levels * n * (1 if w == 1 else 2) for n, w in zip(steps, scales, strict=True)]
+    gflop = sum(
+        count * stage.shape.flop(t, stage.size) / 1e9
+        for count, stage, t in zip(calls, stages, frames, strict=True)
+    )
+    held = max(t * stage.size**2 for t, stage in zip(frames, stages, strict=True))
+    at_once = max(MOST_PIXELS, held) * (2 if max(scales) > 1 else 1)
+    return ZoomPlan(
+        levels=levels,
+        size=stages[-1].size,
+        frames=frames[-1],
+        evaluations=sum(calls),
+        gflop=gflop,
+        film=film[0],
+        seconds=gflop / convolution_speed() + film_seconds(*film),
+        bytes=int(800e6 + at_once * BYTES_A_PIXEL + levels * held * STACK_BYTES),
+    )
+
+
+def example_plan(
+    gflop: float, levels: int, size: int, film: tuple[int, int], *, frames: int = 1
+) -> ZoomPlan:
+    """The plan of a zoom by example, whose searches are matrix products in float32."""
+    seconds = gflop / (PRODUCT_SHARE * convolution_speed()) + film_seconds(*film)
+    held = 700e6 + levels * frames * size**2 * STACK_BYTES * 4
+    return ZoomPlan(levels, size, frames, 0, gflop, film[0], seconds, int(held))
+
+
+def film_seconds(count: int, size: int) -> float:
+    """Seconds to render and write `count` frames of size x size pixels."""
+    return count * (0.004 + size**2 * FRAME_SECONDS)
+
+
 BYTES_A_PIXEL = 600  # measured: peak memory of the widest stage over its pixels
+STACK_BYTES = 400  # measured: estimates, bands and copies of one pixel of a level
+FRAME_SECONDS = 2.5e-7  # measured: rendering and encoding one pixel of a film
+PRODUCT_SHARE = 0.2  # of a convolution's speed: float32 products and the search after them
 
 
 def convolution_speed(seconds: float = 0.15) -> float:
