@@ -65,11 +65,6 @@ def test_the_plot_shows_choice_and_bits(book, tmp_path, capsys):
     assert said["bits"][2]["a_letter"] < said["bits"][0]["a_letter"]
 
 
-def test_the_transformer_is_said_to_be_missing(book, capsys):
-    assert run("write", book, "--by", "transformer") == 3
-    assert "use --by counts" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("content", "words", "told"),
     [

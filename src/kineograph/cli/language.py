@@ -56,8 +56,9 @@ def write_learned(asked: Asked) -> None:
         found = nearest(language, asked.nearest)
         facts["nearest"] = [neighbour._asdict() for neighbour in found]
         notes.append(_told(asked.nearest, found))
-    if not asked.nearest or outputs or asked.n or asked.start:
-        n = asked.n or USUAL_N["word" if language.pairs.merges else "letter"]
+    if not asked.nearest or outputs or asked.n is not None or asked.start:
+        usual = USUAL_N["word" if language.pairs.merges else "letter"]
+        n = usual if asked.n is None else asked.n
         said: Said = watch(continued(language, n, seed, draw=draw, start=asked.start), "writing")
         facts["written"] = len(said.symbols)
         if asked.corpus:
@@ -145,7 +146,7 @@ def _draw(looked: Looked, path: Path) -> None:
         1, blocks, figsize=(side * blocks + 1.2, side + 0.8), layout="constrained", squeeze=False
     )
     for i, (axes, shares) in enumerate(zip(panels[0], looked.shares, strict=True)):
-        axes.imshow(shares.mean(0).sqrt(), cmap="magma_r", vmin=0, vmax=1)
+        axes.imshow(shares.mean(0).sqrt().numpy(), cmap="magma_r", vmin=0, vmax=1)
         axes.set_title(f"block {i + 1}", fontsize=9)
         axes.set_xticks(range(count), pieces, rotation=90, fontsize=6)
         axes.set_yticks(range(count), pieces if i == 0 else [""] * count, fontsize=6)

@@ -129,7 +129,7 @@ def write(
 
     import numpy as np
 
-    from kineograph.words import bits, choices, ngrams, read_corpus, read_text
+    from kineograph.words import bits_by_order, choices, ngrams, read_corpus, read_text
     from kineograph.words import write as make
 
     text = read_corpus(read_text(corpus), unit.value)
@@ -149,7 +149,8 @@ def write(
     if plot is not None:
         highest = min(highest, len(text) // 2)
         said = choices(text.ids, highest)
-        costs = [bits(text, k) for k in range(min(highest, 8) + 1)] if len(text) >= 100 else []
+        orders = range(min(highest, 8) + 1)
+        costs = bits_by_order(text, orders, round(0.9 * len(text))) if len(text) >= 100 else []
         _draw(text, said, costs, plot)
         facts["choices"] = [choice._asdict() for choice in said]
         facts["bits"] = [cost._asdict() for cost in costs]

@@ -70,11 +70,10 @@ def reading_of(text: str, pairs: BytePairs, recipe: Language) -> Reading:
 
 
 def taught_part(text: str, held_out: float) -> str:
-    """The text without its end, cut between two words."""
-    if not held_out:
-        return text
-    cut = text.find(" ", round(len(text) * (1 - held_out)))
-    return text if cut < 0 else text[:cut]
+    """The text without its end, cut between two words where there are spaces."""
+    cut = round(len(text) * (1 - held_out))
+    space = text.find(" ", cut)
+    return text[: cut if space < 0 or not held_out else space]
 
 
 # -- one's own text --------------------------------------------------------------------------------
@@ -82,7 +81,7 @@ def taught_part(text: str, held_out: float) -> str:
 
 def sized(letters: int, seconds: float, unit: str) -> tuple[int, CausalShape]:
     """Symbols to learn and the network for so long a text and so much time on two cores."""
-    symbols = 256 if unit == "letter" else min(2048, 256 + letters // 500)
+    symbols = 256 if unit == "letter" else min(2048, 256 + letters // 100)
     width, depth = (96, 3) if seconds < 60 else (128, 4) if seconds < 900 else (256, 6)
     shape = CausalShape(
         size=symbols, width=width, depth=depth, head=32, window=128, places=False, words=0

@@ -1,15 +1,16 @@
-"""What comes next in a text, by counting: n-grams of letters, words and lines.
+"""What comes next in a text, by counting (n-grams) and by a learned model over byte pairs.
 
     corpus = read_corpus(read_text(Path("book.txt")), "word")
     for step in write(ngrams(corpus, 2), 500, seed=7, copy_limit=6): ...
     step.value.text, step.value.source, step.value.copied
 
 `corpus.py` makes a text into numbers, `occurrences.py` finds, draws and compares, `writing.py`
-writes, `counts.py` measures what counting can and cannot do.
+writes, `counts.py` measures what counting can and cannot do. `byte_pairs.py` and `language.py`,
+which need torch, are imported by name.
 """
 
 from kineograph.words.corpus import Corpus, read_corpus, read_text
-from kineograph.words.counts import Bits, Choice, bits, choices
+from kineograph.words.counts import Bits, Choice, bits, bits_by_order, choices
 from kineograph.words.occurrences import Copied, longest_copied
 from kineograph.words.writing import Ngrams, Written, ngrams, write
 
@@ -21,6 +22,7 @@ __all__ = [
     "Ngrams",
     "Written",
     "bits",
+    "bits_by_order",
     "choices",
     "longest_copied",
     "ngrams",

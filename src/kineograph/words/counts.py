@@ -8,6 +8,7 @@ one continuation only, so counting can but copy, and what generalises has to tak
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -90,25 +91,35 @@ class Bits(NamedTuple):
 
 def bits(corpus: Corpus, order: int, held_out: float = 0.1) -> Bits:
     """Bits of the last share `held_out` of a corpus, fitted to the rest; contexts up to `order`."""
-    fitted = round(len(corpus) * (1 - held_out))
-    if not 0 < held_out < 1 or not order < fitted < len(corpus):
+    if not 0 < held_out < 1:
+        raise InputError("held_out", f"{held_out} is not between 0 and 1")
+    return bits_by_order(corpus, [order], round(len(corpus) * (1 - held_out)))[0]
+
+
+def bits_by_order(corpus: Corpus, orders: Sequence[int], fitted: int) -> list[Bits]:
+    """Bits of a corpus from token `fitted` on, fitted to the tokens before it, for each order.
+
+    One pass: every order stands on the counts of those below it.
+    """
+    if not max(orders) < fitted < len(corpus):
         raise InputError(
-            "held_out", f"{held_out} of {len(corpus):,} tokens leaves nothing to fit or to measure"
+            "held_out", f"{fitted:,} of {len(corpus):,} tokens leave nothing to fit or to measure"
         )
     numbers, old = np.unique(corpus.ids[:fitted]), np.zeros(len(corpus.vocabulary), bool)
     old[numbers] = True
-    known = old[corpus.ids]
-    chance = kneser_ney(corpus.ids, known, fitted, order)  # (held,)
+    known, held = old[corpus.ids], corpus.ids[fitted:]
     lengths = np.array([len(token) for token in corpus.vocabulary])
     letters = {letter for number in numbers.tolist() for letter in corpus.vocabulary[number]}
-    new = corpus.ids[fitted:][~known[fitted:]]
+    new = held[~known[fitted:]]
     spelled = float((lengths[new] + 1).sum() * np.log2(len(letters) + 2))  # with an end, and a rest
     if corpus.unit == "letter":
         spelled = len(new) * 20.0  # code points are below 2**21; the rest is in the symbol itself
-    total = float(-np.log2(chance).sum()) + spelled
-    held = corpus.ids[fitted:]
-    unknown = len(new) / len(held)
-    return Bits(order, total / len(held), total / int(lengths[held].sum()), unknown, len(held))
+    unknown, count = len(new) / len(held), int(lengths[held].sum())
+    found = []
+    for order, chance in kneser_neys(corpus.ids, known, fitted, orders):
+        total = float(-np.log2(chance).sum()) + spelled
+        found.append(Bits(order, total / len(held), total / count, unknown, len(held)))
+    return found
 
 
 def kneser_ney(ids: Ids, known: NDArray[np.bool_], fitted: int, order: int) -> Floats:
@@ -117,25 +128,27 @@ def kneser_ney(ids: Ids, known: NDArray[np.bool_], fitted: int, order: int) -> F
     Counts come from ids[:fitted] alone. known: (N,) whether a token is in the fitted vocabulary;
     all others are one symbol more, so probabilities sum to one over V + 1 symbols.
     """
+    return next(chance for _, chance in kneser_neys(ids, known, fitted, [order]))
+
+
+def kneser_neys(
+    ids: Ids, known: NDArray[np.bool_], fitted: int, orders: Collection[int]
+) -> Iterator[tuple[int, Floats]]:
+    """`kneser_ney` of each of `orders`, lowest first, with its order."""
     V = len(np.unique(ids[:fitted]))
     ids = np.where(known, ids, np.int32(ids.max() + 1))
     chance = np.full(len(ids) - fitted, 1 / (V + 1))  # length 0 rests on the even law
     one = gram_classes(ids, 1)
     before, gram = np.zeros(len(ids), np.int64), one
-    for length in range(order + 1):
-        longer = joined_classes(one, gram, 1)
-        count = _counts(gram, longer, fitted, top=length == order)
-        chance = _interpolated(before, gram, count, fitted, chance)
-        before, gram = np.concatenate([[gram.max() + 1], gram[:-1]]), longer
-    return chance
-
-
-def _counts(gram: Classes, longer: Classes, fitted: int, *, top: bool) -> Classes:
-    """(classes,) how often each gram stands in the fitted part; below the top, after how many."""
-    size = int(gram.max()) + 1
-    if top:
-        return np.bincount(gram[:fitted], minlength=size)
-    return _different(gram[:fitted], longer[:fitted], size)
+    for length in range(max(orders) + 1):
+        if length in orders:
+            count = np.bincount(gram[:fitted], minlength=int(gram.max()) + 1)
+            yield length, _interpolated(before, gram, count, fitted, chance)
+        if length < max(orders):  # below the top: after how many tokens, not how often
+            longer = joined_classes(one, gram, 1)
+            count = _different(gram[:fitted], longer[:fitted], int(gram.max()) + 1)
+            chance = _interpolated(before, gram, count, fitted, chance)
+            before, gram = np.concatenate([[gram.max() + 1], gram[:-1]]), longer
 
 
 def _interpolated(
