@@ -35,3 +35,17 @@ def test_a_living_zoom_moves_while_one_rests(model, tmp_path):  # noqa: F811
     assert run(*words, *flags, "-o", out) == 0
     rest = media.read(out).frames[:8]  # a second at the widest level; its clip has 4 frames
     assert len({frame.numpy().tobytes() for frame in rest}) == 4
+
+
+def test_a_plan_counts_evaluations_of_every_stage(model, tmp_path, capsys):  # noqa: F811
+    out = tmp_path / "tour.apng"
+    words = ["--level", "an island", "--level", "a tree", "--model", model, "-o", out, "--dry-run"]
+    assert run(*words, "--seconds", 2, "--fps", 5, "--json") == 0
+    still = json.loads(capsys.readouterr().out)
+    assert still["evaluations"] == 2 * (2 * 2 + 2)  # levels x (guided steps + steps)
+    assert (still["levels"], still["size"], still["frames"], still["film"]) == (2, 16, 1, 10)
+    assert run(*words, "--seconds", 2, "--fps", 5, "--json", "--living") == 0
+    living = json.loads(capsys.readouterr().out)
+    assert living["frames"] == 4
+    assert living["gflop"] > 3 * still["gflop"]
+    assert not out.exists()

@@ -10,10 +10,12 @@ import torch
 from PIL import Image
 
 from frames_browser import CHROMIUM, browser
+from kineograph.clip import Clip
 from kineograph.errors import InputError
 from kineograph.zoom.flight import Flight, depths, eased, frames, view
+from kineograph.zoom.photo import photo_window
 from kineograph.zoom.stack import ZoomStack
-from kineograph.zoom.viewer import viewer_page
+from kineograph.zoom.viewer import pick_page, viewer_page
 
 
 def pattern(x, y):
@@ -172,4 +174,38 @@ def test_a_browser_shows_what_python_renders(tmp_path):
         )
         arrive(page, 1)
         assert page.run("document.getElementById('picture').ariaValueText").startswith("2.0")
+        assert not page.errors
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
+def test_a_click_on_the_photo_names_its_target(tmp_path):
+    """The square is the one that `photo_window` takes."""
+    photo = Clip(torch.linspace(0, 1, 300 * 200).reshape(1, 1, 200, 300).expand(1, 3, -1, -1))
+    path = tmp_path / "pick.html"
+    path.write_text(pick_page(photo, "a 'photo'.jpg", size=64), "utf-8")
+    with browser() as page:
+        page.size(700, 800)
+        page.open(path)
+        box = json.loads(
+            page.run(
+                "JSON.stringify((r => [r.left, r.top, r.width, r.height])"
+                "(document.getElementById('picture').getBoundingClientRect()))"
+            )
+        )
+        assert box[2] / box[3] == pytest.approx(1.5, abs=0.01)
+        x, y = box[0] + 0.3 * box[2], box[1] + 0.6 * box[3]
+        page.call(
+            "Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, button="left", clickCount=1
+        )
+        target = json.loads(page.run("JSON.stringify(player.target)"))
+        assert target == pytest.approx([0.3, 0.6], abs=0.005)
+        window = photo_window(photo, 2 * page.run("player.half"), (target[0], target[1]))
+        with pytest.raises(InputError, match="target"):
+            photo_window(photo, 2 * page.run("player.half") + 2, (target[0], target[1]))
+        assert window.shape[-1] == 2 * page.run("player.half")
+        told = page.run("document.getElementById('command').textContent")
+        assert told.startswith("--photo 'a '\\''photo'\\''.jpg' --target 0.3")
+        page.call("Input.dispatchMouseEvent", type="mousePressed", x=box[0] + 2, y=y, button="left")
+        assert "64 are needed" in page.run("document.getElementById('told').textContent")
         assert not page.errors

@@ -16,7 +16,7 @@ def test_the_example_ladder_is_a_good_one(tmp_path):
     path = tmp_path / "ladder.toml"
     path.write_text(EXAMPLE, "utf-8")
     ladder = read_ladder(path)
-    assert len(ladder) == 7
+    assert len(ladder) == 8
     uncommented = EXAMPLE.replace('# photo = "', 'photo = "').replace("# target", "target")
     path.write_text(uncommented, "utf-8")
     assert read_ladder(path).photo == str(tmp_path / "island.jpg")
@@ -134,6 +134,38 @@ def test_a_photo_grounds_the_widest_level(pictures, tmp_path):
     assert torch.isfinite(seen).all()
 
 
+def test_a_plan_is_told_and_nothing_is_made(pictures, tmp_path, capsys):
+    out = tmp_path / "tour.apng"
+    words = [*options(pictures), "--canvas", 32, "--seconds", 1, "--fps", 4, "--dry-run"]
+    assert run(*words, "-o", out, "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["levels"], facts["size"], facts["film"], facts["evaluations"]) == (3, 32, 4, 0)
+    assert facts["gflop"] > 0
+    assert facts["bytes"] > 32**2
+    assert run(*words, "-o", out) == 0
+    assert "3 levels of 32x32" in capsys.readouterr().out
+    assert not out.exists()
+
+
+def test_a_point_in_pixels_is_a_point_in_shares(pictures, tmp_path):
+    shares, pixels = tmp_path / "shares.apng", tmp_path / "pixels.apng"
+    words = [*options(pictures), "--canvas", 32, "--size", 16, "--seconds", 1, "--fps", 2]
+    words += ["--photo", pictures[1], "--seed", 1]
+    assert run(*words, "--target", "0.25,0.5", "-o", shares) == 0
+    assert run(*words, "--at", "24,40", "-o", pixels) == 0  # of 96 x 80
+    assert media.note(pixels)["target"] == [0.25, 0.5]
+    assert shares.read_bytes() == pixels.read_bytes()
+
+
+def test_a_page_to_click_on_holds_the_photo(pictures, tmp_path):
+    page = tmp_path / "pick.html"
+    assert run("--photo", pictures[0], "--pick", "--canvas", 32, "-o", page) == 0
+    text = page.read_text("utf-8")
+    assert '"width":96,"height":80,"size":32' in text
+    assert "data:image/webp" in text
+    assert "{{" not in text
+
+
 def test_an_example_ladder_is_written_once(tmp_path, capsys):
     out = tmp_path / "ladder.toml"
     assert run("--example-ladder", "-o", out) == 0
@@ -156,6 +188,9 @@ def test_the_door_names_what_is_wrong(pictures, tmp_path, capsys):
         ((3), ["--level", "a", "--level", "b", "--model", "nobody", "-o", out], "nobody"),
         ((2), ["--example", one, "--example", two, "--photo", one, "-o", out], "photo"),
         ((2), ["--example", one, "--example", two, "--target", "x", "-o", out], "--target"),
+        ((2), ["--example", one, "--example", two, "--at", "4,5", "-o", out], "--at"),
+        ((2), ["--level", "a", "--level", "b", "--photo", one, "--at", "97,5", "-o", out], "96x80"),
+        ((2), ["--pick", "-o", tmp_path / "pick.html"], "--photo"),
     ]
     for code, words, told in cases:
         assert run(*words, "--seed", 1) == code, words

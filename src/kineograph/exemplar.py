@@ -86,19 +86,12 @@ class Exemplar:
     def _row(self, row: int, x: Tensor, sigma: float) -> Tensor:
         """One sample (C, T, H, W), shrunk until its noise is bearable, answered, enlarged."""
         flat = rearrange(x, "c t h w -> (t c) h w")
-        factor = self._factor(sigma, min(flat.shape[-2:]))
+        factor = shrinking(sigma, min(flat.shape[-2:]), self.matching.bearable)
         small = F.avg_pool2d(flat[None], factor)[0]
         clean = _answered(small, sigma / factor, self._patches(row, factor), self.matching)
         if factor > 1:
             clean = F.interpolate(clean[None], size=flat.shape[-2:], mode="bilinear")[0]
         return rearrange(clean, "(t c) h w -> c t h w", c=x.shape[0])
-
-    def _factor(self, sigma: float, side: int) -> int:
-        """The power of two by which the picture is shrunk before it is matched."""
-        factor = 1
-        while sigma > 2**0.5 * self.matching.bearable * factor and side >= 2 * factor * SMALLEST:
-            factor *= 2
-        return factor
 
     def _patches(self, row: int, factor: int) -> list[_Patches]:
         """The patches of each picture of a bank at one scale; too small pictures are left out."""
@@ -116,6 +109,14 @@ class Exemplar:
                 )
             self._made[key] = _prepared(shrunk, self.matching)
         return self._made[key]
+
+
+def shrinking(sigma: float, side: int, bearable: float) -> int:
+    """The power of two by which a picture of this side is shrunk before it is matched."""
+    factor = 1
+    while sigma > 2**0.5 * bearable * factor and side >= 2 * factor * SMALLEST:
+        factor *= 2
+    return factor
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -45,6 +46,12 @@ def zoom(
     target: Annotated[
         str | None, typer.Option(metavar="X,Y", help="Where in the photo to go: shares 0 … 1.")
     ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="X,Y", help="The same in pixels from its left and top.")
+    ] = None,
+    pick: Annotated[
+        bool, typer.Option("--pick", help="Write a page to click that point on, to -o.")
+    ] = False,
     ratio: Annotated[int | None, typer.Option(help="How many times closer each level is.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Length of the flight.")] = None,
     way: Annotated[str | None, typer.Option(help="in, out or in-and-out.")] = None,
@@ -57,7 +64,10 @@ def zoom(
     living: Annotated[
         bool, typer.Option("--living", help="Levels are clips: the world moves as one flies.")
     ] = False,
-    model: Annotated[str, typer.Option(help="A text model: its name, or a folder.")] = "stickers",
+    model: Annotated[
+        str | None,
+        typer.Option(help="A text model: its name, or a folder. scenes; stickers when --living."),
+    ] = None,
     text_encoder: Annotated[
         Path | None, typer.Option(help="Folder of a T5 or BERT encoder in place of the model's.")
     ] = None,
@@ -65,6 +75,7 @@ def zoom(
         bool, typer.Option("--example-ladder", help="Write a ladder to start from, to -o.")
     ] = False,
     seed: door.Seed = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     force: door.Force = False,
     as_json: door.Json = False,
 ) -> None:
@@ -84,11 +95,24 @@ def zoom(
         return
     if out is None:
         raise InputError("-o", "is missing", "name a film (.mp4) or a page (.html)")
+    if pick:
+        _pick_page(photo, canvas or 256, door.checked_output(out, [".html"], force))
+        door.report(as_json, started, [out])
+        return
     door.checked_output(out, [*media.MOVING, ".html"], force)
 
-    asked = _asked(ladder, level, example, photo, target, ratio, seconds, way, dwell)
+    asked = _asked(
+        ladder, level, example, photo, _target(photo, target, at), ratio, seconds, way, dwell
+    )
     flight = flying.Flight(asked.seconds, asked.way, asked.ease, asked.dwell, fps)
-    flying.depths(len(asked), flight)  # refuses what cannot be flown before anything is made
+    film = (len(flying.depths(len(asked), flight)), size)  # refuses what cannot be flown
+    model = model or ("stickers" if living else "scenes")
+    if canvas is not None and not asked.examples:
+        raise InputError("--canvas", f"{canvas} pixels", "a text model has its own sizes")
+    if dry_run:
+        facts, told = _plan(asked, model, canvas or 128, living, film)
+        typer.echo(json.dumps(facts) if as_json else told)
+        return
     if out.suffix.lower() != ".html":
         media.probe_writer(out, fps=fps, size=(size, size))
     chosen = door.chosen_seed(seed)
@@ -96,8 +120,6 @@ def zoom(
     if asked.examples:
         steps = _by_example(asked, chosen, canvas or 128, living)
     else:
-        if canvas is not None:
-            raise InputError("--canvas", f"{canvas} pixels", "a text model has its own sizes")
         steps = _by_text(asked, chosen, living, model, text_encoder)
     stack = door.watch(steps, "zoom")
 
@@ -133,7 +155,7 @@ def _asked(
     level: Sequence[str] | None,
     example: Sequence[Path] | None,
     photo: Path | None,
-    target: str | None,
+    target: tuple[float, float] | None,
     ratio: int | None,
     seconds: float | None,
     way: str | None,
@@ -147,7 +169,7 @@ def _asked(
     if photo is not None:
         flags["photo"] = str(photo)
     if target is not None:
-        flags["target"] = _point(target)
+        flags["target"] = target
     if level:
         flags["levels"] = tuple(level)
     if example:
@@ -157,14 +179,77 @@ def _asked(
     return Ladder(**flags)
 
 
-def _point(text: str) -> tuple[float, float]:
+def _target(
+    photo: Path | None, shares: str | None, pixels: str | None
+) -> tuple[float, float] | None:
+    """Where in the photo to go, as shares of its width and height."""
+    if shares and pixels:
+        raise InputError("--at", "is given beside --target", "give one of them")
+    if shares:
+        return _point("--target", shares, "say 0.5,0.5 for the middle")
+    if pixels is None:
+        return None
+    if photo is None:
+        raise InputError("--at", "is a point of a photo, and there is none", "add --photo FILE")
+    height, width = _picture(str(photo), "photo").frames.shape[-2:]
+    x, y = _point("--at", pixels, "say 120,80 for 120 pixels from the left, 80 from the top")
+    if not (0 <= x <= width and 0 <= y <= height):
+        raise InputError("--at", f"{x:g},{y:g} is outside the photo of {width}x{height} pixels")
+    return x / width, y / height
+
+
+def _point(field: str, text: str, remedy: str) -> tuple[float, float]:
     try:
         x, y = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise InputError(
-            "--target", f"'{text}' is not X,Y", "say 0.5,0.5 for the middle"
-        ) from error
+        raise InputError(field, f"'{text}' is not X,Y", remedy) from error
     return x, y
+
+
+def _pick_page(photo: Path | None, size: int, out: Path) -> None:
+    from kineograph.zoom.viewer import pick_page
+
+    if photo is None:
+        raise InputError("--pick", "needs a photo to click on", "add --photo FILE")
+    out.write_text(pick_page(_picture(str(photo), "photo"), str(photo), size=size), "utf-8")
+
+
+def _plan(
+    asked: Ladder, model: str, canvas: int, living: bool, film: tuple[int, int]
+) -> tuple[dict[str, Any], str]:
+    """The plan as facts and as a line."""
+    from kineograph import recipe
+    from kineograph.public.folder import is_checkpoint
+    from kineograph.recipe import forecast
+    from kineograph.zoom import maker
+
+    if asked.examples:
+        clips = _examples(asked, living)
+        gflop = maker.example_gflop(maker.materials(clips, canvas, asked.ratio), canvas)
+        count = len(clips[0][0])
+        plan = forecast.example_plan(gflop, len(asked), canvas, film, frames=count)
+        return plan._asdict(), plan.told()
+    if is_checkpoint(model):
+        from kineograph import public
+
+        told = public.pictures(model, device=checkpoint.fastest()).plan(len(asked)).told()
+        return {"plan": told}, told
+    about = _text_model(recipe.read(recipe.folder_of(model)), living)
+    plan = forecast.zoom_plan(about, len(asked), film, living=living)
+    return plan._asdict(), plan.told()
+
+
+def _text_model(about: Any, living: bool) -> Any:
+    """The recipe, once it is known to make what is asked for."""
+    from kineograph.recipe import Cascade
+
+    if not isinstance(about, Cascade):
+        raise InputError("--model", f"'{about.name}' makes no pictures from texts", "use scenes")
+    if living and about.stages[-1].frames == 1:
+        raise InputError(
+            "--living", f"'{about.name}' makes pictures, not clips", "use --model stickers"
+        )
+    return about
 
 
 def _by_example(asked: Ladder, seed: int, canvas: int, living: bool) -> Iterator[Progress]:
@@ -173,10 +258,7 @@ def _by_example(asked: Ladder, seed: int, canvas: int, living: bool) -> Iterator
     from kineograph.zoom.stack import check_geometry
 
     check_geometry(len(asked), asked.ratio, canvas, canvas)
-    clips = [[_example(file, living) for file in files] for files in asked.examples]
-    if living:
-        frames = min(len(clip) for level in clips for clip in level)
-        clips = [[replace(c, frames=c.frames[:frames]) for c in level] for level in clips]
+    clips = _examples(asked, living)
     photo = _photo(asked, canvas) if asked.photo else None
     seeds = asked.seeds or maker.level_seeds(seed, len(asked))
     return maker.by_example(clips, size=canvas, seeds=seeds, ratio=asked.ratio, photo=photo)
@@ -197,6 +279,7 @@ def _by_text(
     if is_checkpoint(model):
         how: dict[str, Any] = {"seeds": seeds, "ratio": asked.ratio, "photo": photo}
         return checkpoint.zoom(model, asked.levels, living=living, **how)
+    _text_model(recipe.read(recipe.folder_of(model)), living)
     made = recipe.load(model, text_encoder=text_encoder)
     texts = [f"{made.style}: {text}" if made.style else text for text in asked.levels]
     return maker.by_text(
@@ -216,6 +299,15 @@ def _photo(asked: Ladder, size: int) -> Any:
 
     window = photo_window(_picture(asked.photo, "photo"), size, asked.target)
     return Photo(window, asked.photo_share)
+
+
+def _examples(asked: Ladder, living: bool) -> list[list[Clip]]:
+    """The example pictures of every level; clips of one length when living."""
+    clips = [[_example(file, living) for file in files] for files in asked.examples]
+    if living:
+        frames = min(len(clip) for level in clips for clip in level)
+        clips = [[replace(c, frames=c.frames[:frames]) for c in level] for level in clips]
+    return clips
 
 
 def _example(file: str, living: bool) -> Clip:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ from kineograph.zoom.joint import shared_noise
 from kineograph.zoom.maker import TextStage
 
 RATIO = 2
-LOOKED_AT = 40  # painted pictures of a subject that teach the classifier; a tenth as many test it
+LOOKED_AT = 100  # painted pictures of a subject that teach the classifier; a tenth as many test it
 LADDERS = (  # subjects, widest first
     "galaxy, star field, planet, continent, forest, leaves, plant cells, molecules",
     "nebula, star field, planet, clouds, mountains, river delta, pebbles, crystal",
@@ -125,8 +126,7 @@ def texts_of(subjects: Sequence[int], seed: int) -> list[str]:
             for key, choice in one.words.items()
         }
         alone.append(caption(one, word))
-    pairs = zip(alone, alone[1:], strict=False)
-    return [f"{wider} around {closer}" for wider, closer in pairs] + alone[-1:]
+    return [f"{wider} around {closer}" for wider, closer in pairwise(alone)] + alone[-1:]
 
 
 def ladders(

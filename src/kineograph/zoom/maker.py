@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from kineograph.clip import Clip, to_model
 from kineograph.denoise import Denoiser, Guided, Thresholded, integrate
 from kineograph.errors import InputError, KineographError
-from kineograph.exemplar import SMALLEST, Example, Exemplar, Matching
+from kineograph.exemplar import MOST_PATCHES, SMALLEST, Example, Exemplar, Matching, shrinking
 from kineograph.prompt import Cond, Progress
 from kineograph.zoom.joint import BlankStart, Chunked, Joint, shared_noise
 from kineograph.zoom.photo import Grounded, Method
@@ -94,7 +94,14 @@ class Walk(Protocol):
     def grid(self, steps: int) -> Tensor: ...
 
 
-class TextStage(Protocol):
+class Sized(Protocol):
+    """Something that makes pictures of so many pixels."""
+
+    @property
+    def size(self) -> int: ...
+
+
+class TextStage(Sized, Protocol):
     """What a zoom needs of one stage of a text model; a cascade's stages are such."""
 
     @property
@@ -104,8 +111,6 @@ class TextStage(Protocol):
     @property
     def frames(self) -> int: ...
     @property
-    def size(self) -> int: ...
-    @property
     def steps(self) -> int: ...
     @property
     def guidance(self) -> float: ...
@@ -113,7 +118,7 @@ class TextStage(Protocol):
     def low_noise(self) -> float: ...
 
 
-S = TypeVar("S", bound=TextStage)
+S = TypeVar("S", bound=Sized)
 
 
 def zoomed(stages: Sequence[S], living: bool) -> list[S]:
@@ -260,6 +265,18 @@ def materials(examples: Sequence[Sequence[Clip]], size: int, ratio: int) -> list
                 bank.append(Example(picture if j >= i else centre(picture, ratio), (inner, outer)))
         banks.append(bank)
     return banks
+
+
+def example_gflop(banks: Sequence[Sequence[Example]], size: int, steps: int = STEPS) -> float:
+    """GFLOP of the searches: every patch of a level against every patch of its examples."""
+    matching, total = Matching(), 0.0
+    for sigma in example_levels(steps)[:-1].tolist():
+        factor = shrinking(sigma, size, matching.bearable)
+        for bank in banks:
+            sides = (min(picture.shape[-2:]) // factor for picture, _ in bank)
+            patches = sum(min(MOST_PATCHES, side**2) for side in sides)
+            total += 2 * (size // factor) ** 2 * patches * (matching.features + 3)
+    return total / 1e9
 
 
 def _fitted(clip: Clip, side: int) -> Tensor:

@@ -1,7 +1,7 @@
 """A zoom stack as one self-contained page: wheel, pinch, drag, keys and touch; no network.
 
 The page holds every level as a lossless picture in a data URI and draws frames the way
-`flight.view` does.
+`flight.view` does. A second page shows a photograph to click the zoom's target on.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from kineograph.zoom.flight import FEATHER, Flight
 from kineograph.zoom.stack import ZoomStack
 
 MAX_BYTES = 64_000_000  # of pictures in one page
+SHOWN = 1600  # pixels of the longer side of a photo to click on
 
 
 def viewer_page(
@@ -60,7 +61,32 @@ def viewer_page(
         "data": _embedded(data),
         "script": _part("zoom.js"),
     }
-    page = _part("zoom.html")
+    return _filled("zoom.html", parts)
+
+
+def pick_page(photo: Clip, name: str, *, size: int) -> str:
+    """A page on which a person clicks the point of a photo that a zoom goes to.
+
+    name: of the photo's file, for the command that the page shows. size: pixels of the canvas,
+    which the square about the point must have. The page tells the point as shares of the sides.
+    """
+    picture = Image.fromarray(to_bytes(Clip(photo.over().frames[:1]))[0])
+    width, height = picture.size
+    picture.thumbnail((SHOWN, SHOWN))
+    file = io.BytesIO()
+    picture.save(file, "WEBP", quality=85)
+    source = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    data = {"photo": source, "name": name, "width": width, "height": height, "size": size}
+    parts = {
+        "style": _part("zoom.css"),
+        "data": _embedded(data),
+        "script": _part("pick.js"),
+    }
+    return _filled("pick.html", parts)
+
+
+def _filled(template: str, parts: dict[str, str]) -> str:
+    page = _part(template)
     for name, part in parts.items():
         page = page.replace("{{" + name + "}}", part)
     return page
