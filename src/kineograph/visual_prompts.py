@@ -98,7 +98,7 @@ class Filler:
         """
         left = math.floor(self.places * math.cos(math.pi / 2 * (i + 1) / self.rounds) + 1e-6)
         likely = sure.gather(-1, ids[..., None])[..., 0].masked_fill(~hidden, torch.inf)
-        return likely.argsort(-1, stable=True).argsort(-1) < left
+        return likely.argsort(stable=True, dim=-1).argsort(dim=-1) < left
 
     def _cells(self, clips: Sequence[Clip]) -> Tensor:
         """(N, 3, S, S) in model range: means of areas on the way down, bilinear upwards."""

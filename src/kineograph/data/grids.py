@@ -65,7 +65,9 @@ LETTERED = ("font", "font, new pair")
 
 
 class Batch(NamedTuple):
-    """Grids. cells: (B, 4, 3, 32, 32) in model range, in the order A, A', B, B'. tasks: B names."""
+    """Grids. cells: (B, 2 * (P + 1), 3, 32, 32) in model range: P example pairs, query and answer;
+    with one pair A, A', B, B'. tasks: B names.
+    """
 
     cells: Tensor
     tasks: list[str]
@@ -103,9 +105,9 @@ class Grids:
         rng = np.random.Generator(np.random.Philox(key=(seed, seen)))
         shares = np.array(list(TASKS.values()))
         names = [list(TASKS)[i] for i in rng.choice(len(TASKS), batch, p=shares / shares.sum())]
-        return self._batch([self._grid(name, self.train, rng, held=False) for name in names], names)
+        return _batch([self._grid(name, self.train, rng, held=False) for name in names], names)
 
-    def test(self, task: str, count: int, *, seed: int) -> Batch:
+    def test(self, task: str, count: int, *, seed: int, examples: int = 1) -> Batch:
         """`count` grids of one task: examples from training concepts, queries from held-out ones.
 
         For letters the query is a held-out letter.
@@ -113,28 +115,33 @@ class Grids:
         if task not in TASKS:
             raise InputError("task", f"'{task}' is unknown", f"use one of {', '.join(TASKS)}")
         rng = np.random.Generator(np.random.Philox(key=(seed, 2**40)))
-        grids = [self._grid(task, self.held, rng, held=True) for _ in range(count)]
-        return self._batch(grids, [task] * count)
+        grids = [
+            self._grid(task, self.held, rng, held=True, examples=examples) for _ in range(count)
+        ]
+        return _batch(grids, [task] * count)
 
-    def _batch(self, grids: list[tuple[Pair, Pair]], names: list[str]) -> Batch:
-        cells = np.stack([np.stack([*first, *second]) for first, second in grids])
-        halved = cells.reshape(*cells.shape[:2], CELL, 2, CELL, 2, 3).astype(np.uint16).sum((3, 5))
-        small = torch.from_numpy(((halved + 2) // 4).astype(np.uint8))  # (B, 4, 32, 32, 3)
-        return Batch(bytes_to_model(small).transpose(1, 2), names)
+    def answers(self, task: str, count: int, *, seed: int) -> Tensor:
+        """(N, 3, 32, 32) in model range: answers of the task for training concepts."""
+        rng = np.random.Generator(np.random.Philox(key=(seed, 2**41)))
+        grids = [self._grid(task, self.train, rng, held=False) for _ in range(count)]
+        return _batch(grids, [task] * count).cells[:, -1]
 
-    def _grid(self, task: str, pool: Pool, rng: Rng, *, held: bool) -> tuple[Pair, Pair]:
-        """(A, A') and (B, B') of one task, B from the pool, A always from training concepts."""
+    def _grid(
+        self, task: str, pool: Pool, rng: Rng, *, held: bool, examples: int = 1
+    ) -> list[Pair]:
+        """Example pairs of one task from training concepts, then query and answer from the pool."""
         if task in LETTERED:
-            return self._letters(rng, held=held, new=task != "font")
+            return self._letters(rng, held=held, new=task != "font", examples=examples)
+        pools = [self.train] * examples + [pool]
         if task in STYLES:
-            first, second = (self._styled(*STYLES[task], p, rng) for p in (self.train, pool))
+            pairs = [self._styled(*STYLES[task], each, rng) for each in pools]
         else:
             style = stickers.STYLES[rng.integers(3)] if rng.random() < 0.8 else ""
             change = _CHANGES[task](rng)
-            first, second = (self._changed(change, p, style, rng) for p in (self.train, pool))
+            pairs = [self._changed(change, each, style, rng) for each in pools]
         if rng.random() < 0.5:
-            first, second = (_mirrored(*pair) for pair in (first, second))
-        return first, second
+            pairs = [(before[:, ::-1], after[:, ::-1]) for before, after in pairs]
+        return pairs
 
     def _styled(self, a: str, b: str, pool: Pool, rng: Rng) -> Pair:
         keys = pool.keys[a, b]
@@ -146,20 +153,23 @@ class Grids:
         row = rows[rng.integers(len(rows))]
         return change(np.asarray(self.stills[row]), self.masks[row], rng)
 
-    def _letters(self, rng: Rng, *, held: bool, new: bool) -> tuple[Pair, Pair]:
-        known = self.glyphs.letter_rows(False)
-        asked = self.glyphs.letter_rows(held)
+    def _letters(self, rng: Rng, *, held: bool, new: bool, examples: int) -> list[Pair]:
+        known, asked = (self.glyphs.letter_rows(which) for which in (False, held))
         pairs = self.glyphs.pairs(new)
         a, b = pairs[rng.integers(len(pairs))]
-        example = known[rng.integers(len(known))]
+        letters = [known[rng.integers(len(known))] for _ in range(examples)]
         query = asked[rng.integers(len(asked))]
-        while query == example and len(asked) > 1:
+        while query in letters and len(set(asked) - set(letters)):
             query = asked[rng.integers(len(asked))]
-        first, second = (
-            (_coloured(self.glyphs.pictures[a, n]), _coloured(self.glyphs.pictures[b, n]))
-            for n in (example, query)
-        )
-        return first, second
+        drawn = self.glyphs.pictures
+        return [(_coloured(drawn[a, n]), _coloured(drawn[b, n])) for n in (*letters, query)]
+
+
+def _batch(grids: list[list[Pair]], names: list[str]) -> Batch:
+    cells = np.stack([np.stack([cell for pair in pairs for cell in pair]) for pairs in grids])
+    halved = cells.reshape(*cells.shape[:2], CELL, 2, CELL, 2, 3).astype(np.uint16).sum((3, 5))
+    small = torch.from_numpy(((halved + 2) // 4).astype(np.uint8))  # (B, 2P + 2, 32, 32, 3)
+    return Batch(bytes_to_model(small).transpose(1, 2), names)
 
 
 def _pool(packs: Stickers, *splits: str) -> Pool:
@@ -337,7 +347,3 @@ def _light(x: Picture) -> NDArray[np.uint8]:
 
 def _coloured(grey: NDArray[np.uint8]) -> Picture:
     return np.repeat(grey[..., None], 3, -1)
-
-
-def _mirrored(before: Picture, after: Picture) -> Pair:
-    return before[:, ::-1], after[:, ::-1]

