@@ -92,3 +92,14 @@ def test_what_a_checkpoint_has_not_is_refused(tmp_path, photo, i2vgen, more, cap
     asked = ["video", "a cat", "--image", photo, "--model", i2vgen, "-o", tmp_path / "out.mp4"]
     assert left(*asked, *more) == 2
     assert more[0] in capsys.readouterr().err
+
+
+def test_a_published_folder_can_be_verified(i2vgen, capsys):
+    assert left("models", "verify", i2vgen, "--json") == 0
+    digests = json.loads(capsys.readouterr().out)["sha256"]
+    assert set(digests) == {
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/diffusion_pytorch_model.safetensors",
+        "text_encoder/model.safetensors",
+        "image_encoder/model.safetensors",
+    }

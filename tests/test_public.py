@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import pytest
 import torch
@@ -223,6 +224,33 @@ def test_a_configuration_of_a_thousand_layers_is_refused(folder):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"num_hidden_layers": 10**9}))
     with pytest.raises(LimitError, match="num_hidden_layers"):
         opened(folder).load("text_encoder")
+
+
+def test_verify_reads_every_number(folder):
+    assert opened(folder).verify("unet") == [weights(folder)]
+    tensors = load_file(weights(folder))
+    tensors["conv_in.bias"][2] = torch.nan
+    save_file(tensors, weights(folder))
+    with pytest.raises(MissingError, match=r"'conv_in\.bias' is not finite"):
+        opened(folder).verify("unet")
+
+
+@pytest.mark.parametrize("library", ["diffusers", "transformers"])
+def test_a_library_that_is_missing_is_named_with_its_remedy(folder, monkeypatch, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    part = {"diffusers": "unet", "transformers": "text_encoder"}[library]
+    with pytest.raises(MissingError, match=rf"need {library}.*pip install 'kineograph\[hub\]'"):
+        opened(folder).load(part)
+
+
+def test_a_sentencepiece_tokenizer_names_what_reads_it(folder, monkeypatch):
+    from kineograph.public import folder as module
+
+    (folder / "tokenizer" / "tokenizer.json").unlink()
+    (folder / "tokenizer" / "spiece.model").write_bytes(b"")
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    with pytest.raises(MissingError, match="need sentencepiece and protobuf"):
+        opened(folder).tokenizer()
 
 
 # -- families --------------------------------------------------------------------------------------

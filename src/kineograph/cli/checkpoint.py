@@ -96,6 +96,18 @@ def zoom(
     return latent.by_latents(texts, ready.stage, ready.codec, ready.read, **how)
 
 
+def digests(folder: str) -> dict[str, str]:
+    """sha256 by file of every part that our families use, once all its tensors were read."""
+    from kineograph.data.packages import sha256_of
+    from kineograph.public.folder import OF_DIFFUSERS, OF_TRANSFORMERS, opened
+
+    checkpoint = opened(folder)
+    known = (*OF_DIFFUSERS, *OF_TRANSFORMERS)
+    parts = [part for part, name in checkpoint.classes.items() if name in known]
+    files = [path for part in parts for path in checkpoint.verify(part)]
+    return {str(path.relative_to(checkpoint.folder)): sha256_of(path) for path in files}
+
+
 def fastest() -> str:
     """The device that public checkpoints run on: a GPU when there is one."""
     import torch

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kineograph.cli import door
+from kineograph.cli import checkpoint, door
 from kineograph.errors import MissingError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -58,17 +58,24 @@ def verify(
     as_json: door.Json = False,
 ) -> None:
     """Read every weight: names, shapes, finite values; print each file's sha256."""
-    from kineograph import recipe
-    from kineograph.data.packages import sha256_of
+    from kineograph.public.folder import is_checkpoint
 
-    folder = recipe.folder_of(name)
-    digests = {}
-    for part in recipe.read(folder).parts:
-        path = folder / f"{part.name}.safetensors"
-        recipe.load_tensors(path, recipe.network(part).state_dict())
-        digests[path.name] = sha256_of(path)
+    digests = checkpoint.digests(name) if is_checkpoint(name) else _digests(name)
     if as_json:
         typer.echo(json.dumps({"model": name, "sha256": digests}))
         return
     for file, digest in digests.items():
         typer.echo(f"{digest}  {file}")
+
+
+def _digests(name: str) -> dict[str, str]:
+    """sha256 by file of a model of ours, once all its tensors were read."""
+    from kineograph import recipe
+    from kineograph.data.packages import sha256_of
+
+    folder, digests = recipe.folder_of(name), {}
+    for part in recipe.read(folder).parts:
+        path = folder / f"{part.name}.safetensors"
+        recipe.load_tensors(path, recipe.network(part).state_dict())
+        digests[path.name] = sha256_of(path)
+    return digests

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,13 @@ class Checkpoint:
                 setattr(net.get_submodule(owner), leaf, buffer.to(device))
         return net.requires_grad_(False).eval()
 
+    def verify(self, part: str) -> list[Path]:
+        """The part's files, once every tensor was read: names, shapes, finite numbers."""
+        for name, tensor in self._tensors(part, self.empty(part).state_dict()):
+            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                raise MissingError(f"'{self.folder / part}': tensor '{name}' is not finite")
+        return self.weights(part)
+
     def weights(self, part: str) -> list[Path]:
         """The part's safetensors files; MissingError when there are none, or only pickles."""
         folder = self.folder / part
@@ -112,6 +120,10 @@ class Checkpoint:
         where = self.folder / part
         if not where.is_dir():
             raise MissingError(f"'{where}' is missing; get the whole checkpoint again")
+        if (where / "spiece.model").is_file() and not (where / "tokenizer.json").is_file():
+            with _installed("sentencepiece and protobuf"):
+                if not (find_spec("sentencepiece") and find_spec("google.protobuf")):
+                    raise ImportError(f"'{where / 'spiece.model'}' is theirs to read")
         try:
             return AutoTokenizer.from_pretrained(
                 str(where), local_files_only=True, trust_remote_code=False
@@ -142,10 +154,20 @@ class Checkpoint:
         self, part: str, net: nn.Module, device: torch.device, dtype: torch.dtype
     ) -> dict[str, Tensor]:
         """Every tensor the network wants, from the part's files."""
-        wanted, state = net.state_dict(), dict[str, Tensor]()
-        whole = tuple(getattr(net, "_keep_in_fp32_modules", None) or ())
-        if self.classes[part] not in OF_DIFFUSERS:
-            whole = ()  # theirs is for float16 alone, which we do not use for text
+        whole = set[str]()
+        if self.classes[part] in OF_DIFFUSERS:  # theirs alone hold for every number format
+            whole = set(getattr(net, "_keep_in_fp32_modules", None) or ())
+        state = dict[str, Tensor]()
+        for name, tensor in self._tensors(part, net.state_dict()):
+            kind = torch.float32 if whole & set(name.split(".")) else dtype
+            state[name] = tensor.to(device, kind if tensor.is_floating_point() else tensor.dtype)
+        if "shared.weight" in state:  # T5 keeps one table under two names
+            state["encoder.embed_tokens.weight"] = state["shared.weight"]
+        return state
+
+    def _tensors(self, part: str, wanted: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+        """The network's names and the part's tensors, one at a time; a bad one is named."""
+        found = set[str]()
         for path in self.weights(part):
             try:
                 with safe_open(path, framework="pt") as file:
@@ -159,21 +181,17 @@ class Checkpoint:
                                 f"'{path}': tensor '{theirs}' has shape {shape}, "
                                 f"the network needs {tuple(wanted[ours].shape)}"
                             )
-                        kind = torch.float32 if set(whole) & set(ours.split(".")) else dtype
-                        tensor = file.get_tensor(theirs)
-                        if tensor.is_floating_point():
-                            tensor = tensor.to(device, kind)
-                        state[ours] = tensor.to(device)
+                        found.add(ours)
+                        yield ours, file.get_tensor(theirs)
             except (SafetensorError, OSError) as error:
                 raise MissingError(f"'{path}' is damaged ({error}); get it again") from error
+        if "shared.weight" in found:
+            found.add("encoder.embed_tokens.weight")
         for name in wanted:
-            if name == "encoder.embed_tokens.weight" and "shared.weight" in state:
-                state[name] = state["shared.weight"]  # T5 keeps one table under two names
-            if name not in state:
+            if name not in found:
                 raise MissingError(
                     f"'{self.folder / part}': tensor '{name}' is missing; get the weights again"
                 )
-        return state
 
 
 def is_checkpoint(folder: str | Path) -> bool:
