@@ -51,12 +51,11 @@ class Fourier(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        half = width // 2
-        self.frequency: Tensor
-        self.register_buffer("frequency", torch.logspace(-2, 6, half, base=2.0), persistent=False)
+        self.half = width // 2
 
     def forward(self, label: Tensor) -> Tensor:
-        angle = label.float()[:, None] * self.frequency
+        frequency = torch.logspace(-2, 6, self.half, base=2.0, device=label.device)
+        angle = label.float()[:, None] * frequency
         return torch.cat([angle.cos(), angle.sin()], dim=1)
 
 

@@ -28,9 +28,9 @@ class Tower(nn.Module):
         super().__init__()
         self.embeddings = nn.ModuleDict(
             {
-                "word_embeddings": nn.Embedding(WORDS, WIDTH),
-                "position_embeddings": nn.Embedding(PLACES, WIDTH),
-                "token_type_embeddings": nn.Embedding(2, WIDTH),
+                "word_embeddings": _table(WORDS),
+                "position_embeddings": _table(PLACES),
+                "token_type_embeddings": _table(2),
                 "LayerNorm": nn.LayerNorm(WIDTH, EPSILON),
             }
         )
@@ -43,6 +43,11 @@ class Tower(nn.Module):
         for layer in cast(nn.ModuleList, self.encoder["layer"]):
             x = _passed(layer, x, mask[:, None, None])
         return x
+
+
+def _table(rows: int) -> nn.Embedding:
+    """Without first weights: drawing them on the meta device imports half of torch's compiler."""
+    return nn.Embedding(rows, WIDTH, _weight=torch.empty(rows, WIDTH))
 
 
 def _layer() -> nn.ModuleDict:

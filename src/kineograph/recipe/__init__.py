@@ -172,10 +172,15 @@ def _parameterization(part: Stage | Mover) -> Parameterization:
     return PARAMETERIZATIONS[part.parameterization]
 
 
-def trained(part: Part, folder: Path) -> Any:
-    """The part's network with the weights in a model folder, frozen."""
+def trained(part: Part, folder: Path, *, as_stored: bool = False) -> Any:
+    """The part's network with the weights in a model folder, frozen.
+
+    `as_stored` keeps the file's number type, bfloat16 as a rule, for use under autocast, which
+    would round the weights so at every call.
+    """
     net = network(part)
-    net.load_state_dict(load_tensors(folder / f"{part.name}.safetensors", net.state_dict()))
+    tensors = load_tensors(folder / f"{part.name}.safetensors", net.state_dict())
+    net.load_state_dict(tensors, assign=as_stored)
     return net.requires_grad_(False).eval()
 
 
@@ -221,7 +226,7 @@ def _cascade(
     ready = [
         cascade_stage(recipe, i, frozen(net), prepared(net))
         for i, stage in enumerate(recipe.stages[:count])
-        for net in [trained(stage, folder)]
+        for net in [trained(stage, folder, as_stored=True)]
     ]
     width = recipe.stages[0].shape.text
     return cascade_maker(recipe, ready, _of_width(texts(text_encoder), width))
