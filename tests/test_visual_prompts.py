@@ -11,8 +11,9 @@ import torch
 from kineograph import media, recipe
 from kineograph.cli import main
 from kineograph.clip import Clip
+from kineograph.data.grids import Batch
 from kineograph.errors import InputError
-from kineograph.lessons.visual_prompts import Batch, Filling, hidden_places
+from kineograph.lessons.visual_prompts import Filling, hidden_places
 from kineograph.nets.masked import Masked, MaskedShape, patches, unfolded
 from kineograph.recipe import FillerPart, Phase, VisualPrompts
 from kineograph.train import fit, fresh

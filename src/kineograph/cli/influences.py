@@ -108,7 +108,7 @@ def _packs(*, needed: bool) -> Stickers | None:
 
 def _index(folder: Path, started: float, force: bool, as_json: bool) -> None:
     from kineograph import recipe
-    from kineograph.data.sticker_features import real_clips, real_stills
+    from kineograph.data.sticker_features import MOST_SEEN, real_clips, real_stills
     from kineograph.measure import influences as study
 
     if not (folder / "recipe.json").is_file():
@@ -120,8 +120,8 @@ def _index(folder: Path, started: float, force: bool, as_json: bool) -> None:
         raise InputError("FILE", f"'{folder}' was not taught from stickers", "it has no index")
     clips = None
     if not isinstance(about, recipe.VisualPrompts):
-        clips = door.watch(real_clips(study.MOST_SEEN), "clips")
-    stills = door.watch(real_stills(study.MOST_SEEN), "stills")
+        clips = door.watch(real_clips(MOST_SEEN), "clips")
+    stills = door.watch(real_stills(MOST_SEEN), "stills")
     made = study.index_of(*study.examples(clips, stills))
     path = study.save_index(made, folder, {"model": about.name})
     notes = [f"{len(made.rows):,} examples, {path.stat().st_size:,} bytes"]

@@ -292,13 +292,13 @@ def memory(
     import torch
 
     from kineograph import media
-    from kineograph.data.sticker_features import lite0, real_clips, real_stills
+    from kineograph.data.sticker_features import MOST_SEEN, lite0, real_clips, real_stills
     from kineograph.measure import influences as study
 
     see = lite0()
     samples = torch.stack([study.look_of(media.read(path), see) for path in files])
-    known = watch(real_stills(study.MOST_SEEN), "real stills")
-    clips = None if stills else watch(real_clips(study.MOST_SEEN), "real clips")
+    known = watch(real_stills(MOST_SEEN), "real stills")
+    clips = None if stills else watch(real_clips(MOST_SEEN), "real clips")
     train, _, _ = study.examples(clips, known)
     held = study.held_examples(clips, known)
     found = study.memory(samples, train, held, torch.Generator().manual_seed(seed))

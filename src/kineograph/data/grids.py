@@ -180,7 +180,7 @@ def _pool(packs: Stickers, *splits: str) -> Pool:
         (a, b): [records[i].key for i in rows[a] if (b, records[i].key) in of]
         for a, b in STYLES.values()
     }
-    if not all(len(found) for found in (*rows.values(), *keys.values())):
+    if not (all(map(len, rows.values())) and all(keys.values())):
         raise InputError("stickers", f"a style has no stills in {splits}", "make the packs again")
     return Pool(rows, of, keys)
 
@@ -283,7 +283,7 @@ def ground(rng: Rng) -> Picture:
         rows = coarse[low] * (1 - part) + coarse[low + 1] * part
         share = rows[:, low] * (1 - part[:, 0]) + rows[:, low + 1] * part[:, 0]
     mixed = a + (b - a) * share[..., None].clip(0, 1)
-    return mixed.astype(np.uint8)
+    return np.asarray(mixed, np.uint8)
 
 
 def _inpaint(rng: Rng) -> Change:
@@ -313,7 +313,7 @@ def _recolour(rng: Rng) -> Change:
 
     def change(x: Picture, mask: NDArray[np.bool_], rng: Rng) -> Pair:
         share = x[..., order] / 255
-        return x, (255 * (low + (high - low) * share)).astype(np.uint8)
+        return x, np.asarray(255 * (low + (high - low) * share), np.uint8)
 
     return change
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, cast
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kineograph.data.grids import Batch
 from kineograph.lessons.seeds import mixed
 from kineograph.nets.masked import Masked, patches
 from kineograph.recipe.fields import Phase
@@ -24,15 +25,8 @@ from kineograph.recipe.visual_prompts import FillerPart
 DECAY = 0.9  # what the running means of the codebook keep at each step
 
 
-class Batch(NamedTuple):
-    """cells: (B, 4, 3, S, S) in model range, A, A', B, B'."""
-
-    cells: Tensor
-    tasks: list[str]
-
-
 class Grids(Protocol):
-    """Training grids: a pure function of (seed, seen)."""
+    """Training grids of one example each: a pure function of (seed, seen)."""
 
     def __call__(self, batch: int, *, seed: int, seen: int) -> Batch: ...
 

@@ -113,15 +113,24 @@ def judged(
     rng = torch.Generator().manual_seed(seed)
     errors = [float((answer - truth).abs().mean()) for answer in answers]
     ious = [miou(answer, truth) for answer in answers] if task in MASKS else None
+    near = [bootstrap(one, rng) for one in found]
     row = Row(
-        task in HELD,
-        len(truth),
-        *(bootstrap(one, rng) for one in found),
-        *errors,
-        bootstrap(ious[0], rng) if ious else None,
-        *([float(one.mean()) for one in ious[1:]] if ious else [None] * 3),
-        MODES[best],
-        float(1 - found[0].mean() / found[1].mean().clamp(min=1e-9)),
+        held_out=task in HELD,
+        grids=len(truth),
+        distance_model=near[0],
+        distance_copy=near[1],
+        distance_constant=near[2],
+        distance_patches=near[3],
+        error_model=errors[0],
+        error_copy=errors[1],
+        error_constant=errors[2],
+        error_patches=errors[3],
+        miou_model=bootstrap(ious[0], rng) if ious else None,
+        miou_copy=float(ious[1].mean()) if ious else None,
+        miou_constant=float(ious[2].mean()) if ious else None,
+        miou_patches=float(ious[3].mean()) if ious else None,
+        mode=MODES[best],
+        gain=1 - near[0].value / max(near[1].value, 1e-9),
     )
     return row, patched[MODES[best]]
 
