@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -212,7 +213,8 @@ def _held(
 ) -> float:
     """PSNR of level 0 to a painted picture that it is held to, decibels."""
     rows = (scenes.held & (scenes.subject == subject)).nonzero()[0]
-    window = bytes_to_model(torch.from_numpy(scenes.small[rows[k % len(rows)]][None, None]))
+    picture = np.array(scenes.small[rows[k % len(rows)]])  # a copy: packs are read-only
+    window = bytes_to_model(torch.from_numpy(picture[None, None]))
     sigmas = stage.schedule.grid(stage.steps)
     noise = shared_noise([torch.Generator().manual_seed(seed) for seed in seeds], RATIO)
     start = noise(torch.empty(len(seeds), 3, 1, stage.size, stage.size)) * float(sigmas[0])
