@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from kineograph.data import prose
 from kineograph.errors import InputError
 from kineograph.lessons.seeds import mixed
-from kineograph.nets.causal import Causal, CausalShape
 from kineograph.prompt import Progress
 from kineograph.recipe import Language, Phase, Speaker, language_model, save_tensors, to_json
+from kineograph.recipe.language import sized
 from kineograph.train import fit, fresh
 from kineograph.words.byte_pairs import BytePairs, byte_pairs
 from kineograph.words.corpus import read_text
@@ -79,16 +79,6 @@ def taught_part(text: str, held_out: float) -> str:
 # -- one's own text --------------------------------------------------------------------------------
 
 
-def sized(letters: int, seconds: float, unit: str) -> tuple[int, CausalShape]:
-    """Symbols to learn and the network for so long a text and so much time on two cores."""
-    symbols = 256 if unit == "letter" else min(2048, 256 + letters // 100)
-    width, depth = (96, 3) if seconds < 60 else (128, 4) if seconds < 900 else (256, 6)
-    shape = CausalShape(
-        size=symbols, width=width, depth=depth, head=32, window=128, places=False, words=0
-    )
-    return symbols, shape
-
-
 def taught(
     text: str, name: str, *, seconds: float, seed: int, unit: str = "word"
 ) -> Iterator[Progress]:
@@ -110,8 +100,8 @@ def taught(
         )
     if len(set(text.split())) < 2:
         raise InputError("CORPUS", "says one thing only", "give a text with different words")
-    size, shape = sized(len(text), seconds, unit)
-    pairs = byte_pairs(text[:4_000_000], size)
+    shape = sized(len(text), seconds, unit)
+    pairs = byte_pairs(text[:4_000_000], shape.size)
     part = Speaker("speaker", replace(shape, size=pairs.size), (_phase(10**9, 1.0, 640),))
     recipe = Language(name, name, pairs.merges, part, held_out=0.0, seed=seed)
     lesson = reading_of(pairs.tidy(text), pairs, recipe)
@@ -134,7 +124,7 @@ def taught(
         if spent() > 1:
             break
     state.net.load_state_dict(state.ema)
-    net = cast(Causal, state.net.requires_grad_(False).eval())
+    net: Any = state.net.requires_grad_(False).eval()
     yield Progress(1.0, "taught", (recipe, language_model(recipe, net)))
 
 
@@ -147,7 +137,7 @@ def keep(recipe: Language, language: LanguageModel, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / "recipe.json", folder / f"{recipe.speaker.name}.safetensors"]
     files[0].write_text(to_json(recipe) + "\n")
-    state = cast(Causal, language.model).state_dict()
+    state = cast(nn.Module, language.model).state_dict()
     about = {"part": recipe.speaker.name, "recipe": recipe.name}
     save_tensors(files[1], {k: v.to(torch.bfloat16) for k, v in state.items()}, about)
     return files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,8 +11,9 @@ from torch import Tensor
 from kineograph.errors import InputError
 from kineograph.nets.causal import Causal, CausalShape
 from kineograph.recipe.fields import Phase, one_of, within
-from kineograph.words.byte_pairs import BytePairs
-from kineograph.words.language import LanguageModel
+
+if TYPE_CHECKING:  # counting beside it brings a compiler, which training does without
+    from kineograph.words.language import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Language:
     "Half-life of the weights' running mean, as a share of the samples seen so far."
 
     def __post_init__(self) -> None:
+        from kineograph.words.byte_pairs import BytePairs
+
         one_of("optimizer", self.optimizer, ("muon", "adamw"))
         within(self, seed=(0, 2**63 - 1), ema=(0, 1), held_out=(0, 0.9))
         if self.speaker.shape.size != (size := BytePairs(self.merges).size):
@@ -66,6 +70,8 @@ class Language:
 
 def language_model(recipe: Language, net: Causal) -> LanguageModel:
     """The network as the family sees it."""
+    from kineograph.words.byte_pairs import BytePairs
+    from kineograph.words.language import LanguageModel
 
     @torch.no_grad()
     def foretell(symbols: Tensor) -> Tensor:
@@ -79,3 +85,12 @@ def language_model(recipe: Language, net: Causal) -> LanguageModel:
     vectors = net.symbols.weight[:-1].detach()
     window = recipe.speaker.shape.window
     return LanguageModel(net, BytePairs(recipe.merges), vectors, foretell, look, window)
+
+
+def sized(letters: int, seconds: float, unit: str) -> CausalShape:
+    """The network for so long a text and so much time on two cores; `size` symbols to learn."""
+    symbols = 256 if unit == "letter" else min(2048, 256 + letters // 100)
+    width, depth = (96, 3) if seconds < 60 else (128, 4) if seconds < 900 else (256, 6)
+    return CausalShape(
+        size=symbols, width=width, depth=depth, head=32, window=128, places=False, words=0
+    )
