@@ -5,6 +5,8 @@ from itertools import islice
 import diffusers
 import pytest
 import torch
+import transformers
+from safetensors.torch import load_file, save_file
 
 import public_folders
 from kineograph import public
@@ -250,6 +252,60 @@ def test_a_prompt_without_a_picture_is_refused(folder):
 def test_knobs_out_of_range_are_named(folder, knobs):
     with pytest.raises(InputError, match=f"--{next(iter(knobs))}"):
         next(public.load(folder).make(Prompt("a cat", image=picture()), 1, Knobs(**knobs)))
+
+
+def test_a_whole_run_equals_the_librarys_own_pipeline(tmp_path, monkeypatch):
+    """Text, picture in both ways, fps, guidance and five steps, against code that we never call."""
+    from PIL import Image
+
+    folder = public_folders.i2vgen(tmp_path / "i2v")
+    path = next((folder / "vae").glob("*.safetensors"))
+    vae = load_file(path)
+    vae["quant_conv.weight"][4:] = 0  # a posterior without spread: theirs is drawn unseeded
+    vae["quant_conv.bias"][4:] = -30
+    save_file(vae, path)
+    pixels = torch.randint(0, 256, (16, 16, 3), generator=torch.Generator().manual_seed(1))
+    pixels = pixels.repeat_interleave(2, 0).repeat_interleave(2, 1)  # shrinks without rounding
+    image = Clip(pixels.permute(2, 0, 1)[None].float() / 255)
+    decoded = []
+    own = PictureCodec.decode
+    monkeypatch.setattr(PictureCodec, "decode", lambda self, z: decoded.append(z) or own(self, z))
+    maker = public.load(folder)
+    clip = last(maker, Prompt("a cat", "fog", image=image, seconds=4 / 16), size=9, steps=5)
+    assert clip.frames.shape == (4, 3, 8, 16)
+
+    nets = ("vae", "text_encoder", "unet", "image_encoder")
+    parts = {part: maker.checkpoint.load(part) for part in nets}
+    text = parts["text_encoder"]
+    object.__setattr__(text, "text_model", text)  # the pipeline is older than transformers 5
+    pipeline = diffusers.I2VGenXLPipeline(
+        **parts,
+        tokenizer=maker.checkpoint.tokenizer(),
+        feature_extractor=transformers.CLIPImageProcessorPil(
+            size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}
+        ),
+        scheduler=diffusers.DDIMScheduler(
+            **{k: v for k, v in public_folders.COSINE.items() if not k.startswith("_")}
+        ),
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    rng = torch.Generator().manual_seed(1)
+    torch.randn(1, 4, 4, 8, generator=rng)  # ours drew from the posterior first
+    theirs = pipeline(
+        prompt="a cat",
+        negative_prompt="fog",
+        image=Image.fromarray(pixels.to(torch.uint8).numpy()),
+        height=8,
+        width=16,
+        target_fps=16,
+        num_frames=4,
+        num_inference_steps=5,
+        guidance_scale=9.0,
+        clip_skip=1,
+        latents=torch.randn(1, 4, 4, 4, 8, generator=rng),
+        output_type="latent",
+    ).frames
+    assert (decoded[0] - theirs).abs().max() < 1e-4
 
 
 # -- full size -------------------------------------------------------------------------------------

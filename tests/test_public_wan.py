@@ -1,10 +1,12 @@
 """Wan under our loop: how a picture enters, one step like the library's, clips end to end."""
 
+import types
 from itertools import islice, pairwise
 
 import diffusers
 import pytest
 import torch
+import transformers
 
 import public_folders
 from kineograph import public
@@ -185,6 +187,59 @@ def test_the_pinned_latents_are_those_of_the_tail(folders, monkeypatch):
 )
 def test_the_picture_decides_the_proportions(folders, image, knobs, size):
     assert public.load(folders["words"]).size(Prompt("a", image=image), Knobs(**knobs)) == size
+
+
+# -- the whole way ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_whole_run_equals_the_librarys_own_pipeline(folders, kind, monkeypatch):
+    """Words, picture, mask, times, guidance and six steps, against code that we never call."""
+    from diffusers.pipelines.wan import pipeline_wan_i2v
+    from PIL import Image
+
+    from kineograph.public import wan
+
+    fixes = types.SimpleNamespace(fix_text=lambda text: text)
+    monkeypatch.setattr(pipeline_wan_i2v, "ftfy", fixes, raising=False)
+    pixels = torch.randint(0, 256, (16, 16, 3), generator=torch.Generator().manual_seed(1))
+    image = Clip(pixels.permute(2, 0, 1)[None].float() / 255)
+    decoded = []
+    own = VideoCodec.decode
+    monkeypatch.setattr(wan.VideoCodec, "decode", lambda self, z: decoded.append(z) or own(self, z))
+    prompt = Prompt("a cat", "fog", image=None if kind == "words" else image, seconds=0)
+    clip = last(folders[kind], prompt, steps=6)
+
+    checkpoint = public.load(folders[kind]).checkpoint
+    nets = ("vae", "text_encoder", "transformer", "transformer_2", "image_encoder")
+    parts = {part: checkpoint.load(part) for part in nets if part in checkpoint.classes}
+    parts["tokenizer"] = checkpoint.tokenizer()
+    parts["scheduler"] = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0)
+    told = {} if kind == "words" else {"image": Image.fromarray(pixels.to(torch.uint8).numpy())}
+    if kind == "picture":
+        parts["image_processor"] = transformers.CLIPImageProcessorPil(
+            size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}
+        )
+    if kind == "pair":
+        parts["boundary_ratio"] = 0.9
+    if kind == "expanded":
+        parts["expand_timesteps"] = True
+    name = "WanPipeline" if kind == "words" else "WanImageToVideoPipeline"
+    pipeline = getattr(diffusers, name)(**parts)
+    pipeline.set_progress_bar_config(disable=True)
+    theirs = pipeline(
+        prompt="a cat",
+        negative_prompt="fog",
+        height=clip.frames.shape[2],
+        width=clip.frames.shape[3],
+        num_frames=9,
+        num_inference_steps=6,
+        guidance_scale=5.0,
+        latents=noise(*decoded[0].shape, seed=1),
+        output_type="latent",
+        **told,
+    ).frames
+    assert (decoded[0] - theirs).abs().max() < 1e-4
 
 
 # -- refusals and the plan -------------------------------------------------------------------------

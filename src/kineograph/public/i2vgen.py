@@ -113,7 +113,7 @@ class I2VGen:
 
         prompt.negative: NEGATIVE when empty. knobs: size is the shorter side, pixels.
         """
-        picture = covering(self._picture(prompt, knobs), *self.size(knobs))
+        picture, size = self._picture(prompt, knobs), self.size(knobs)
         frames = knobs.frames or FRAMES
         total, blocks = self._lengths(prompt, frames)
         levels = levels_of(self.checkpoint.scheduler())
@@ -130,10 +130,10 @@ class I2VGen:
         made: Clip | None = None
         latent: Tensor | None = None
         for block in range(blocks):
-            cond, away = self._seen(words, picture, codec, rng)
+            cond, away = self._seen(words, picture, size, codec, rng)
             net = net or I2VGenNet(self._part("unet"))  # once the picture's encoder has left
             denoise = guided(Precond(net, levels), knobs, GUIDANCE, sigmas, away)
-            height, width = (n // codec.factor for n in self.size(knobs))
+            height, width = (n // codec.factor for n in size)
             x = draw(torch.empty(1, codec.channels, frames, height, width)).to(self.device)
             if latent is not None:
                 denoise = pinned(denoise, latent[:, :, -OVERLAP:], x)
@@ -212,18 +212,27 @@ class I2VGen:
         return self.checkpoint.load(name, device=self.device, dtype=self.dtype)
 
     def _seen(
-        self, words: Tensor, picture: Clip, codec: PictureCodec, rng: torch.Generator
+        self,
+        words: Tensor,
+        picture: Clip,
+        size: tuple[int, int],
+        codec: PictureCodec,
+        rng: torch.Generator,
     ) -> tuple[Cond, Cond]:
-        """The conditions, and those of the unconditional branch: other words, no CLIP state."""
+        """The conditions, and those of the unconditional branch: other words, no CLIP state.
+
+        CLIP looks at the picture's middle square, which may show more than the frames do.
+        """
         state = clip_picture(
             self.checkpoint,
             picture,
-            picture.frames.shape[-1],
+            size[1],
             folder="feature_extractor",
             device=self.device,
             dtype=self.dtype,
         )
-        first = codec.encode(to_model([picture]), rng)  # drawn from the posterior, as released
+        frame = covering(picture, *size)
+        first = codec.encode(to_model([frame]), rng)  # drawn from the posterior, as released
         fps = torch.full((1,), self.fps / self.motion, device=self.device)
         cond = Cond(words=words[:1], picture=state, first=first, fps=fps)
         return cond, replace(cond, words=words[1:], picture=torch.zeros_like(state))
