@@ -134,6 +134,70 @@ def test_texts_are_encoded_as_the_library_does(deepfloyd, stable):
     assert model.read(["a tree"]).words.shape == (1, 77, 8)
 
 
+def test_a_whole_latent_run_equals_the_librarys_own_pipeline(stable):
+    model = public.pictures(stable).prepared(["a tree"], steps=5)
+    z = noise(1, 4, 16, 16, seed=4)
+    walk = integrate(
+        model.stage.denoise,
+        z[:, :, None] * model.stage.schedule.high,
+        model.stage.schedule.grid(5),
+        model.read(["a tree"]),
+    )
+    *_, ours = walk
+
+    checkpoint = public.pictures(stable).checkpoint
+    settings = {k: v for k, v in public_folders.SCALED.items() if not k.startswith("_")}
+    pipeline = diffusers.StableDiffusionPipeline(
+        **{part: checkpoint.load(part) for part in ("vae", "text_encoder", "unet")},
+        tokenizer=checkpoint.tokenizer(),
+        scheduler=diffusers.DDIMScheduler(**{**settings, "set_alpha_to_one": True}),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    told = {"num_inference_steps": 5, "guidance_scale": 7.5, "output_type": "latent"}
+    theirs = pipeline("a tree", latents=z, **told).images
+    assert (ours.clean[:, :, 0] - theirs).abs().max() < 1e-4
+
+
+def test_a_whole_pixel_run_equals_the_librarys_own_pipeline(tmp_path):
+    config = {**public_folders.IF, "thresholding": False, "clip_sample": False}
+    folder = public_folders.deepfloyd(tmp_path / "if", {**config, "variance_type": "fixed_small"})
+    model = public.pictures(folder).prepared(["a tree"], steps=5)
+    rng = torch.Generator().manual_seed(6)
+    x = torch.randn(1, 3, 16, 16, generator=rng)[:, :, None] * model.stage.schedule.high
+    walk = integrate(
+        model.stage.denoise,
+        x,
+        model.stage.schedule.grid(5),
+        model.read(["a tree"]),
+        churn=1.0,
+        noise_like=lambda x: torch.randn(x.shape, generator=rng),
+    )
+    *_, ours = walk
+
+    checkpoint = public.pictures(folder).checkpoint
+    settings = {k: v for k, v in checkpoint.scheduler().items() if not k.startswith("_")}
+    pipeline = diffusers.IFPipeline(
+        **{part: checkpoint.load(part) for part in ("text_encoder", "unet")},
+        tokenizer=checkpoint.tokenizer(),
+        scheduler=diffusers.DDPMScheduler(**settings),
+        safety_checker=None,
+        feature_extractor=None,
+        watermarker=None,
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    told = {"num_inference_steps": 5, "guidance_scale": 7.0, "output_type": "none"}
+    seeded = torch.Generator().manual_seed(6)
+    theirs = pipeline("A Tree", clean_caption=False, generator=seeded, **told).images
+    theirs = torch.as_tensor(theirs).permute(0, 3, 1, 2)  # (B, C, H, W) in [0, 1], clamped
+    mine = (ours.clean[:, :, 0] / 2 + 0.5).clamp(0, 1)
+    assert (mine - theirs).abs().max() < 1e-4
+    assert mine.std() > 0.05
+
+
 # -- zooms -----------------------------------------------------------------------------------------
 
 

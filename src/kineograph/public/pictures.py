@@ -126,8 +126,7 @@ class Pictures:
         if self.latent:
             vae = self.checkpoint.load("vae", device=self.device, dtype=self.dtype)
             codec = PictureCodec(vae)
-        else:
-            about = self.checkpoint.scheduler()
+        elif (about := self.checkpoint.scheduler()).get("thresholding"):
             share = float(about.get("dynamic_thresholding_ratio", 0.995))
             most = max(1.0, float(about.get("sample_max_value", 1.0)))
             denoise = Thresholded(denoise, share, most=most)
