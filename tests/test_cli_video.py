@@ -102,6 +102,46 @@ def test_the_same_command_gives_the_same_bytes(model, tmp_path, suffix):
     assert len(files[0]) > 0
 
 
+def test_guidance_may_oscillate_and_be_rescaled_at_the_door(model, tmp_path, capsys):
+    outs = [tmp_path / f"{name}.webp" for name in "abc"]
+    ways = ([], ["--oscillate"], ["--rescale", 0.7])
+    for out, way in zip(outs, ways, strict=True):
+        words = ["a dog", "--model", model, "--size", 8, "--seed", 3, "--steps", 4, "-o", out]
+        assert run(*words, "--guidance", 9, *way) == 0
+    assert len({out.read_bytes() for out in outs}) == 3
+    assert media.note(outs[1])["oscillate"] is True
+    dry = ["a dog", "--model", model, "--size", 16, "--steps", 4, "-o", tmp_path / "d.mp4"]
+    capsys.readouterr()
+    assert run(*dry, "--oscillate", "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["evaluations"] == 6 + 4
+
+
+def test_when_memory_runs_out_the_next_smaller_clip_is_made_once(
+    model, tmp_path, monkeypatch, capsys
+):
+    from kineograph.denoise import Precond
+
+    def cramped(most):
+        def forward(self, x, sigma, cond):
+            if x.shape[-1] > most:
+                raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+            return x * 0
+
+        return forward
+
+    out = tmp_path / "a.webp"
+    words = ["a dog", "--model", model, "--size", 16, "--seed", 3, "-o", out]
+    monkeypatch.setattr(Precond, "forward", cramped(8))
+    assert run(*words) == 0
+    assert "memory ran out at 16 pixels; made 8" in capsys.readouterr().err
+    assert media.read(out).frames.shape[-1] == 8
+    assert media.note(out)["size"] == 8
+
+    monkeypatch.setattr(Precond, "forward", cramped(4))
+    assert run(*words, "--force") == 4
+    assert "memory ran out; ask for a smaller --size" in capsys.readouterr().err
+
+
 def test_a_longer_clip_goes_round_again(model, tmp_path):
     out = tmp_path / "long.apng"
     assert run("x", "--model", model, "--size", 8, "--seed", 1, "--seconds", 4, "-o", out) == 0
@@ -130,6 +170,7 @@ def test_a_dry_run_prints_its_plan_and_writes_nothing(model, tmp_path, capsys):
         ("--size", ["dog", "-o", "a.mp4", "--size", "0"]),
         ("--size", ["dog", "-o", "a.mp4", "--size", "999999999"]),
         ("--size", ["dog", "-o", "a.mp4", "--size", "-16"]),
+        ("--rescale", ["dog", "-o", "a.mp4", "--rescale", "1.5"]),
         ("--seconds", ["dog", "-o", "a.mp4", "--seconds", "-1"]),
         ("--seconds", ["dog", "-o", "a.mp4", "--seconds", "1e9"]),
         ("--seconds", ["dog", "-o", "a.mp4", "--seconds", "nan"]),

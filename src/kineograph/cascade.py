@@ -223,6 +223,14 @@ class CascadeMaker:
             within[0] = replace(within[0], guidance=knobs.guidance)
         return tuple(within)
 
+    def smaller(self, knobs: Knobs) -> Knobs | None:
+        """The same knobs for the next smaller result this model makes; None when there is none."""
+        made = self.chosen(knobs)[-1]
+        below = [s for s in self.stages if s.size < made.size and s.frames <= made.frames]
+        if not below:
+            return None
+        return replace(knobs, size=below[-1].size, frames=below[-1].frames)
+
     def _walk(
         self,
         stage: CascadeStage,

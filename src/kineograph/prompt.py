@@ -58,7 +58,7 @@ class Cond:
     words: (B, L, D) token states of a text encoder; mask: (B, L) true where a token is;
     pooled: (B, D) one state for the whole text. first: (B, C, 1, H, W) known first frame.
     low: (B, C, t, h, w) the result of the stage below, already noised to low_sigma (B,).
-    guidance: (B,) scale told to a network that makes guidance itself.
+    guidance: (B,) scale told to a network that makes guidance itself; None is 1, no guidance.
     keys: (B, 1 + L, K) keys and values of the words in every layer of one network, computed ahead.
     picture: (B, E) what a picture encoder says of `first`. fps: (B,) frames a second.
     """

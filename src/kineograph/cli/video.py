@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,6 +41,12 @@ def video(
     guidance: Annotated[
         float | None, typer.Option(help="Guidance scale of the first stage; 1 is none.")
     ] = None,
+    oscillate: Annotated[
+        bool, typer.Option("--oscillate", help="Guidance by turns with none after a while.")
+    ] = False,
+    rescale: Annotated[
+        float, typer.Option(help="Share of guidance's gain in contrast taken back, 0 … 1.")
+    ] = 0.0,
     sampler: Annotated[
         str, typer.Option(help="ddim, ddpm, dpm, dpm-sde or leap; empty is the model's own.")
     ] = "",
@@ -65,11 +72,14 @@ def video(
     door.checked_output(out, media.MOVING, force)
     _within(seconds, size, frames, steps)
     knobs = Knobs(size or 0, frames or 0, steps or 0, guidance, sampler=sampler)
+    knobs = replace(knobs, oscillate=oscillate, rescale=rescale)
     if is_checkpoint(model):
         for field, given in (
             ("--refine", refine),
             ("--loop", loop),
             ("--text-encoder", text_encoder),
+            ("--oscillate", oscillate),
+            ("--rescale", rescale),
         ):
             if given:
                 raise InputError(
@@ -83,8 +93,10 @@ def video(
     if image is not None or refine is not None:
         if image is not None and refine is not None:
             raise InputError("--refine", "stands beside --image", "use one of them")
-        if negative or sampler:
-            raise InputError("--image", "takes no --negative and no --sampler")
+        if negative or sampler or oscillate or rescale:
+            raise InputError(
+                "--image", "takes no --negative, --sampler, --oscillate and no --rescale"
+            )
         wish = pictures.Asked(
             text=text,
             out=out,
@@ -110,7 +122,7 @@ def video(
         return
     folder = recipe.folder_of(model)
     about = recipe.read(folder)
-    plan = recipe.plan(about, knobs)
+    plan = recipe.plan(about, knobs, begun=time.perf_counter() - started)
     if loop and not all(stage.shape.circular for stage in about.stages):
         raise InputError("--loop", f"model '{about.name}' does not make loops")
     if dry_run:
@@ -123,22 +135,28 @@ def video(
     maker = recipe.load(model, stages=plan.stages, text_encoder=text_encoder)
     length = seconds or about.seconds
     prompt = Prompt(text, negative, seconds=length)
-    clip = door.watch(maker.make(prompt, chosen, knobs), "video")
+    clip, taken = door.within_memory(
+        lambda knobs: door.watch(maker.make(prompt, chosen, knobs), "video"), knobs, maker.smaller
+    )
+    height, notes = clip.frames.shape[-2], []
+    if taken != knobs:
+        notes.append(f"memory ran out at {plan.size} pixels; made {height}")
     note = {
         "kineograph": "video",
         "text": text,
         "negative": negative,
         "seed": chosen,
         "model": about.name,
-        "size": plan.size,
-        "frames": plan.frames,
+        "size": height,
+        "frames": len(clip.frames),
         "steps": steps,
         "guidance": guidance,
+        "oscillate": oscillate,
+        "rescale": rescale,
         "sampler": sampler,
         "seconds": length,
     }
     media.save(clip.lasting(length), out, note=note)
-    notes = []
     if abs(length / about.seconds - round(length / about.seconds)) > 1e-6:
         notes.append(f"one loop lasts {about.seconds} s; a multiple of it ends where it begins")
     door.report(as_json, started, [out], seed=chosen, model=about.name, notes=notes)

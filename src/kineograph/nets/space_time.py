@@ -245,8 +245,9 @@ class SpaceTime(nn.Module):
         state = self.noise(label)
         louder: Iterable[Tensor | None] = repeated(None)
         pooled = None if cond.pooled is None else self.pooled(cond.pooled)
-        if self.guide is not None and cond.guidance is not None:
-            moved, rest = self.guide(torch.log1p(cond.guidance) / 4).split(
+        if self.guide is not None:
+            scale = torch.ones_like(label) if cond.guidance is None else cond.guidance
+            moved, rest = self.guide(torch.log1p(scale) / 4).split(
                 [state.shape[1], 2 * len(self.shape.widths) + 2], dim=1
             )
             state = state + moved

@@ -70,8 +70,16 @@ class Plan(NamedTuple):
         )
 
 
-def plan(recipe: Cascade, knobs: Knobs, *, forecast: bool = True) -> Plan:
-    """The plan for one clip. The forecast times a convolution; start-up is not counted."""
+STARTUP = 1.7  # measured: the whole start and the encoding, over the imports that came first
+BYTES_AT_REST, BYTES_A_CLIP_PIXEL = 400e6, 250  # measured: 434 MB for 32x64x64, 524 MB for 32x128²
+
+
+def plan(recipe: Cascade, knobs: Knobs, *, forecast: bool = True, begun: float = 0.0) -> Plan:
+    """The plan for one clip. The forecast times a convolution.
+
+    `begun`: seconds that the command has spent on imports; the rest of its start is reckoned from
+    them, and 0 counts no start.
+    """
 
     def nothing(x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
         raise NotImplementedError
@@ -88,8 +96,8 @@ def plan(recipe: Cascade, knobs: Knobs, *, forecast: bool = True) -> Plan:
         frames=chosen[-1].frames,
         evaluations=sum(calls),
         gflop=gflop,
-        seconds=gflop / convolution_speed() if forecast else 0.0,
-        bytes=int(800e6 + values * BYTES_A_PIXEL),
+        seconds=gflop / convolution_speed() + STARTUP * begun if forecast else 0.0,
+        bytes=int(BYTES_AT_REST + values * BYTES_A_CLIP_PIXEL),
     )
 
 
@@ -160,11 +168,12 @@ def film_seconds(count: int, size: int) -> float:
 BYTES_A_PIXEL = 600  # measured: peak memory of the widest stage over its pixels
 STACK_BYTES = 400  # measured: estimates, bands and copies of one pixel of a level
 FRAME_SECONDS = 2.5e-7  # measured: rendering and encoding one pixel of a film
+NETWORK_SHARE = 0.42  # measured: 0.38 in the base of stickers, 0.41 to 0.46 from space32 on
 PRODUCT_SHARE = 0.2  # of a convolution's speed: float32 products and the search after them
 
 
 def convolution_speed(seconds: float = 0.15) -> float:
-    """GFLOP/s that a network's forward pass reaches: half of a bfloat16 convolution's speed."""
+    """GFLOP/s that a network's forward pass reaches: a share of a bfloat16 convolution's speed."""
     x = torch.randn(64, 128, 8, 8, dtype=torch.bfloat16).contiguous(
         memory_format=torch.channels_last
     )
@@ -175,4 +184,4 @@ def convolution_speed(seconds: float = 0.15) -> float:
         torch.nn.functional.conv2d(x, weight, padding=1)
         count += 1
     flop = 2 * x.numel() * 9 * 128 * count
-    return 0.5 * flop / (time.perf_counter() - begun) / 1e9
+    return NETWORK_SHARE * flop / (time.perf_counter() - begun) / 1e9
