@@ -69,7 +69,7 @@ def test_levels_made_alone_show_their_texts_and_do_not_agree(found):
     alone, joint = found.ways["independent"], found.ways["joint"]
     assert alone.fit.value == 1
     assert joint.agreement.value > alone.agreement.value
-    assert alone.seam.value > joint.seam.value > 1  # flat pictures cannot hide a border
+    assert alone.seam.value > 10 > joint.seam.value
 
 
 def test_the_independent_levels_are_as_far_apart_as_their_greys(found):

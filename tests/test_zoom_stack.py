@@ -11,6 +11,7 @@ from kineograph.errors import InputError, LimitError
 from kineograph.zoom.stack import (
     ZoomStack,
     blended,
+    bordered,
     centre,
     check_geometry,
     enlarged,
@@ -86,6 +87,24 @@ def test_each_band_is_the_mean_over_the_levels_that_see_it():
 def test_trust_zero_leaves_every_level_its_own_opinion():
     stack = layers(4, 32)
     torch.testing.assert_close(blended(stack, 2, 0.0), stack, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize(("size", "ratio", "frames"), [(64, 2, 1), (96, 4, 2)])
+def test_borders_of_levels_that_agree_change_nothing(size, ratio, frames):
+    stack = rendered(layers(5, size, frames=frames), ratio)
+    torch.testing.assert_close(bordered(stack, ratio, 0.3), stack, atol=1e-12, rtol=0)
+    assert bordered(stack, ratio, 0.0) is stack
+
+
+def test_flat_levels_meet_without_a_step():
+    """A black world around a white one: hard rendering has a step of 2, borders a ramp."""
+    flat = torch.stack([torch.full((3, 1, 64, 64), value) for value in (-1.0, 1.0)]).double()
+    assert rendered(flat, 2)[0].diff(dim=-1).abs().max() == 2
+    soft = rendered(bordered(flat, 2, 0.25), 2)[0]
+    assert soft.diff(dim=-1).abs().max() < 0.8  # over 4 pixels, 8 of the finer level
+    first = [(3 - 2 * u) * u * u for u in (1 / 16, 3 / 16)]  # the ramp at two finer pixels
+    assert float(soft[0, 0, 32, 16]) == pytest.approx(sum(first) - 1)
+    assert soft[..., 22:42, 22:42].min() > 0.999
 
 
 @pytest.mark.parametrize("ratio", [1, 3, 0, -2, 100])

@@ -15,22 +15,26 @@ from torch import Tensor
 from kineograph.denoise import Denoiser, Noise, noise_from
 from kineograph.errors import InputError
 from kineograph.prompt import Cond
-from kineograph.zoom.stack import blended, rendered, rendered_noise
+from kineograph.zoom.stack import blended, bordered, rendered, rendered_noise
 
 
 class Joint:
     """A Denoiser of K levels (rows of the batch, widest first) that agree where they overlap.
 
-    denoise: any Denoiser; `Chunked` around it bounds the memory. ratio: of the stack. With one
-    level it answers what `denoise` answers, bit for bit.
+    denoise: any Denoiser; `Chunked` around it bounds the memory. ratio: of the stack. trust: see
+    `blended`. rim: see `bordered`. With one level it answers what `denoise` answers, bit for bit.
     """
 
-    def __init__(self, denoise: Denoiser, ratio: int, *, trust: float = 1.0) -> None:
-        self.denoise, self.ratio, self.trust = denoise, ratio, trust
+    def __init__(
+        self, denoise: Denoiser, ratio: int, *, trust: float = 1.0, rim: float = 0.0
+    ) -> None:
+        self.denoise, self.ratio = denoise, ratio
+        self.trust, self.rim = trust, rim
 
     def __call__(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
         clean = self.denoise(x, sigma, cond)
-        return rendered(blended(clean, self.ratio, self.trust), self.ratio)
+        layers = blended(clean, self.ratio, self.trust)
+        return rendered(bordered(layers, self.ratio, self.rim), self.ratio)
 
 
 class Chunked:

@@ -26,6 +26,7 @@ from kineograph.zoom.photo import Grounded, Method
 from kineograph.zoom.stack import ZoomStack, centre, check_geometry
 
 Order = Literal["plain", "paper"]
+RIM = 0.25  # of half a level, where its border gives way to the wider levels
 MOST_PIXELS = 2 * 256**2  # of the levels in one network call, times frames
 
 
@@ -61,20 +62,22 @@ def jointly(
     ratio: int,
     photo: Photo | None = None,
     trust: float = 1.0,
+    rim: float = RIM,
     order: Order = "plain",
     churn: float = 1.0,
 ) -> Iterator[Tensor]:
     """Walk the levels start (K, C, T, H, W) down `sigmas` together; yields each clean estimate.
 
-    noise: from `shared_noise`. trust: see `blended`. order: "paper" calls the network after the
-    update, starting from an empty stack; "plain" before. churn: 1 is DDPM, as in the paper; 0 DDIM.
+    noise: from `shared_noise`. trust: see `blended`. rim: see `bordered`. order: "paper" calls the
+    network after the update, starting from an empty stack; "plain" before. churn: 1 is DDPM, as in
+    the paper; 0 DDIM.
     """
     if order not in ("plain", "paper"):
         raise InputError("order", f"'{order}' is unknown", "use plain or paper")
     if photo is not None:
         until = float(sigmas[math.floor(photo.share * (len(sigmas) - 1))])
         denoise = Grounded(denoise, photo.window, ratio, method=photo.method, until=until)
-    joint: Denoiser = Joint(denoise, ratio, trust=trust)
+    joint: Denoiser = Joint(denoise, ratio, trust=trust, rim=rim)
     if order == "paper":
         joint = BlankStart(joint, float(sigmas[0]))
     for step in integrate(joint, start, sigmas, cond, churn=churn, noise_like=noise):

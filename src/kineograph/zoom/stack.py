@@ -162,6 +162,28 @@ def blended(estimates: Tensor, ratio: int, trust: float = 1.0) -> Tensor:
     return torch.stack(layers)
 
 
+def bordered(layers: Tensor, ratio: int, rim: float) -> Tensor:
+    """(K, C, T, H, W) layers whose borders take from the next wider layer all that it can see.
+
+    rim: share of half a side over which that fades to nothing, from the border inwards; 0 changes
+    nothing, and neither do layers that agree. The paper has none: where two levels disagree, its
+    rendering shows the finer one as a square.
+    """
+    if not rim:
+        return layers
+    inside = []
+    for n in layers.shape[-2:]:
+        inwards = 1 - ((torch.arange(n) + 0.5) * 2 / n - 1).abs()  # 0 at the border, 1 amid
+        u = (inwards / rim).clamp(max=1).to(layers)
+        inside.append(u * u * (3 - 2 * u))
+    share = 1 - torch.outer(*inside)
+    made = [layers[:1]]
+    for i in range(1, len(layers)):
+        missing = centre(made[-1], ratio) - shrunk(layers[i : i + 1], ratio)
+        made.append(layers[i : i + 1] + share * enlarged(missing, ratio))
+    return torch.cat(made)
+
+
 def _laplacian(x: Tensor, ratio: int, depth: int) -> list[Tensor]:
     """depth + 1 bands, finest first; the last is what remains."""
     bands = []
