@@ -1,6 +1,7 @@
 """Published folders: what is in them, whether they are whole, which family they are."""
 
 import json
+import os
 import shutil
 import sys
 
@@ -10,7 +11,10 @@ from safetensors.torch import load_file, save_file
 
 import public_folders
 from kineograph import public
+from kineograph.cascade import Knobs
+from kineograph.clip import Clip
 from kineograph.errors import LimitError, MissingError
+from kineograph.prompt import Prompt
 from kineograph.public.folder import opened
 from kineograph.public.i2vgen import I2VGen
 from kineograph.public.pictures import Pictures
@@ -268,3 +272,25 @@ def test_a_picture_model_makes_no_clips_and_the_reverse(tmp_path, whole):
         public.load(whole)
     with pytest.raises(MissingError, match="kineograph video"):
         public.pictures(public_folders.wan(tmp_path / "w"))
+
+
+@pytest.mark.parametrize("kind", ["i2vgen", "wan"])
+def test_half_precision_makes_a_clip_near_the_full_ones(tmp_path, kind):
+    folder = getattr(public_folders, kind)(tmp_path / kind)
+    image = Clip(torch.rand(1, 3, 16, 28, generator=torch.Generator().manual_seed(1)))
+    prompt = Prompt("a cat", image=image if kind == "i2vgen" else None, seconds=0)
+    clips = []
+    for dtype in (torch.float32, torch.bfloat16):
+        maker = public.load(folder, dtype=dtype)
+        *_, end = maker.make(prompt, 1, Knobs(16, 9, 2, guidance=2.0))
+        clips.append(end.value.frames)
+    apart = (clips[0] - clips[1]).abs().mean()
+    assert 0 < apart < 0.1 * clips[0].std() + 0.02
+
+
+def test_a_plan_larger_than_the_machine_is_refused(whole, monkeypatch):
+    plan = public.pictures(whole).plan(2)
+    assert plan.fitting(torch.device("cpu")) is plan
+    monkeypatch.setattr(os, "sysconf", lambda name: 10)
+    with pytest.raises(LimitError, match="needs about"):
+        plan.fitting(torch.device("cpu"))

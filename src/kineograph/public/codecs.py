@@ -1,7 +1,8 @@
 """Between pictures and the latents of a foreign autoencoder, in model range, scaled both ways.
 
 Frames pass one by one (a picture codec) or as the causal video codec takes them; sampling sees
-latents of about unit variance. One object does both directions, so that they cannot disagree.
+latents of about unit variance. One object does both directions, so that they cannot disagree; what
+comes from a device goes back to it.
 """
 
 from __future__ import annotations
@@ -42,12 +43,12 @@ class PictureCodec:
     def encode(self, x: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """Latents (B, C, T, h, w): the posterior's mean, or drawn from it with `rng`."""
         frames = [self._encoded(one[None], rng) for one in rearrange(x, "b c t h w -> (b t) c h w")]
-        return rearrange(torch.cat(frames), "(b t) c h w -> b c t h w", b=len(x))
+        return rearrange(torch.cat(frames).to(x), "(b t) c h w -> b c t h w", b=len(x))
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
         frames = [self._decoded(one[None]) for one in rearrange(z, "b c t h w -> (b t) c h w")]
-        return rearrange(torch.cat(frames), "(b t) c h w -> b c t h w", b=len(z))
+        return rearrange(torch.cat(frames).to(z), "(b t) c h w -> b c t h w", b=len(z))
 
     def _encoded(self, frame: Tensor, rng: torch.Generator | None) -> Tensor:
         posterior = self.net.encode(frame.to(self.net.device, self.net.dtype)).latent_dist
@@ -78,13 +79,13 @@ class VideoCodec:
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
         z: Tensor = self.net.encode(x.to(self.net.device, self.net.dtype)).latent_dist.mode()
-        return (z.float() - self.mean.to(z.device)) / self.std.to(z.device)
+        return (z.to(x) - self.mean.to(x)) / self.std.to(x)
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
-        z = z.float() * self.std.to(z.device) + self.mean.to(z.device)
-        x: Tensor = self.net.decode(z.to(self.net.device, self.net.dtype)).sample
-        return x.float()
+        raw = z * self.std.to(z) + self.mean.to(z)
+        x: Tensor = self.net.decode(raw.to(self.net.device, self.net.dtype)).sample
+        return x.to(z)
 
     def latent_frames(self, frames: int) -> int:
         return (frames - 1) // self.pace + 1
