@@ -219,7 +219,7 @@ class Codebook(nn.Module):
         self.codes: Tensor
         self.counts: Tensor
         self.sums: Tensor
-        self.register_buffer("codes", torch.randn(codes, latent))
+        self.register_buffer("codes", torch.empty(codes, latent).uniform_(-1, 1))
         self.register_buffer("counts", torch.zeros(codes))
         self.register_buffer("sums", torch.zeros(codes, latent))
 

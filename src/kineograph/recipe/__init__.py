@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from kineograph.animate.maker import AnimateMaker
 from kineograph.cascade import CascadeMaker, Texts
@@ -136,11 +137,26 @@ def read(folder: Path) -> Recipe:
 
 def network(part: Part) -> nn.Module:
     """What is taught, with fresh weights; LimitError, before any is made, when too many."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         count = sum(p.numel() for p in _network(part).parameters())
     if count > MAX_PARAMETERS:
         raise LimitError(f"'{part.name}' has {count:,} weights, the limit is {MAX_PARAMETERS:,}")
     return _network(part)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Weights that are only counted are not drawn, and tables are made where tables are quick.
+
+    On the meta device normal numbers and ranges would import a compiler: a second of start-up.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        if func in (nn.init.normal_, Tensor.normal_):
+            return args[0] if args else given["tensor"]
+        if func in (torch.arange, torch.linspace, torch.logspace):
+            given = {"device": "cpu"} | given
+        return func(*args, **given)
 
 
 def _network(part: Part) -> nn.Module:
