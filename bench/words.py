@@ -1,9 +1,17 @@
-"""Words a second, ours beside markovify, in one run: `python bench/words.py [BOOK.txt]`.
+"""Words a second beside markovify, symbols a second beside transformers, each in one run.
 
-CPU seconds of one thread, medians of five, compile time excluded; words are counted by spaces in
-the joined text. Without a book, 100,000 synthetic words by Zipf's law. markovify is skipped with a
-line when it is not installed; it runs with its chain compiled, which is faster. Its copy check
-(a sentence may share 15 words or 70 % with the corpus; 10 tries) is looser than our exact limit.
+    python bench/words.py [BOOK.txt]      counting and learning
+    python bench/words.py --learned       learning alone
+
+Counting: CPU seconds of one thread, medians of five, compile time excluded; words are counted by
+spaces in the joined text. Without a book, 100,000 synthetic words by Zipf's law. markovify is
+skipped with a line when it is not installed; it runs with its chain compiled, which is faster. Its
+copy check (a sentence may share 15 words or 70 % with the corpus; 10 tries) is looser than our
+exact limit.
+
+Learning: a transformer of the shape of the embedded one beside a Llama of transformers with as many
+weights, both fresh, writing 100 symbols after 20 by drawing, with cached keys, in float32. They
+take turns; CPU seconds, medians of five turns. One row at a time and eight.
 """
 
 from __future__ import annotations
@@ -17,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from kineograph.words import Ngrams, Written, bits, ngrams, read_corpus, read_text, write
 
@@ -87,15 +96,85 @@ def _sentences(model: Any, n: int, checked: bool) -> list[str | None]:
     return [model.make_sentence(test_output=checked) for _ in range(n)]
 
 
+# -- learning --------------------------------------------------------------------------------------
+
+GIVEN, SYMBOLS = 20, 100
+
+
+def our_writer(rows: int) -> tuple[Callable[[], Any], int]:
+    """A job that writes, and the weights of its model."""
+    from kineograph.chain import Draw, extend, row_generators
+    from kineograph.nets.causal import Causal, CausalShape
+
+    shape = CausalShape(2048, width=128, depth=4, head=32, window=128, places=False, words=0)
+    net = Causal(shape).requires_grad_(False).eval()
+    start = torch.randint(2048, (rows, GIVEN))
+
+    def job() -> Any:
+        said = list(extend(net, start, SYMBOLS, Draw(), row_generators(range(rows))))
+        assert len(said) == SYMBOLS
+        return said
+
+    return job, sum(p.numel() for p in net.parameters())
+
+
+def their_writer(rows: int) -> tuple[Callable[[], Any], int]:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=2048,
+        hidden_size=128,
+        intermediate_size=341,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        max_position_embeddings=128,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=None,
+        pad_token_id=0,
+    )
+    net = LlamaForCausalLM(config).requires_grad_(False).eval()
+    start = torch.randint(1, 2048, (rows, GIVEN))
+    mask = torch.ones_like(start)
+
+    def job() -> Any:
+        said = net.generate(
+            start, attention_mask=mask, max_new_tokens=SYMBOLS, do_sample=True, top_k=0
+        )
+        assert said.shape == (rows, GIVEN + SYMBOLS)
+        return said
+
+    return job, sum(p.numel() for p in net.parameters())
+
+
+def learned() -> None:
+    torch.set_num_threads(1)
+    for rows in (1, 8):
+        (mine, my_weights), (other, other_weights) = our_writer(rows), their_writer(rows)
+        spent: dict[str, list[float]] = {"mine": [], "other": []}
+        for name, job in (("mine", mine), ("other", other)) * (REPEATS + 1):
+            begin = time.process_time()
+            job()
+            spent[name].append(time.process_time() - begin)
+        ours, theirs = (statistics.median(spent[k][1:]) for k in ("mine", "other"))
+        print(
+            f"learned     {rows} rows: {rows * SYMBOLS / ours:,.0f} symbols/s with {my_weights:,}"
+            f" weights; transformers generate {rows * SYMBOLS / theirs:,.0f} with"
+            f" {other_weights:,}: {theirs / ours:.1f}×"
+        )
+
+
 def main() -> None:
+    if sys.argv[1:] == ["--learned"]:
+        return learned()
     text = read_text(Path(sys.argv[1])) if len(sys.argv) > 1 else zipf_book()
     print(f"corpus {len(text.split()):,} words, order {ORDER}, {WORDS:,} tokens written")
     mine = ours(text)
+    learned()
     try:
         peer = theirs(text)
     except ImportError:
-        print("markovify   not installed, skipped")
-        return
+        return print("markovify   not installed, skipped")
     print(f"ratio  build {peer['build'] / mine['build']:.1f}×")
     print(f"ratio  without a copy limit {mine['no limit'] / peer['no limit']:.1f}×")
     for limit in (4, 6, 10):
@@ -103,6 +182,7 @@ def main() -> None:
             f"ratio  exact limit {limit} to its check"
             f" {mine[f'limit {limit}'] / peer['checked']:.0f}×"
         )
+    return None
 
 
 if __name__ == "__main__":
