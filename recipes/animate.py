@@ -3,9 +3,10 @@
     kineograph data stickers
     kineograph train recipes/animate.py --out runs/animate
 
-First the picture encoder, by pictures and captions; then the base, which moves a picture of 64
-pixels: it sees the picture beside every frame, says how far each part of it moved, and paints what
-that leaves. The refinement denoises at 128 pixels and sees text alone.
+First the picture encoder, by pictures and captions; then the base, which denoises motion: for every
+frame how far each part of a picture of 64 pixels has moved, and what moving it leaves over, at 16 x
+16 places. It sees the picture by every route. The refinement denoises pixels, 128 a side, and sees
+text alone.
 Time and numbers: weights/animate/CARD.md.
 """
 
@@ -27,28 +28,24 @@ picture = Eye(
 )
 
 
-def shape(
-    widths: tuple[int, ...], *, tokens: int = 128, channels: int = 3, patch: int = 4
-) -> MovingShape:
-    return MovingShape(
-        channels=channels,
-        patch=patch,
-        widths=widths,
-        depth=1,
-        attention=(False, True),
-        head=16,
-        state=128,
-        text=WORDS,
-        tokens=tokens,
-        embedding=MEANING,
-        period=PERIOD,
-    )
-
-
 base = Mover(
     name="base",
     size=64,
-    shape=shape((64, 128)),
+    shape=MovingShape(
+        channels=5,
+        sees=3,
+        patch=2,
+        fold=8,
+        widths=(64, 96),
+        depth=1,
+        attention=(False, True),
+        head=16,
+        state=96,
+        text=WORDS,
+        tokens=64,
+        embedding=MEANING,
+        period=PERIOD,
+    ),
     routes=Routes(
         semantics=True,
         whole=True,
@@ -57,20 +54,32 @@ base = Mover(
         summary=True,
         text=True,
         fps=True,
-        carry=True,
     ),
-    schedule=Schedule(low=0.01, high=15.0, middle=0.25),
-    deviation=0.25,
-    centred=True,
+    schedule=Schedule(low=0.02, high=20.0, middle=0.6),
+    deviation=0.6,
     phases=(
-        Phase(samples=10_000, batch=8, frames=16, rate=2e-3, final=0.4, warm=160),
-        Phase(samples=1_200, batch=4, frames=32, rate=8e-4, warm=40),
+        Phase(samples=12_000, batch=8, frames=16, rate=3e-3, final=0.3, warm=160),
+        Phase(samples=1_600, batch=4, frames=32, rate=1e-3, warm=40),
     ),
 )
 refine = Mover(
     name="refine",
     size=128,
-    shape=shape((48, 80), tokens=64),
+    shape=MovingShape(
+        channels=3,
+        sees=3,
+        patch=4,
+        fold=4,
+        widths=(48, 80),
+        depth=1,
+        attention=(False, True),
+        head=16,
+        state=128,
+        text=WORDS,
+        tokens=64,
+        embedding=MEANING,
+        period=PERIOD,
+    ),
     routes=Routes(),
     schedule=Schedule(low=0.005, high=100.0),
     deviation=0.5,
@@ -89,6 +98,7 @@ recipe = Animate(
     text="minilm",
     seconds=3.0,
     frames=16,
+    space="motion",
     picture=picture,
     base=base,
     refine=refine,

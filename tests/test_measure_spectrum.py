@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 
+from kineograph.animate.flow import flow, moved
 from kineograph.clip import Clip
 from kineograph.errors import InputError
 from kineograph.measure.spectrum import bands, radial, spectrum, temporal
-from kineograph.measure.warping import borrowed, flow, moved
+from kineograph.measure.warping import borrowed
 
 
 def wave(cycles_a_pixel, cycles_a_frame=0.0, size=64, frames=16):

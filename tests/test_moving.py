@@ -26,7 +26,9 @@ ALL = Routes(
 def shape(**changes):
     sizes = {
         "channels": 3,
+        "sees": 3,
         "patch": 2,
+        "fold": 2,
         "widths": (16, 16),
         "depth": 1,
         "attention": (False, True),
@@ -136,7 +138,7 @@ def test_the_papers_detail_is_added_to_the_first_frames_noise():
 
 
 def test_carrying_moves_the_picture_by_the_flow_the_network_gives():
-    net = Moving(shape(patch=1, widths=(16,), attention=(False,)), ALL, 0.25)
+    net = Moving(shape(patch=1, fold=1, widths=(16,), attention=(False,)), ALL, 0.25)
     size, step = 16, 2
     flow = step * 2 / size / REACH  # pixels in units of the flow
     with torch.no_grad():
@@ -176,3 +178,14 @@ def test_sizes_out_of_range_are_named():
 
 def test_every_route_is_a_field_with_a_say():
     assert {field.name for field in fields(Routes)} == {*SEEN, "carry"}
+
+
+def test_a_picture_of_other_values_stands_beside_or_not_at_all():
+    changes = {"channels": 5, "patch": 1, "fold": 4}
+    net = shaken(replace(ALL, carry=False), **changes)
+    x = torch.randn(1, 5, 3, 4, 4)
+    made = net(x, torch.tensor([0.1]), conditions())  # a picture of 16 pixels, 4 x 4 places
+    assert made.shape == x.shape
+    for routes in (ALL, Routes(detail="noise")):
+        with pytest.raises(InputError, match="same values"):
+            shaken(routes, **changes)

@@ -20,6 +20,7 @@ from einops import rearrange
 from torch import Tensor
 
 from kineograph.animate.picture import Framed, framed
+from kineograph.animate.space import Space
 from kineograph.clip import Clip, to_clips, to_model
 from kineograph.denoise import Denoiser, Guided, Noise, Pinned, integrate, noise_from
 from kineograph.errors import InputError, KineographError
@@ -31,23 +32,6 @@ class Texts(Protocol):
     """Texts to batched text conditions."""
 
     def __call__(self, texts: Sequence[str]) -> Cond: ...
-
-
-class Space(Protocol):
-    """What is denoised instead of pixels: (B, 3, T, H, W) in model range to latents and back."""
-
-    def encode(self, x: Tensor) -> Tensor: ...
-    def decode(self, z: Tensor) -> Tensor: ...
-
-
-class Pixels:
-    """Pixels themselves."""
-
-    def encode(self, x: Tensor) -> Tensor:
-        return x
-
-    def decode(self, z: Tensor) -> Tensor:
-        return z
 
 
 @dataclass(frozen=True)
@@ -90,7 +74,7 @@ class Knobs:
 
 
 class Ready(NamedTuple):
-    """A prompt's picture and conditions for the base, (1, …) each."""
+    """A prompt's picture, its pixels (1, 3, 1, S, S), and conditions for the base."""
 
     framed: Framed
     first: Tensor
@@ -144,30 +128,31 @@ class AnimateMaker:
             total = max(frames, round(max(prompt.seconds for prompt in prompts) * fps))
         draw = noise_from([torch.Generator().manual_seed(seed) for seed in seeds])
         share = 0.6 if knobs.refine else 1.0
-        x = first
+        pixels = first
         for done, x, note in self._blocks(first, cond, total, draw, knobs):
-            yield Progress(share * min(done, 0.999), note, self._shown(x, ready, fps))
+            pixels = self.space.decode(x, first)
+            yield Progress(share * min(done, 0.999), note, self._shown(pixels, ready, fps))
         if knobs.refine:
             texts = [prompt.text for prompt in prompts]
-            for step in self._refined(self.space.decode(x), self._read(texts), draw, knobs):
-                clips = [one.framed.restored(c) for one, c in self._pairs(ready, step.value, fps)]
+            for step in self._refined(pixels, self._read(texts), draw, knobs):
+                clips = self._shown(step.value, ready, fps)
                 yield Progress(share + (1 - share) * step.done, step.note, clips)
         else:
-            yield Progress(1.0, "made", self._shown(x, ready, fps))
+            yield Progress(1.0, "made", self._shown(pixels, ready, fps))
 
     def ready(self, prompt: Prompt, knobs: Knobs) -> Ready:
         """The picture in its square, its latents, and all conditions of the base."""
         if prompt.image is None:
             raise InputError("--image", "is missing", "name the picture to move")
         picture = framed(prompt.image, self.base.size)
-        pixels = to_model([picture.square])  # (1, 3, 1, S, S)
-        first = self.space.encode(pixels)
+        first = to_model([picture.square])  # (1, 3, 1, S, S)
         cond = self._read([prompt.text])
         frames = knobs.frames or self.frames
         fps = torch.tensor([frames / self.period / knobs.motion])
-        return Ready(
-            picture, first, replace(cond, first=first, picture=self.see(pixels[:, :, 0]), fps=fps)
-        )
+        with torch.no_grad():
+            state = self.see(first[:, :, 0])
+        cond = replace(cond, first=self.space.seen(first), picture=state, fps=fps)
+        return Ready(picture, first, cond)
 
     def check(self, knobs: Knobs) -> None:
         """Raises InputError for a knob out of its range."""
@@ -187,44 +172,47 @@ class AnimateMaker:
     def _blocks(
         self, first: Tensor, cond: Cond, total: int, draw: Noise, knobs: Knobs
     ) -> Iterator[tuple[float, Tensor, str]]:
-        """Share done, values (B, C, T, h, w) so far, and a note, until `total` frames are there."""
+        """Share done, values (B, C, T, h, w) so far, and a note, until `total` frames are there.
+
+        A space that tells every frame from the picture goes on telling it so; in others the first
+        of the frames handed on is the next block's picture.
+        """
         frames = knobs.frames or self.frames
         kept = min(self.pinned, frames - 1) if frames > 1 else 0
         fresh = max(1, frames - kept)
         count = 1 + max(0, -(-(total - frames) // fresh))
         whole: Tensor | None = None
+        start = self.space.encode(first, first)
         for n in range(count):
-            known = first if knobs.pin else first[:, :, :0]
+            known = start if knobs.pin else start[:, :, :0]
             if whole is not None:
                 known = whole[:, :, -kept:]
-                cond = self._going_on(cond, known[:, :, :1])
+            if whole is not None and not self.space.anchored:
+                start = known[:, :, :1]
+                cond = replace(cond, first=start)
             block = known
-            for i, of, block in self._block(cond, known, frames, draw, knobs):
+            for i, of, block in self._block(cond, start, known, frames, draw, knobs):
                 so_far = block if whole is None else torch.cat([whole, block[:, :, kept:]], dim=2)
                 note = f"block {n + 1} of {count}, step {i} of {of}"
                 yield (n + i / of) / count, so_far[:, :, :total], note
             whole = block if whole is None else torch.cat([whole, block[:, :, kept:]], dim=2)
 
-    def _going_on(self, cond: Cond, first: Tensor) -> Cond:
-        """The conditions of a block whose first frame is `first`; what it shows stays the same."""
-        return replace(cond, first=first)
-
     def _block(
-        self, cond: Cond, known: Tensor, frames: int, draw: Noise, knobs: Knobs
+        self, cond: Cond, start: Tensor, known: Tensor, frames: int, draw: Noise, knobs: Knobs
     ) -> Iterator[tuple[int, int, Tensor]]:
-        """One block of frames whose first ones are `known`: step, steps, clean (B, C, T, h, w)."""
+        """One block whose first frames are `known`: step, steps, clean (B, C, T, h, w).
+
+        It begins in the noise around `start`, the picture in the same values.
+        """
         stage = self.base
-        assert cond.first is not None
-        shape = (*cond.first.shape[:2], frames, *cond.first.shape[3:])
+        shape = (*start.shape[:2], frames, *start.shape[3:])
         mask = torch.zeros(shape)
         mask[:, :, : known.shape[2]] = 1
         held = F.pad(known, (0, 0, 0, 0, 0, frames - known.shape[2]))
         scale = stage.guidance if knobs.guidance is None else knobs.guidance
         guided = Guided(stage.denoise, scale, negative=nothing_said(cond))
         levels = stage.levels.grid(knobs.steps or stage.steps)
-        x = start_noise(shape, stage.offset, draw) * float(levels[0])
-        if cond.first is not None:
-            x = x + cond.first  # the mean a block begins around, which high noise hides anyway
+        x = start + start_noise(shape, stage.offset, draw) * float(levels[0])
         for step in integrate(Pinned(guided, held, mask), x, levels, cond, order=2):
             _check(stage.name, step.i, step.clean)
             yield step.i, step.n, step.clean
@@ -249,19 +237,17 @@ class AnimateMaker:
         """Values (B, 3, T, H, W) in pixels, finer; block by block, so that memory stays bounded."""
         stage = self.refine
         assert stage is not None
-        large = enlarged(x, size or stage.size, stage.sides)
-        parts = list(large.split(max(1, knobs.frames or self.frames), dim=2))
-        done: list[Tensor] = []
+        parts = list(
+            enlarged(x, size or stage.size, stage.sides).split(
+                max(1, knobs.frames or self.frames), dim=2
+            )
+        )
         for n, part in enumerate(parts):
-            z = self.space.encode(part)
-            for step in self._from_level(z, cond, draw, knobs):
+            for step in self._from_level(part, cond, draw, knobs):
+                parts[n] = step.value
                 share = min(0.999, (n + step.done) / len(parts))
-                if n + 1 < len(parts) or step.done < 1:
-                    shown = torch.cat([*done, self.space.decode(step.value), *parts[n + 1 :]], 2)
-                    yield Progress(share, step.note, shown)
-                z = step.value
-            done.append(self.space.decode(z))
-        yield Progress(1.0, "refined", torch.cat(done, dim=2))
+                yield Progress(share, step.note, torch.cat(parts, dim=2))
+        yield Progress(1.0, "refined", torch.cat(parts, dim=2))
 
     def _from_level(self, z: Tensor, cond: Cond, draw: Noise, knobs: Knobs) -> Iterator[Progress]:
         """Noise to level T_r, then DPM-Solver++ down from there."""
@@ -302,8 +288,7 @@ class AnimateMaker:
     def _styled(self, text: str) -> str:
         return text if not self.style or ":" in text else f"{self.style}: {text}"
 
-    def _shown(self, x: Tensor, ready: Sequence[Ready], fps: float) -> list[Clip]:
-        pixels = self.space.decode(x)
+    def _shown(self, pixels: Tensor, ready: Sequence[Ready], fps: float) -> list[Clip]:
         return [one.framed.restored(clip) for one, clip in self._pairs(ready, pixels, fps)]
 
     def _pairs(self, ready: Sequence[Ready], x: Tensor, fps: float) -> Iterator[tuple[Ready, Clip]]:

@@ -14,6 +14,7 @@ from torch import nn
 from kineograph.data.animations import Animations
 from kineograph.data.feed import Feed
 from kineograph.data.grids import Grids
+from kineograph.data.motions import MotionFeed
 from kineograph.data.scenes.feed import ScenesFeed
 from kineograph.data.sticker_features import lite0
 from kineograph.errors import InputError, MissingError
@@ -43,6 +44,7 @@ from kineograph.recipe import (
     Writer,
     load,
 )
+from kineograph.recipe.animate import space_of
 from kineograph.recipe.tokens import spelling
 from kineograph.train import Lesson, fresh, restore
 
@@ -112,14 +114,16 @@ def _animate(recipe: Animate, part: Mover, folder: Path | None, run: Path | None
     """The lesson of base or refinement; the base sees with the run's own picture encoder."""
     if recipe.data != "stickers":
         raise InputError("recipe.data", f"'{recipe.data}' is unknown", "use stickers")
-    codec = load(recipe.codec) if recipe.codec else None
     if part.name == recipe.refine.name:
         low = {"low_frames": recipe.frames, "low_size": part.size // 2} if part.crop else {}
-        feed = Feed(recipe.frames, part.size, crop=part.crop, folder=folder, **low)
-        return Refining(part, feed, codec)
+        return Refining(part, Feed(recipe.frames, part.size, crop=part.crop, folder=folder, **low))
     eye = taught(recipe, recipe.picture, run) if part.routes.picture else None
-    blocks = Animations(part.size, rest=part.rest, folder=folder)
-    return Animating(part, blocks, cast(PictureEncoder | None, eye), codec)
+    if recipe.space == "motion":
+        blocks = MotionFeed(part.size, rest=part.rest, folder=folder)
+        return Animating(part, blocks, cast(PictureEncoder | None, eye))
+    space = space_of(recipe, load(recipe.codec) if recipe.codec else None)
+    feed = Animations(part.size, rest=part.rest, folder=folder)
+    return Animating(part, feed, cast(PictureEncoder | None, eye), space)
 
 
 def taught(recipe: Recipe, part: Part, run: Path | None) -> nn.Module:

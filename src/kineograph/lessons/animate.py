@@ -15,10 +15,9 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from kineograph.data.animations import Animations
+from kineograph.animate.space import Space
 from kineograph.denoise import Precond
 from kineograph.lessons.seeds import mixed
-from kineograph.nets.codec import Codec
 from kineograph.nets.picture_encoder import PictureEncoder
 from kineograph.prompt import Cond
 from kineograph.recipe.animate import Mover
@@ -33,14 +32,25 @@ class Feed(Protocol):
     def __call__(self, batch: int, frames: int, *, seed: int, seen: int) -> tuple[Tensor, Cond]: ...
 
 
+class Blocks(Protocol):
+    """Blocks of frames at a rate, and their pictures: a pure function of (seed, seen)."""
+
+    def __call__(
+        self, batch: int, frames: int, fps: int, *, seed: int, seen: int
+    ) -> tuple[Tensor, Cond]: ...
+
+
 @dataclass(frozen=True)
 class Animating:
-    """The lesson of a base. eye: the frozen picture encoder; codec: None for pixels."""
+    """The lesson of a base. eye: the frozen picture encoder.
+
+    space: what pixels are turned into; None where the feed's clips are in it already.
+    """
 
     part: Mover
-    feed: Animations
+    feed: Blocks
     eye: PictureEncoder | None
-    codec: Codec | None = None
+    space: Space | None = None
 
     def __call__(self, net: nn.Module, phase: Phase, *, seed: int, seen: int) -> Iterator[Tensor]:
         part = self.part
@@ -49,9 +59,9 @@ class Animating:
         batch = clips(phase, frames)
         clean, cond = self.feed(batch, frames, fps, seed=seed, seen=seen)
         cond = self._seen(cond, rng)
-        if self.codec is not None:
-            clean = latents(self.codec, clean)
-            cond = replace(cond, first=clean[:, :, :1])
+        if self.space is not None and cond.first is not None:
+            clean = self.space.encode(clean, cond.first)
+            cond = replace(cond, first=self.space.seen(cond.first))
         yield denoising_loss(cast(Precond, net), part, clean, cond, rng)
 
     def _seen(self, cond: Cond, rng: torch.Generator) -> Cond:
@@ -73,7 +83,6 @@ class Refining:
 
     part: Mover
     feed: Feed
-    codec: Codec | None = None
 
     def __call__(self, net: nn.Module, phase: Phase, *, seed: int, seen: int) -> Iterator[Tensor]:
         rng = torch.Generator().manual_seed(mixed(seed, seen))
@@ -83,8 +92,6 @@ class Refining:
             clean, cond = self.feed(batch, frames, seed=seed, seen=2 * seen + kind)
             cond = Cond(cond.words, cond.mask, cond.pooled)
             cond = cond.drop_words(torch.rand(batch, generator=rng) < self.part.no_text)
-            if self.codec is not None:
-                clean = latents(self.codec, clean)
             share = batch * frames / (phase.batch * phase.frames + phase.pictures)
             precond = cast(Precond, net)
             yield share * denoising_loss(precond, self.part, clean, cond, rng)
@@ -122,9 +129,3 @@ def picked(values: Sequence[int], odds: Sequence[int], rng: torch.Generator) -> 
 def clips(phase: Phase, frames: int) -> int:
     """Clips of so many frames that cost what the phase's batch does, within bounds."""
     return max(1, min(phase.batch * phase.frames // frames, MOST_TIMES * phase.batch))
-
-
-def latents(codec: Codec, clean: Tensor) -> Tensor:
-    """(B, 3, T, H, W) in pixels to (B, C, T, h, w) in latents."""
-    with torch.no_grad():
-        return codec.encode(clean)

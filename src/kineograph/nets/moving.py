@@ -34,7 +34,7 @@ from kineograph.nets.blocks import (
 from kineograph.prompt import Cond
 
 MOST = {"patch": 64, "widths": 16384, "depth": 64, "head": 16384, "state": 16384, "text": 16384}
-PLACES = 8  # the local tokens are PLACES x PLACES
+PLACES = 4  # the local tokens are PLACES x PLACES
 SUMMARY = 4  # global tokens
 REACH = 0.2  # of the picture's half width: a flow of 1
 
@@ -51,7 +51,7 @@ class Routes:
     "The picture itself: added to the first frame's noise (paper), or beside every frame, with a \
 ramp over the frames (release)."
     local: bool = False
-    "8 x 8 tokens of the picture's parts."
+    "4 x 4 tokens of the picture's parts."
     summary: bool = False
     "4 tokens made of the picture encoder's state."
     text: bool = True
@@ -83,7 +83,11 @@ class MovingShape:
     """Sizes of the network; none has a default."""
 
     channels: int
-    "Channels of a value: 3 of pixels, or the codec's latents."
+    "Channels of a value: 3 of pixels, a codec's latents, or 5 of motion."
+    sees: int
+    "Channels of the picture it sees: 3 of pixels, or a codec's latents."
+    fold: int
+    "Values of the picture on a side that stand beside one patch."
     patch: int
     "Values on a side folded into channels at the first layer."
     widths: tuple[int, ...]
@@ -112,7 +116,7 @@ class MovingShape:
             for value in self.widths if name == "widths" else (getattr(self, name),):
                 if not 1 <= value <= most:
                     raise InputError(name, f"{value} is not in 1 … {most:,}")
-        for name in ("channels", "tokens", "embedding"):
+        for name in ("channels", "sees", "fold", "tokens", "embedding"):
             if not 1 <= getattr(self, name) <= 16384:
                 raise InputError(name, f"{getattr(self, name)} is not in 1 … 16,384")
         if any(width % self.head for width in self.widths):
@@ -196,8 +200,8 @@ class Moving(nn.Module):
         self.pace = nn.Sequential(Fourier(64), nn.Linear(64, state)) if routes.fps else None
         self.turns = nn.Sequential(Fourier(64), nn.Linear(64, state)) if routes.fps else None
         self.semantics = nn.Linear(shape.embedding, wide) if routes.semantics else None
-        self.whole = Whole(channels, wide) if routes.whole else None
-        self.local = Local(channels, wide) if routes.local else None
+        self.whole = Whole(shape.sees, wide) if routes.whole else None
+        self.local = Local(shape.sees, wide) if routes.local else None
         self.summary = (
             nn.Sequential(
                 nn.Linear(shape.embedding, state), nn.SiLU(), nn.Linear(state, SUMMARY * wide)
@@ -207,8 +211,13 @@ class Moving(nn.Module):
         )
         self.enter = Conv(channels * shape.patch**2, widths[0])
         self.beside: nn.Module | None = None
+        same = (shape.sees, shape.fold) == (channels, shape.patch)
+        if not same and (routes.carry or routes.detail == "noise"):
+            raise InputError(
+                "routes", "carry and detail = noise need the picture in the same values"
+            )
         if routes.detail == "beside":
-            self.beside = Conv(channels * shape.patch**2, widths[0])
+            self.beside = Beside(shape.sees * shape.fold**2, widths[0])
             self.ramp = nn.Parameter(0.1 * torch.randn(2, widths[0]))
         self.down = nn.ModuleList(Level(shape, i, shape.depth) for i in range(last + 1))
         self.shrink = nn.ModuleList(nn.Linear(4 * a, b) for a, b in pairwise(widths))
@@ -261,17 +270,20 @@ class Moving(nn.Module):
 
     def _entered(self, x: Tensor, cond: Cond) -> Tensor:
         """(B*T, H, W, D) of x and, by the detail route, the picture and each frame's place."""
-        first = cond.first if self.routes.detail else torch.zeros_like(x[:, :, :1])
-        if self.taught.detail and first is None:
+        p, frames, f = self.shape.patch, x.shape[2], self.shape.fold
+        first = cond.first
+        if not self.routes.detail:
+            sides = (side // p * f for side in x.shape[3:])
+            first = x.new_zeros(len(x), self.shape.sees, 1, *sides)
+        elif first is None:
             raise InputError("image", "this model moves a picture and none was given")
-        p, frames = self.shape.patch, x.shape[2]
         fold = "b c t (h p) (w q) -> (b t) h w (c p q)"
         if self.taught.detail == "noise" and first is not None:
             x = torch.cat([x[:, :, :1] + first.to(x), x[:, :, 1:]], dim=2)
         h: Tensor = self.enter(rearrange(x, fold, p=p, q=p))
         if self.beside is None or first is None:
             return h
-        picture = self.beside(rearrange(first.to(x), fold, p=p, q=p))  # (B, H, W, D)
+        picture = self.beside(rearrange(first.to(x), fold, p=f, q=f))  # (B, H, W, D)
         ramp = torch.arange(frames, device=x.device) / max(1, frames - 1)
         both = torch.stack([ramp, (ramp == 0).float()], dim=1) @ self.ramp  # (T, D)
         place = picture[:, None] + both.to(h.dtype)[:, None, None]  # (B, T, H, W, D)
@@ -336,6 +348,21 @@ class Moving(nn.Module):
         return factor.view(-1, 1, 1, 1, 1) * given[:, 2:].sigmoid() * (moved - first)
 
 
+class Beside(nn.Module):
+    """The picture at the resolution of the first level, once a clip: (B, H, W, C*F*F) to D."""
+
+    ends = ("first.",)
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.first = Conv(channels, width)
+        self.second = Conv(width, width)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        h: Tensor = self.first(picture)
+        return h + self.second(F.silu(norm(h)))
+
+
 class Whole(nn.Module):
     """G.Enc.: strided convolutions without overlap from the whole picture to one token."""
 
@@ -367,7 +394,7 @@ class Local(nn.Module):
         self.places = nn.Parameter(0.02 * torch.randn(PLACES**2, wide))
 
     def forward(self, picture: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, 64, tokens); sides are multiples of 4."""
+        """(B, C, H, W) to (B, 16, tokens); sides are multiples of 4."""
         h = F.silu(self.first(rearrange(picture, "b c (h p) (w q) -> b h w (c p q)", p=4, q=4)))
         h = F.adaptive_avg_pool2d(rearrange(h, "b h w d -> b d h w"), PLACES)
         out: Tensor = self.second(rearrange(h, "b d h w -> b (h w) d")) + self.places

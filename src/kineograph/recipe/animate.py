@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from kineograph.animate.maker import AnimateMaker, Knobs, Pixels, Space, Texts
+from kineograph.animate.maker import AnimateMaker, Knobs, Texts
 from kineograph.animate.maker import Stage as Ready
+from kineograph.animate.space import Latents, Motion, Pixels, Space
 from kineograph.denoise import Denoiser
 from kineograph.errors import InputError
 from kineograph.nets.moving import MovingShape, Routes
@@ -119,8 +120,10 @@ class Animate:
     "From a picture to a clip."
     refine: Mover
     "From a clip, enlarged and noised, to a better one."
+    space: str = "motion"
+    "What the base denoises: pixels, latents (of the codec) or motion."
     codec: str = ""
-    "Codec whose latents are denoised, a model's name or folder; empty denoises pixels."
+    "Codec of the latents, a model's name or folder."
     steps: tuple[int, ...] = (12, 6)
     "Sampling steps of base and refinement."
     guidance: tuple[float, ...] = (1.0, 1.0)
@@ -143,6 +146,9 @@ class Animate:
     def __post_init__(self) -> None:
         one_of("optimizer", self.optimizer, ("muon", "adamw"))
         one_of("noising", self.noising, ("ddim", "drawn"))
+        one_of("space", self.space, ("pixels", "latents", "motion"))
+        if bool(self.codec) != (self.space == "latents"):
+            raise InputError("codec", f"'{self.codec}' does not fit space = {self.space}")
         within(self, seconds=(1e-3, 3600), seed=(0, 2**63 - 1), ema=(0, 1))
         within(self, frames=(1, MOST_FRAMES), level=(0, round(1000 * self.refine.share)))
         within(self, pinned=(1, max(1, self.frames - 1)))
@@ -155,38 +161,28 @@ class Animate:
         return (self.picture, self.base, self.refine)
 
 
+def space_of(recipe: Animate, codec: Any) -> Space:
+    """What the recipe's base denoises; codec: for latents."""
+    if recipe.space == "latents":
+        return Latents(codec)
+    return Motion() if recipe.space == "motion" else Pixels()
+
+
 def animate_maker(
     recipe: Animate,
     base: Denoiser,
     refine: Denoiser | None,
     see: Any,
     read: Texts,
-    space: Space | None = None,
+    codec: Any = None,
 ) -> AnimateMaker:
-    """The recipe's parts as a maker. space: the codec, None for pixels."""
-    parts = [(recipe.base, base), (recipe.refine, refine)]
-    ready = [
-        None
-        if denoise is None
-        else Ready(
-            part.name,
-            denoise,
-            part.levels if part is recipe.base else _whole(part),
-            part.size,
-            recipe.steps[i],
-            recipe.guidance[i],
-            part.offset,
-            part.shape.factor * (8 if space else 1),
-        )
-        for i, (part, denoise) in enumerate(parts)
-    ]
-    assert ready[0] is not None
+    """The recipe's parts as a maker; codec: of the latents."""
     return AnimateMaker(
-        ready[0],
-        ready[1],
+        _ready(recipe, 0, recipe.base, base),
+        None if refine is None else _ready(recipe, 1, recipe.refine, refine),
         read,
         see,
-        space or Pixels(),
+        space_of(recipe, codec),
         recipe.frames,
         recipe.seconds,
         recipe.base.shape.period,
@@ -195,6 +191,12 @@ def animate_maker(
         recipe.noising,
         recipe.style,
     )
+
+
+def _ready(recipe: Animate, i: int, part: Mover, denoise: Denoiser) -> Ready:
+    levels = _whole(part) if part is recipe.refine else part.levels
+    steps, scale, sides = recipe.steps[i], recipe.guidance[i], part.shape.factor
+    return Ready(part.name, denoise, levels, part.size, steps, scale, part.offset, sides)
 
 
 def _whole(part: Mover) -> Levels:
