@@ -121,6 +121,45 @@ def test_shards_are_read_together(folder):
         opened(folder).load("unet")
 
 
+def test_of_several_formats_the_whole_one_without_a_mark_is_taken(folder):
+    path = weights(folder)
+    half = path.with_name("diffusion_pytorch_model.fp16.safetensors")
+    shutil.copy(path, half)
+    shutil.copy(path, path.with_name("diffusion_pytorch_model.non_ema.safetensors"))
+    assert opened(folder).weights("unet") == [path]
+    path.unlink()
+    assert opened(folder).weights("unet") == [half]
+
+    for mark, shards in (("", ["a.safetensors"]), (".fp16", [half.name])):
+        index = path.with_name(f"diffusion_pytorch_model.safetensors.index{mark}.json")
+        index.write_text(json.dumps({"weight_map": dict.fromkeys("xy", shards[0])}))
+    assert opened(folder).weights("unet") == [half]  # the unmarked one is not whole
+
+
+@pytest.mark.parametrize("kept", ["shared.weight", "encoder.embed_tokens.weight"])
+def test_t5s_one_table_may_have_either_name(tmp_path, kept):
+    folder = public_folders.deepfloyd(tmp_path / "if")
+    path = weights(folder, "text_encoder")
+    tensors = load_file(path)
+    table = tensors.pop("shared.weight")
+    tensors.pop("encoder.embed_tokens.weight", None)
+    save_file({**tensors, kept: table}, path)
+    state = opened(folder).load("text_encoder").state_dict()
+    assert torch.equal(state["shared.weight"], table)
+    assert torch.equal(state["encoder.embed_tokens.weight"], table)
+
+
+def test_a_vision_encoder_is_read_with_and_without_its_shell(tmp_path):
+    folder = public_folders.wan(tmp_path / "wan", "picture")
+    path = weights(folder, "image_encoder")
+    bare = {name.removeprefix("vision_model."): one for name, one in load_file(path).items()}
+    states = []
+    for names in (bare, {f"vision_model.{name}": one for name, one in bare.items()}):
+        save_file(names, path)
+        states.append(opened(folder).load("image_encoder").state_dict())
+    assert all(torch.equal(one, states[1][name]) for name, one in states[0].items())
+
+
 def test_a_shard_outside_the_folder_is_refused(folder):
     index = weights(folder).with_name("x.safetensors.index.json")
     index.write_text(json.dumps({"weight_map": {"a": "../../secret.safetensors"}}))

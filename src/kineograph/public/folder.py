@@ -28,6 +28,8 @@ MOST_WEIGHTS = 60_000_000_000
 MOST_LAYERS = 512
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
+TIED = ("shared.weight", "encoder.embed_tokens.weight")  # T5 keeps one table under two names
+
 OF_DIFFUSERS = (
     "AutoencoderKL",
     "AutoencoderKLWan",
@@ -90,17 +92,22 @@ class Checkpoint:
         return self.weights(part)
 
     def weights(self, part: str) -> list[Path]:
-        """The part's safetensors files; MissingError when there are none, or only pickles."""
-        folder = self.folder / part
-        for index in sorted(folder.glob("*.safetensors.index*.json")):
+        """The part's safetensors files; MissingError when there are none, or only pickles.
+
+        Of several number formats that are whole, the one without a mark (fp16, non_ema) is taken.
+        """
+        folder, missing = self.folder / part, ""
+        indices = sorted(folder.glob("*.safetensors.index*.json"), key=lambda path: len(path.name))
+        for index in indices:
             shards = sorted(set(read_json(index).get("weight_map", {}).values()))
             if any(Path(name).name != name for name in shards):
                 raise MissingError(f"'{index}' names files outside its folder")
-            for name in shards:
-                if not (folder / name).is_file():
-                    raise MissingError(f"'{folder / name}' is missing; {index.name} names it")
-            if shards:
+            gone = [name for name in shards if not (folder / name).is_file()]
+            if shards and not gone:
                 return [folder / name for name in shards]
+            missing = missing or f"'{folder / (gone or ['any shard'])[0]}', named by {index.name}"
+        if missing:
+            raise MissingError(f"{missing}, is missing; get the whole checkpoint again")
         files = sorted(folder.glob("*.safetensors"))
         if not files:
             pickles = sorted(p.name for p in folder.glob("*") if p.suffix in PICKLES)
@@ -111,7 +118,7 @@ class Checkpoint:
                 )
             raise MissingError(f"'{folder}' has no safetensors; get the whole checkpoint again")
         plain = [file for file in files if file.name.count(".") == 1]
-        return (plain or files)[:1]  # one of several number formats: the full one, else the half
+        return (plain or files)[:1]
 
     def tokenizer(self, part: str = "tokenizer") -> Any:
         """The checkpoint's tokenizer; no code of the folder runs."""
@@ -161,8 +168,9 @@ class Checkpoint:
         for name, tensor in self._tensors(part, net.state_dict()):
             kind = torch.float32 if whole & set(name.split(".")) else dtype
             state[name] = tensor.to(device, kind if tensor.is_floating_point() else tensor.dtype)
-        if "shared.weight" in state:  # T5 keeps one table under two names
-            state["encoder.embed_tokens.weight"] = state["shared.weight"]
+        for kept, other in (TIED, TIED[::-1]):
+            if kept in state and other in net.state_dict():
+                state.setdefault(other, state[kept])
         return state
 
     def _tensors(self, part: str, wanted: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
@@ -185,8 +193,8 @@ class Checkpoint:
                         yield ours, file.get_tensor(theirs)
             except (SafetensorError, OSError) as error:
                 raise MissingError(f"'{path}' is damaged ({error}); get it again") from error
-        if "shared.weight" in found:
-            found.add("encoder.embed_tokens.weight")
+        if found & set(TIED):
+            found |= set(TIED)
         for name in wanted:
             if name not in found:
                 raise MissingError(
