@@ -83,6 +83,14 @@ def test_a_memory_can_be_continued_twice():
     torch.testing.assert_close(further, told(net, torch.cat([symbols, one, two], 1), None, [7]))
 
 
+def test_what_is_told_is_the_callers_to_change():
+    net, symbols = woken(TEXT), torch.randint(11, (1, 6))
+    said, memory = net.advance(symbols[:, :5], None, None)
+    said.fill_(0)
+    said, _ = net.advance(symbols[:, 5:], memory, None)
+    torch.testing.assert_close(said, told(net, symbols, None, [6]))
+
+
 @torch.no_grad()
 def test_rows_are_strangers():
     net, symbols, cond = woken(GRID), torch.randint(11, (3, 9)), heard()

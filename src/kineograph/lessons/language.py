@@ -116,7 +116,7 @@ def taught(
         if spent() > LEVEL:
             break
     speed = state.seen / (time.monotonic() - ready)
-    rest = max(32, int(speed * seconds * (0.97 - spent())))
+    rest = max(16, int(speed * seconds * (0.97 - spent())))
     phases = (_phase(state.seen, 1.0, 640), _phase(rest, 0.02, 1))
     recipe = replace(recipe, speaker=replace(part, phases=phases))
     for report in fit(recipe, recipe.speaker, state, lesson):
@@ -129,7 +129,7 @@ def taught(
 
 
 def _phase(samples: int, final: float, warm: int) -> Phase:
-    return Phase(samples=samples, batch=32, frames=1, rate=5e-3, final=final, warm=warm)
+    return Phase(samples=samples, batch=16, frames=1, rate=5e-3, final=final, warm=warm)
 
 
 def keep(recipe: Language, language: LanguageModel, folder: Path) -> list[Path]:

@@ -145,7 +145,7 @@ class Block(nn.Module):
         return x + self.narrow(F.relu(self.widen(rms(x))).square())
 
     def step(self, x: Tensor, turn: Turn, text: Text | None, kept: Kept) -> Tensor:
-        """`forward` for one position x (B, D) after those kept, without gradients.
+        """`forward` for one position x (B, D) after those kept, in one precision.
 
         The same sums in half the operations: decoding costs what calling operations costs. turn:
         cosine twice and sine with both signs, (1, E), for pairs half a head apart.
@@ -278,7 +278,17 @@ class Causal(nn.Module):
     def advance(
         self, symbols: Tensor, memory: Memory | None, cond: Cond | None
     ) -> tuple[Tensor, Memory]:
-        """NextSymbol: (B, size) after `symbols` (B, N); of `cond` only words and mask are seen."""
+        """NextSymbol: (B, size) after `symbols` (B, N); of `cond` only words and mask are seen.
+
+        Without gradients; what comes out is the caller's to change.
+        """
+        with torch.inference_mode():
+            said, after = self._advanced(symbols, memory, cond)
+        return said.clone(), after
+
+    def _advanced(
+        self, symbols: Tensor, memory: Memory | None, cond: Cond | None
+    ) -> tuple[Tensor, Memory]:
         held, before = symbols, 0
         if memory is not None:
             held, before = torch.cat([memory.symbols, symbols], dim=1), memory.start
@@ -300,8 +310,7 @@ class Causal(nn.Module):
     def _passed(self, symbols: Tensor, kept: list[Kept], texts: tuple[Text | None, ...]) -> Tensor:
         """Symbols (B, N) through all blocks after what is kept; the last position, (B, D)."""
         x, (cos, sin) = self._entered(symbols, kept[0].length)
-        plain = not (torch.is_grad_enabled() or torch.is_autocast_enabled(x.device.type))
-        if plain and symbols.shape[1] == 1:
+        if symbols.shape[1] == 1 and not torch.is_autocast_enabled(x.device.type):
             x, turn = x[:, 0], (torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1))
             for block, text, room in zip(self.blocks, texts, kept, strict=True):
                 assert isinstance(block, Block)
