@@ -58,7 +58,7 @@ base = Mover(
     schedule=Schedule(low=0.02, high=20.0, middle=0.6),
     deviation=0.6,
     phases=(
-        Phase(samples=12_000, batch=8, frames=16, rate=3e-3, final=0.3, warm=160),
+        Phase(samples=12_000, batch=8, frames=16, rate=2e-3, final=0.3, warm=160),
         Phase(samples=1_600, batch=4, frames=32, rate=1e-3, warm=40),
     ),
 )

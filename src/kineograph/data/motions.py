@@ -25,6 +25,7 @@ from kineograph.data.packages import cache_folder, placed
 from kineograph.data.stickers import FRAMES, sticker_folder
 from kineograph.prompt import Cond, Progress
 
+MOST = 6.0  # in units of the space; flow that was lost runs off further
 LAYOUT = 1  # of the cached file; raised when what is stored changes
 
 
@@ -77,6 +78,7 @@ class MotionFeed:
         start[rng.random(batch) < self.rest] = 0
         when = (start + stride(fps) * np.arange(frames)) % FRAMES
         z = torch.from_numpy(self.motions[which[:, None], when]).float().transpose(1, 2)
+        z = z.clamp(-MOST, MOST)
         first = bytes_to_model(torch.from_numpy(feed.clips[rows, :1]))  # (B, 3, 1, S, S)
         turned = torch.from_numpy(rng.random(batch) < 0.5)
         z[turned], first[turned] = mirrored(z[turned]), first[turned].flip(-1)
