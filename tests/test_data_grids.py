@@ -149,7 +149,7 @@ def filler_of(answer) -> Filler:
     def guess(cells, hidden, ids):
         return torch.zeros(len(cells), 64, 4), answer(cells)
 
-    return Filler(guess, cell=32, places=64, rounds=1)
+    return Filler(guess, torch.ones(4, 4), cell=32, places=64, rounds=1)
 
 
 def test_a_model_that_knows_the_answer_beats_copying_and_one_that_copies_does_not(grids):

@@ -154,6 +154,9 @@ def test_two_tasks_are_learned_from_examples_alone():
 # -- the loop --------------------------------------------------------------------------------------
 
 
+OTHERS = 1 - torch.eye(8)  # of eight codes all others are equally far
+
+
 def oracle(aim: torch.Tensor, asked: list[torch.Tensor]):
     """Knows the codes: surer of later places; notes what was hidden at each round."""
 
@@ -169,7 +172,8 @@ def oracle(aim: torch.Tensor, asked: list[torch.Tensor]):
 
 def test_the_surest_places_are_decided_first_and_stay():
     asked: list[torch.Tensor] = []
-    filler = Filler(oracle(torch.tensor([1, 5, 2, 7]), asked), cell=4, places=4, rounds=4)
+    guess = oracle(torch.tensor([1, 5, 2, 7]), asked)
+    filler = Filler(guess, OTHERS, cell=4, places=4, rounds=4)
     made = last(filler.filled(noise(1, 1, 2, 3, 4, 4), noise(1, 3, 4, 4), [0]))
     counts = [int(h.sum()) for h in asked]
     assert counts == [4, 3, 2, 1, 0]
@@ -179,9 +183,28 @@ def test_the_surest_places_are_decided_first_and_stay():
     assert made[0, 0, ::2, ::2].flatten().tolist() == [1 / 8, 5 / 8, 2 / 8, 7 / 8]
 
 
+def test_many_near_codes_outweigh_the_likeliest_one_that_is_far():
+    """Code 0 is the likeliest, but 1, 2 and 3 together are likelier and alike."""
+    chances = torch.tensor([0.4, 0.2, 0.2, 0.2]).log()
+    near = torch.tensor([0.0, 9.0, 9.1, 9.2])
+    apart = (near[:, None] - near[None]).abs()
+    seen: list[torch.Tensor] = []
+
+    def guess(cells, hidden, ids):
+        seen.append(ids.clone())
+        return chances.expand(1, 4, -1), torch.zeros(1, 3, 4, 4)
+
+    filler = Filler(guess, apart, cell=4, places=4, rounds=1)
+    last(filler.filled(noise(1, 1, 2, 3, 4, 4), noise(1, 3, 4, 4), [0]))
+    assert seen[-1].tolist() == [[1, 1, 1, 1]]
+    last(replace(filler, temperature=1.0).filled(noise(1, 1, 2, 3, 4, 4), noise(1, 3, 4, 4), [3]))
+    assert seen[-1].unique().numel() > 1
+
+
 def test_no_rounds_take_the_pixels_at_once():
     asked: list[torch.Tensor] = []
-    filler = Filler(oracle(torch.tensor([1, 5, 2, 7]), asked), cell=4, places=4).with_rounds(0)
+    guess = oracle(torch.tensor([1, 5, 2, 7]), asked)
+    filler = Filler(guess, OTHERS, cell=4, places=4).with_rounds(0)
     made = last(filler.filled(noise(1, 1, 2, 3, 4, 4), noise(1, 3, 4, 4), [0]))
     assert len(asked) == 1
     assert (made == -1).all()
@@ -194,7 +217,7 @@ def test_several_pairs_are_averaged_and_the_fourth_cell_is_never_passed():
         assert (cells[:, 3] == 0).all()
         return torch.zeros(len(cells), 4, 8), cells[:, 1]
 
-    filler = Filler(guess, cell=4, places=4, rounds=1)
+    filler = Filler(guess, OTHERS, cell=4, places=4, rounds=1)
     pairs = noise(2, 3, 2, 3, 4, 4)
     made = last(filler.filled(pairs, noise(2, 3, 4, 4), [0, 1]))
     assert torch.allclose(made, pairs[:, :, 1].mean(1))

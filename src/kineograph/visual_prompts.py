@@ -2,8 +2,11 @@
 
 Bar et al. 2022 (visual prompting by inpainting) with the rounds of MaskGIT (Chang et al. 2022):
 all codes of the hole are guessed at once, the surest stay, the rest are guessed again; at the end
-the pixels are drawn around the codes. Several example pairs each make a grid of their own; their
-log-weights and pixels are averaged. The loop knows no network: a `Filler` brings its own.
+the pixels are drawn around the codes. Without temperature the code of least expected distance is
+taken, not the likeliest: where the model knows "something blue" but not which of many blue codes,
+the one code of white would win, and shapes would fade. Several example pairs each make a grid of
+their own; their log-weights and pixels are averaged. The loop knows no network: a `Filler` brings
+its own.
 """
 
 from __future__ import annotations
@@ -36,14 +39,16 @@ nothing is."""
 class Filler:
     """Fills the fourth cell.
 
-    cell: pixels of a side. places: N of a cell. rounds: in which codes are decided; 0 takes the
-    pixels at once. temperature: 0 takes the best code always.
+    apart: (K, K) distances of codes. cell: pixels of a side. places: N of a cell. rounds: in which
+    codes are decided; 0 takes the pixels at once. temperature: 0 takes the code of least expected
+    distance, otherwise codes are drawn.
     """
 
     guess: Guess
+    apart: Tensor
     cell: int
     places: int
-    rounds: int = 6
+    rounds: int = 2
     temperature: float = 0.0
 
     def make(self, pairs: Sequence[Pair], query: Clip, seed: int) -> Iterator[Progress]:
@@ -60,7 +65,7 @@ class Filler:
         if rounds is None:
             return self
         if not 0 <= rounds <= self.places:
-            raise InputError("--rounds", f"{rounds} is not in 0 … {self.places}", "6 is usual")
+            raise InputError("--rounds", f"{rounds} is not in 0 … {self.places}", "2 is usual")
         return replace(self, rounds=rounds)
 
     def filled(self, pairs: Tensor, queries: Tensor, seeds: Sequence[int]) -> Iterator[Progress]:
@@ -73,7 +78,6 @@ class Filler:
         cells = torch.stack([*pairs.unbind(2), asked, torch.zeros_like(asked)], dim=2)
         cells = rearrange(cells, "b p c ... -> (b p) c ...")
         rngs = row_generators(seeds)
-        draw = Draw(self.temperature)
         hidden = torch.ones(batch, self.places, dtype=torch.bool)
         ids = torch.zeros(batch, self.places, dtype=torch.int64)
         for i in range(self.rounds + 1):
@@ -83,22 +87,29 @@ class Filler:
             if i == self.rounds:
                 yield Progress(1.0, "filled", picture)
                 return
-            sure = rearrange(log_weights.log_softmax(-1), "(b p) n k -> b p n k", p=count).mean(1)
-            new = torch.stack(
-                [drawn(draw(s), [r] * self.places) for s, r in zip(sure, rngs, strict=True)]
-            )
+            weights = rearrange(log_weights.log_softmax(-1), "(b p) n k -> b p n k", p=count)
+            new, doubt = self._decided(weights.mean(1).log_softmax(-1), rngs)
             ids = torch.where(hidden, new, ids)
-            hidden = self._unsure(sure, ids, hidden, i)
+            hidden = self._unsure(doubt, hidden, i)
             yield Progress((i + 1) / (self.rounds + 1), f"round {i + 1}", picture)
 
-    def _unsure(self, sure: Tensor, ids: Tensor, hidden: Tensor, i: int) -> Tensor:
-        """(B, N) the places that stay hidden after round i: those whose code is least likely.
+    def _decided(self, weights: Tensor, rngs: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
+        """Codes (B, N) of log-weights (B, N, K), and how much each is in doubt (B, N)."""
+        if self.temperature == 0:
+            risk = (weights.exp() @ self.apart).min(-1)
+            return risk.indices, risk.values
+        draw, rows = Draw(self.temperature), zip(weights, rngs, strict=True)
+        new = torch.stack([drawn(draw(row), [rng] * self.places) for row, rng in rows])
+        return new, -weights.gather(-1, new[..., None])[..., 0]
+
+    def _unsure(self, doubt: Tensor, hidden: Tensor, i: int) -> Tensor:
+        """(B, N) the places that stay hidden after round i: those most in doubt.
 
         Their share falls as the cosine of i (MaskGIT, section 3.2); what was decided stays.
         """
         left = math.floor(self.places * math.cos(math.pi / 2 * (i + 1) / self.rounds) + 1e-6)
-        likely = sure.gather(-1, ids[..., None])[..., 0].masked_fill(~hidden, torch.inf)
-        return likely.argsort(stable=True, dim=-1).argsort(dim=-1) < left
+        doubt = doubt.masked_fill(~hidden, -torch.inf)
+        return doubt.argsort(stable=True, dim=-1, descending=True).argsort(dim=-1) < left
 
     def _cells(self, clips: Sequence[Clip]) -> Tensor:
         """(N, 3, S, S) in model range: means of areas on the way down, bilinear upwards."""

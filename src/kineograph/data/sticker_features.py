@@ -43,7 +43,7 @@ BATCH = 64
 
 Look = Callable[[Tensor], Tensor]  # pictures (B, 3, H, W) in [0, 1] to features (B, 1280)
 Apart = Callable[[Tensor, Sequence[Tensor]], list[Tensor]]
-"Pictures (B, 3, H, W) in [0, 1] and several others of each: for every other, (B,) distances."
+"Pictures (B, 3, H, W) in [0, 1], several others of each or of all (1, …): (B,) distances to each."
 
 
 class RealClips(NamedTuple):

@@ -76,6 +76,7 @@ __all__ = [
     "network",
     "plan",
     "read",
+    "read_cascade",
     "save_tensors",
     "texts",
     "to_json",
@@ -130,6 +131,15 @@ def read(folder: Path) -> Recipe:
         return from_json(path.read_text("utf-8"))
     except UnicodeDecodeError as error:
         raise InputError("recipe", f"'{path}' is not UTF-8 text") from error
+
+
+def read_cascade(model: str) -> Cascade:
+    """The recipe of a model that makes clips from words; InputError for any other kind."""
+    recipe = read(folder_of(model))
+    if not isinstance(recipe, Cascade):
+        family = next(name for name, kind in FAMILIES.items() if isinstance(recipe, kind))
+        raise InputError("--model", f"'{model}' is of the family {family}", "name a cascade")
+    return recipe
 
 
 # -- networks -----------------------------------------------------------------------------------
@@ -324,7 +334,8 @@ def filler(recipe: VisualPrompts, net: Masked) -> Filler:
         return log_weights[:, 1].float(), pixels.float()
 
     shape = recipe.filler.shape
-    return Filler(guess, shape.cell, shape.places, recipe.steps, recipe.temperature)
+    apart = torch.cdist(net.codes, net.codes, p=1) / net.codes.shape[1]
+    return Filler(guess, apart, shape.cell, shape.places, recipe.steps, recipe.temperature)
 
 
 def frozen(net: Precond) -> Denoiser:
