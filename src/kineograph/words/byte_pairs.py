@@ -45,8 +45,9 @@ class BytePairs:
             known.add(left + right)
 
     @cached_property
-    def _pairs(self) -> list[tuple[str, ...]]:
-        return [tuple(line.split(" ")) for line in self.merges.split("\n") if line]
+    def _pairs(self) -> list[tuple[str, str]]:
+        halves = (line.partition(" ") for line in self.merges.split("\n") if line)
+        return [(left, right) for left, _, right in halves]
 
     @cached_property
     def _vocabulary(self) -> dict[str, int]:
@@ -57,9 +58,10 @@ class BytePairs:
     def _tokenizer(self) -> Tokenizer:
         from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-        made = Tokenizer(models.BPE(vocab=self._vocabulary, merges=list(self._pairs)))  # type: ignore[arg-type]
-        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
-        made.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+        merges = [(pair[0], pair[1]) for pair in self._pairs]
+        made = Tokenizer(models.BPE(vocab=self._vocabulary, merges=merges))
+        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        made.decoder = decoders.ByteLevel()
         return made
 
     @property
@@ -115,7 +117,7 @@ def byte_pairs(text: str, size: int) -> BytePairs:
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(
         vocab_size=size,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
