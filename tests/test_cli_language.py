@@ -112,3 +112,10 @@ def test_what_does_not_fit_is_named(asked, field, code, book, kept, capsys):
     words = [{"BOOK": book, "KEPT": kept}.get(word, word) for word in asked]
     assert run("write", *words, "--seed", 1) == code
     assert field in capsys.readouterr().err
+
+
+def test_a_text_that_is_there_is_not_fetched_again(tmp_path, capsys):
+    (tmp_path / "kjv.txt").write_text(TEXT)
+    assert run("data", "words", "--out", tmp_path, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["outputs"] == [str(tmp_path / "kjv.txt")] and said["letters"] == len(TEXT)
