@@ -238,8 +238,10 @@ class AnimateMaker:
         stage = self.refine
         assert stage is not None
         parts = list(
-            enlarged(x, size or stage.size, stage.sides).split(
-                max(1, knobs.frames or self.frames), dim=2
+            torch.split(
+                enlarged(x, size or stage.size, stage.sides),
+                max(1, knobs.frames or self.frames),
+                dim=2,
             )
         )
         for n, part in enumerate(parts):
@@ -278,7 +280,8 @@ class AnimateMaker:
         cond = self._read([text])
         squares = torch.cat([to_model([framed(one, self.base.size).square]) for one in pictures])
         seen: Tensor = self.see(squares[:, :, 0])
-        return (seen @ self.see.words(cond.pooled).T)[:, 0]
+        match: Tensor = (seen @ self.see.words(cond.pooled).T)[:, 0]
+        return match
 
     def _read(self, texts: Sequence[str]) -> Cond:
         """Conditions of every text, each read alone; an empty text is no condition."""
@@ -326,7 +329,7 @@ def enlarged(x: Tensor, size: int, sides: int) -> Tensor:
 def drift(clip: Clip, block: int) -> list[float]:
     """Root mean square difference of each block's mean frame to the first block's, 0..1."""
     frames = clip.over().frames
-    parts = [part.mean(0) for part in frames.split(block) if len(part) == block]
+    parts = [part.mean(0) for part in torch.split(frames, block) if len(part) == block]
     return [float((part - parts[0]).square().mean().sqrt()) for part in parts]
 
 

@@ -160,7 +160,7 @@ def scenes(
         packs.contact_sheet(found).save(sheet)
         outputs.append(sheet)
     counts = {
-        "subjects": len(packs.SUBJECTS),
+        "subjects": len(set(found.subject.tolist())),
         "pictures": len(found.subject),
         "pure": int(found.pure.sum()),
         "held out": int(found.held.sum()),

@@ -17,7 +17,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from kineograph.errors import InputError, LimitError
 from kineograph.prompt import Progress as Making
 
-Made, Knobs = TypeVar("Made"), TypeVar("Knobs")
+Made = TypeVar("Made")
+Knobs = TypeVar("Knobs")
 
 Seed = Annotated[
     int | None, typer.Option(help="Whole number ≥ 0; the same seed gives the same bytes.")

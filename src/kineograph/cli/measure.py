@@ -413,7 +413,7 @@ def _model(model: str, knobs: Knobs) -> tuple[CascadeMaker, Plan]:
     from kineograph.data.stickers import read_index, sticker_folder
 
     read_index(sticker_folder())  # says what to do when there are no real clips
-    plan = recipe.plan(recipe.read(recipe.folder_of(model)), knobs, forecast=False)
+    plan = recipe.plan(recipe.read_cascade(model), knobs, forecast=False)
     return recipe.load(model, stages=plan.stages), plan
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kineograph.measure.animate import Way
     from kineograph.measure.spectrum import Spectrum
 
+DRIFTING = 8  # pictures whose long clips are looked at
 MOST_FRAMES = 512  # of a clip whose spectrum is taken
 
 
@@ -29,6 +30,7 @@ def animate(
     ablate: Annotated[
         bool, typer.Option("--ablate", help="Also close routes, one more open at a time.")
     ] = False,
+    drift: Annotated[int, typer.Option(help="Blocks of clips whose drift is told; 0 none.")] = 0,
     steps: Annotated[int | None, typer.Option(help="Steps of the base.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance of the base; 1 is none.")] = None,
     level: Annotated[int | None, typer.Option(help="Noise level of the refinement.")] = None,
@@ -44,6 +46,8 @@ def animate(
     started = time.perf_counter()
     if not 0 <= concepts <= 1000:
         raise InputError("--concepts", f"{concepts} is not in 0 … 1000")
+    if drift and not 2 <= drift <= 20:
+        raise InputError("--drift", f"{drift} is not 0 or in 2 … 20")
     if sheet is not None:
         checked_output(sheet, (".png",), force, "--sheet")
     from kineograph import media, recipe
@@ -75,12 +79,18 @@ def animate(
         way: {name: _plain(asdict(one)) for name, one in parts.items()}
         for way, parts in found.figures.items()
     }
+    drifts = None
+    if drift:
+        some = sets[study.SETS[0]][:DRIFTING]
+        drifts = _plain(watch(study.drifting(maker, some, blocks=drift, seed=seed), "drift"))
     outputs = []
     if sheet is not None:
         media.save(media.sheet(found.sheet, columns=8), sheet)
         outputs.append(sheet)
     if not as_json:
         _table(figures)
+        for i, gap in enumerate(drifts or ()):
+            print(f"drift of block {i + 1}: {_said(gap)}")
     report(
         as_json,
         started,
@@ -91,6 +101,7 @@ def animate(
         guidance=about.guidance[0] if guidance is None else guidance,
         figures=figures,
         ways=found.ways,
+        drift=drifts,
     )
 
 

@@ -36,7 +36,7 @@ def list_models(as_json: door.Json = False) -> None:
 
 def _told(part: Any) -> str:
     """A part in a few words: its name, and the block of frames it makes when it is a stage."""
-    if hasattr(part, "frames"):
+    if isinstance(getattr(part, "frames", None), int):
         return f"{part.name} {part.frames}x{part.size}x{part.size}"
     return str(part.name)
 

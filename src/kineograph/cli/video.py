@@ -120,8 +120,7 @@ def video(
         elif refine is not None:
             pictures.refine(refine, wish)
         return
-    folder = recipe.folder_of(model)
-    about = recipe.read(folder)
+    about = recipe.read_cascade(model)
     plan = recipe.plan(about, knobs, begun=time.perf_counter() - started)
     if loop and not all(stage.shape.circular for stage in about.stages):
         raise InputError("--loop", f"model '{about.name}' does not make loops")

@@ -141,9 +141,9 @@ def zoom(
         page = viewer_page(stack, title=title, texts=texts, flight=flight, recipe=note)
         out.write_text(page, "utf-8")
     else:
-        with media.writer(out, fps=fps, size=(size, size), note=note) as film:
+        with media.writer(out, fps=fps, size=(size, size), note=note) as made:
             for frame in flying.frames(stack, flight, (size, size)):
-                film.add(frame)
+                made.add(frame)
     notes = []
     if name == "stickers":
         notes.append("stickers draws single things, not landscapes: expect emoji at every scale")

@@ -66,13 +66,14 @@ class Animating:
 
     def _seen(self, cond: Cond, rng: torch.Generator) -> Cond:
         """The conditions with the picture's state, some texts and states left out."""
-        assert cond.first is not None
-        count = len(cond.first)
+        first = cond.first
+        assert first is not None
+        count = len(first)
         cond = cond.drop_words(torch.rand(count, generator=rng) < self.part.no_text)
         if self.eye is None:
             return cond
         with torch.no_grad():
-            state = self.eye(cond.first[:, :, 0])
+            state = self.eye(first[:, :, 0])
         keep = torch.rand(count, 1, generator=rng) >= self.part.no_picture
         return replace(cond, picture=state * keep)
 

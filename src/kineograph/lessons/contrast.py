@@ -52,4 +52,5 @@ def shifted(pictures: Tensor, rng: torch.Generator) -> Tensor:
         [one[:, y : y + height, x : x + width] for one, (y, x) in zip(wide, corners, strict=True)]
     )
     contrast, light = 0.2 * torch.rand(2, len(pictures), 1, 1, 1, generator=rng) - 0.1
-    return (moved * (1 + contrast) + light).clamp(-1, 1)
+    lit: Tensor = (moved * (1 + contrast) + light).clamp(-1, 1)
+    return lit

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kineograph.animate.maker import AnimateMaker, Knobs
+from kineograph.animate.maker import AnimateMaker, Knobs, drift
 from kineograph.animate.picture import resized
 from kineograph.clip import Clip, from_bytes
 from kineograph.data.sticker_features import LOOKS, Look, RealClips, evenly
@@ -81,15 +81,15 @@ def cases(packs: Stickers, *, frames: int, limit: int = 0) -> dict[str, list[Cas
             record = packs.clip_records[row]
             found[name].append(Case(record.name, Clip(real.frames[:1]), real))
     moving = {record.key for record in packs.clip_records}
-    rows = [
-        row
+    stills = [
+        int(row)
         for row in packs.still_rows("train", "val", "val_motion", styles=("flat", "noto"))
         if packs.still_records[row].key not in moving
     ]
-    rows.sort(key=lambda row: hashlib.sha256(packs.still_records[row].key.encode()).digest())
+    stills.sort(key=lambda row: hashlib.sha256(packs.still_records[row].key.encode()).digest())
     found[SETS[2]] = [
         Case(packs.still_records[row].name, from_bytes(packs.stills[row][None]), None)
-        for row in rows[: limit or STILLS]
+        for row in stills[: limit or STILLS]
     ]
     return found
 
@@ -140,6 +140,24 @@ def warping(packs: Stickers, *, frames: int, seed: int) -> Way:
             yield Progress((i + 1) / len(some), f"warped {i + 1} of {len(some)}", clips)
 
     return make
+
+
+def drifting(
+    maker: AnimateMaker, some: Sequence[Case], *, blocks: int, seed: int
+) -> Iterator[Progress]:
+    """Clips of so many blocks; the last value: each block's drift from the first, Estimates."""
+    seconds = maker.seconds * blocks
+    found = []
+    for i, case in enumerate(some):
+        clip = case.picture
+        prompt = Prompt(case.name, image=case.picture, seconds=seconds)
+        for step in maker.make(prompt, seed + i, Knobs()):
+            clip = step.value
+            yield Progress((i + 0.99 * step.done) / len(some), f"drift: {step.note}", None)
+        found.append(drift(clip, maker.frames))
+    rng = torch.Generator().manual_seed(0)
+    gaps = torch.tensor(found).T  # (blocks, N)
+    yield Progress(1.0, "drift", [bootstrap(gap, rng, statistic=mean) for gap in gaps])
 
 
 # -- judging --------------------------------------------------------------------------------------

@@ -203,7 +203,7 @@ def filled(stage: TextStage, cond: Cond, seeds: Sequence[int]) -> dict[str, tupl
     ):
         levels = [Heard(denoise) for _ in seeds]
         options = {} if way is independent else {"ratio": RATIO}
-        made = way(levels, shape, sigmas, cond, seeds, **options)  # type: ignore[operator]
+        made = way(levels, shape, sigmas, cond, seeds, **options)
         found[name] = torch.cat([level.last for level in levels]), made
     return found
 

@@ -51,10 +51,10 @@ class Fourier(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.half = width // 2
+        self.count = width // 2
 
     def forward(self, label: Tensor) -> Tensor:
-        frequency = torch.logspace(-2, 6, self.half, base=2.0, device=label.device)
+        frequency = torch.logspace(-2, 6, self.count, base=2.0, device=label.device)
         angle = label.float()[:, None] * frequency
         return torch.cat([angle.cos(), angle.sin()], dim=1)
 

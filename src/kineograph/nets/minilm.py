@@ -38,8 +38,10 @@ class Tower(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         part = self.embeddings
-        x = part["word_embeddings"](ids) + part["position_embeddings"].weight[: ids.shape[1]]
-        x = part["LayerNorm"](x + part["token_type_embeddings"].weight[0])  # (B, L, D)
+        places = cast(nn.Embedding, part["position_embeddings"]).weight
+        kinds = cast(nn.Embedding, part["token_type_embeddings"]).weight
+        x = part["word_embeddings"](ids) + places[: ids.shape[1]]
+        x = part["LayerNorm"](x + kinds[0])  # (B, L, D)
         for layer in cast(nn.ModuleList, self.encoder["layer"]):
             x = _passed(layer, x, mask[:, None, None])
         return x

@@ -225,7 +225,7 @@ class SpaceTime(nn.Module):
         if cond.keys is None:
             return [None if place is None else place.text_kv(words) for place in places]
         widths = [place.text_kv.out_features for place in places if place is not None]
-        made = iter(cond.keys.split(widths, dim=-1))
+        made = iter(torch.split(cond.keys, widths, dim=-1))
         return [None if place is None else next(made) for place in places]
 
     def _words(self, cond: Cond, batch: int, x: Tensor) -> tuple[Tensor, Tensor]:

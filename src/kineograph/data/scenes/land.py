@@ -53,7 +53,8 @@ def mountains(paper: Paper, word: dict[str, str]) -> Picture:
         else (colour("fff6e4"), colour("8098b8"))
     )
     t = np.clip(light * 0.62, 0, 1.15)[..., None]
-    return np.clip(ground * (cold * (1 - t) + warm * 1.3 * t), 0, 1).astype(np.float32)
+    lit: Picture = np.clip(ground * (cold * (1 - t) + warm * 1.3 * t), 0, 1).astype(np.float32)
+    return lit
 
 
 def river_delta(paper: Paper, word: dict[str, str]) -> Picture:

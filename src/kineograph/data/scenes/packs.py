@@ -13,12 +13,14 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from kineograph.data.packages import cache_folder, placed
+from kineograph.data.scenes.pencils import Floats
 from kineograph.data.scenes.pictures import scene
 from kineograph.data.scenes.subjects import SUBJECTS
 from kineograph.errors import MissingError
@@ -73,9 +75,9 @@ def build(folder: Path, each: int = EACH) -> Iterator[Progress]:
         )
         with pool:
             for span, made in zip(spans, pool.map(_drawn, spans), strict=True):
-                for row, (whole, crop, *record) in zip(span, made, strict=True):
-                    small[row], crops[row] = whole, crop
-                    records.append((record[0], record[1], record[2]))
+                for row, one in zip(span, made, strict=True):
+                    small[row], crops[row] = one[:2]
+                    records.append(one[2:])
                 yield Progress((span[-1] + 1) / count, "painting", None)
         small.flush()
         crops.flush()
@@ -145,11 +147,11 @@ def _drawn(
     return made
 
 
-def _bytes(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _bytes(picture: Floats) -> NDArray[np.uint8]:
     return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _pack(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _pack(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
     return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
 
 

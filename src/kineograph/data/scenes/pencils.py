@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]  # (H, W)
-Picture = NDArray[np.float32]  # (H, W, 3), 0 … 1
+Floats = NDArray[np.floating[Any]]
+Plane = Floats  # (H, W)
+Picture = Floats  # (H, W, 3), 0 … 1
 Numbers = NDArray[np.int64]
 
 
@@ -98,7 +99,7 @@ class Paper:
 # -- colour ----------------------------------------------------------------------------------------
 
 
-def colour(code: str) -> NDArray[np.float32]:
+def colour(code: str) -> Floats:
     """(3,) of "rrggbb"."""
     return np.frombuffer(bytes.fromhex(code), np.uint8).astype(np.float32) / 255
 
@@ -116,7 +117,7 @@ def step(low: float, high: float, t: Plane) -> Plane:
     return np.asarray(u * u * (3 - 2 * u), dtype=np.float32)
 
 
-def mixed(under: Picture, over: Picture | NDArray[np.float32], share: Plane) -> Picture:
+def mixed(under: Picture, over: Picture | Floats, share: Plane) -> Picture:
     """`over`, a picture or one colour, laid on `under` where share is 1."""
     return np.asarray(under + share[..., None] * (over - under), dtype=np.float32)
 
@@ -126,7 +127,7 @@ def hued(picture: Picture, amount: Plane) -> Picture:
     return np.asarray(picture * amount[..., None], dtype=np.float32)
 
 
-def sampled(plane: NDArray[np.float32], y: Plane, x: Plane) -> NDArray[np.float32]:
+def sampled(plane: Floats, y: Plane, x: Plane) -> Floats:
     """The plane (H, W, …) at places y, x in -1 … 1, bilinear; it wraps around."""
     height, width = plane.shape[:2]
     v, u = (y + 1) * height / 2 - 0.5, (x + 1) * width / 2 - 0.5
@@ -170,8 +171,8 @@ def cells(paper: Paper, y: Plane, x: Plane, jitter: float = 0.9) -> Cells:
     return Cells(*np.moveaxis(found, -1, 0))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _nearest(y: Plane, x: Plane, table: NDArray[np.float32]) -> NDArray[np.float32]:
+@njit(cache=True)
+def _nearest(y: Plane, x: Plane, table: Floats) -> Floats:
     out = np.empty((*y.shape, 5), np.float32)
     for i in range(y.shape[0]):
         for j in range(y.shape[1]):
@@ -203,10 +204,10 @@ class Shapes(NamedTuple):
     pictures. angle: (N,) radians. colours: (N, 3).
     """
 
-    at: NDArray[np.float32]
-    size: NDArray[np.float32]
-    angle: NDArray[np.float32]
-    colours: NDArray[np.float32]
+    at: Floats
+    size: Floats
+    angle: Floats
+    colours: Floats
 
 
 def strewn(
@@ -267,13 +268,13 @@ def laid(
     return out
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _lay(
     out: Picture,
-    at: NDArray[np.float32],
-    size: NDArray[np.float32],
-    angle: NDArray[np.float32],
-    colours: NDArray[np.float32],
+    at: Floats,
+    size: Floats,
+    angle: Floats,
+    colours: Floats,
     kind: int,
     dome: float,
     sun_y: float,

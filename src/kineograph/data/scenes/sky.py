@@ -87,8 +87,8 @@ def star_field(paper: Paper, word: dict[str, str]) -> Picture:
     y, _ = paper.grid(moved=0.6)
     band = np.exp(-((y / 0.5) ** 2)) * np.clip(0.55 + 0.3 * paper.fractal(3, 1.5), 0, 1)
     tone = {"blue": "3a58a0", "golden": "8a6a3a", "white": "6a6e80", "violet": "5c4690"}
-    picture = np.zeros((paper.size, paper.size, 3), np.float32) + colour("04050c")
-    picture = picture + (0.42 * band)[..., None] * colour(tone[word["colour"]])
+    dark: Picture = np.zeros((paper.size, paper.size, 3), np.float32) + colour("04050c")
+    picture = dark + (0.42 * band)[..., None] * colour(tone[word["colour"]])
     count = {"sparse": 260, "dense": 1500, "": 700}[word["density"]]
     picture = starry(paper, picture, count, 0.02)
     tint = {"blue": "a8c4ff", "golden": "ffd890", "white": "ffffff", "violet": "d8b4ff"}
@@ -109,7 +109,7 @@ def planet(paper: Paper, word: dict[str, str]) -> Picture:
     if kind in ("orange banded", "blue banded"):
         waves = sampled(paper.fractal(5, 1.1), lat * 1.3 + 0.03 * rough, np.zeros_like(lat))
         t = np.clip(0.5 + 0.26 * waves + 0.05 * rough, 0, 1)
-        codes = ("7a3f22", "c98652", "f2d9ae", "b8683a", "fff0d8")
+        codes: tuple[str, ...] = ("7a3f22", "c98652", "f2d9ae", "b8683a", "fff0d8")
         if kind == "blue banded":
             codes = ("123a78", "2f78c0", "9ad0ee", "2858a0", "e8f8ff")
         skin = ramp(t, *codes)
@@ -132,7 +132,8 @@ def planet(paper: Paper, word: dict[str, str]) -> Picture:
     edge = np.clip((1 - np.sqrt(r2)) * radius * paper.near * paper.size / 2 + 0.5, 0, 1)
     picture = mixed(ground, ball, edge)
     haze = "7fb4ff" if kind in ("blue banded", "green living") else "ffc890"
-    return picture + (0.6 * rim)[..., None] * colour(haze)
+    lit: Picture = picture + (0.6 * rim)[..., None] * colour(haze)
+    return lit
 
 
 def clouds(paper: Paper, word: dict[str, str]) -> Picture:
