@@ -9,7 +9,7 @@ from kineograph.data.sticker_features import RealClips
 from kineograph.data.stickers import FRAMES, Sticker, Stickers
 from kineograph.measure import animate as study
 from kineograph.measure.sets import Estimate
-from kineograph.prompt import Progress
+from kineograph.prompt import Progress, Prompt
 
 SIZE = 16
 
@@ -101,3 +101,16 @@ def test_a_borrowed_motion_moves_a_picture_and_the_seed_says_whose(packs):
     assert any(not torch.equal(a.frames, b.frames) for a, b in zip(made[0], made[2], strict=True))
     assert all(len(clip) == 8 for clip in made[0])
     assert (made[0][0].frames[0] - some[0].picture.frames[0]).abs().max() < 0.02
+
+
+def test_drift_is_told_block_by_block(packs):
+    class Fades:
+        frames, seconds = 4, 1.0
+
+        def make(self, prompt: Prompt, seed, knobs):
+            steps = torch.arange(4 * round(prompt.seconds)).view(-1, 1, 1, 1) // 4
+            yield Progress(1.0, "made", Clip(0.9 * torch.ones(1, 3, 4, 4) - 0.1 * steps))
+
+    some = study.cases(packs, frames=8)["held out"]
+    *_, last = study.drifting(Fades(), some, blocks=3, seed=0)
+    assert [gap.value for gap in last.value] == pytest.approx([0.0, 0.1, 0.2], abs=1e-6)
