@@ -252,6 +252,10 @@ def test_laps_follow_one_another_and_the_model_that_comes_out_loads(tmp_path, te
     assert [student.name for student, _ in steps] == ["guided"] * 4 + ["four"] * 4 + ["two"] * 4
     assert schooled(run, teacher) == []
 
+    graduated(run, teacher, tmp_path / "four", "four")
+    assert recipes.read(tmp_path / "four").steps == (4, 2)
+    with pytest.raises(InputError, match="--lap: 'fore' is unknown; use four"):
+        graduated(run, teacher, tmp_path / "fore", "fore")
     folder = tmp_path / "quick"
     graduated(run, teacher, folder)
     model = recipes.read(folder)

@@ -32,6 +32,7 @@ def distill(
         Path | None,
         typer.Option(help="Write the finished laps and the teacher's rest as a model; stop."),
     ] = None,
+    lap: Annotated[str, typer.Option(help="With --export: laps up to this one alone.")] = "",
     as_json: door.Json = False,
 ) -> None:
     """Teach a model to need fewer steps; --resume goes on exactly where a run was cut."""
@@ -54,8 +55,10 @@ def distill(
     about = replace(about, teacher=of)
     run = Run(about, out)
     if export is not None:
-        door.report(as_json, started, graduated(run, folder, export), model=about.name)
+        door.report(as_json, started, graduated(run, folder, export, lap), model=about.name)
         return
+    if lap:
+        raise InputError("--lap", "is for --export", "leave it out")
 
     run.begin(resume=resume)
     door.watch(_laps(run, folder, seconds_of(time_limit)), about.name)

@@ -95,6 +95,39 @@ def stickers(
 
 
 @app.command()
+def steps(
+    models: Annotated[
+        list[str], typer.Argument(help="A teacher, then its students: names or folders.")
+    ],
+    high: Annotated[
+        float, typer.Option(help="Scale that oscillating guidance takes turns with none at.")
+    ] = 4.0,
+    concepts: Annotated[int, typer.Option(help="Trained concepts to ask for.")] = 60,
+    size: Size = None,
+    frames: Frames = None,
+    seed: FirstSeed = 0,
+    batch: Batch = 16,
+    as_json: Json = False,
+) -> None:
+    """What do fewer steps cost? Models beside one another, constant and oscillating guidance."""
+    started = time.perf_counter()
+    _check(concepts, seed, batch, None, force=False)
+    knobs = _knobs(size, frames, None, None, batch)
+    from kineograph.measure import quickness as study
+
+    rows = []
+    for model in models:
+        maker, plan = _model(model, knobs)
+        rows += study.ways(model, maker, knobs, high)
+    ground = _ground(_seen(plan.size))
+    found = watch(study.table(rows, ground, count=concepts, seed=seed, batch=batch), "steps")
+    ways = {name: _plain(asdict(row)) for name, row in found.items()}
+    if not as_json:
+        _print_table([f.name for f in fields(study.Row)], ways)
+    report(as_json, started, [], seed=seed, concepts=concepts, size=plan.size, ways=ways)
+
+
+@app.command()
 def styles(
     model: Model = "stickers",
     concepts: Annotated[int, typer.Option(help="Moving concepts to ask for in each style.")] = 12,

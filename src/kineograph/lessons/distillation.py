@@ -33,6 +33,7 @@ from kineograph.recipe import (
     to_json,
     trained,
 )
+from kineograph.recipe.fields import one_of
 from kineograph.train import Report, Run, fresh, phase_at, restore
 
 
@@ -118,14 +119,18 @@ def _seen(run: Run, student: Student) -> int:
     return state.seen
 
 
-def graduated(run: Run, teacher: Path, folder: Path) -> list[Path]:
+def graduated(run: Run, teacher: Path, folder: Path, last: str = "") -> list[Path]:
     """Write the quick model: the last finished lap of each stage, the rest as the teacher has it.
 
-    Returns the files written.
+    Laps after `last` are left out. Returns the files written.
     """
     recipe = run.recipe
     assert isinstance(recipe, Distillation)
-    nets = {student.name: taught(run, student) for student in recipe.parts}
+    names = [student.name for student in recipe.parts]
+    if last:
+        one_of("--lap", last, names)
+    wanted = recipe.parts[: names.index(last or names[-1]) + 1]
+    nets = {student.name: taught(run, student) for student in wanted}
     model, source = recipe.graduate(tuple(name for name, net in nets.items() if net is not None))
     if not source:
         raise InputError("--out", f"'{run.folder}' holds no finished lap", "go on with --resume")
