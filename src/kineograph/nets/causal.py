@@ -18,7 +18,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from kineograph.errors import InputError
-from kineograph.nets.blocks import zeroed
+from kineograph.nets.blocks import attend, zeroed
 from kineograph.prompt import Cond
 
 SHORT = 256  # positions; up to here plain products go faster backward than the fused kernel
@@ -140,8 +140,8 @@ class Block(nn.Module):
         x = x + self.out(rearrange(self._attended(q, k, v, kept), back))
         if text is not None and self.text_q is not None and self.text_out is not None:
             q = rms(rearrange(self.text_q(rms(x)), "b n (a e) -> b a n e", e=self.head))
-            h = F.scaled_dot_product_attention(q, text.keys, text.values, attn_mask=text.seen)
-            x = x + self.text_out(rearrange(h, back))
+            away = torch.zeros(text.seen.shape, device=x.device).masked_fill(~text.seen, -torch.inf)
+            x = x + self.text_out(rearrange(attend(q, text.keys, text.values, away), back))
         return x + self.narrow(F.relu(self.widen(rms(x))).square())
 
     def step(self, x: Tensor, turn: Turn, text: Text | None, kept: Kept) -> Tensor:
@@ -181,9 +181,13 @@ class Block(nn.Module):
         """(B, A, N, E) what each position takes from those it sees."""
         q, k = q.to(v.dtype), k.to(v.dtype)
         if kept is None:
-            if not self.causal and q.shape[2] <= SHORT:
-                return (q @ k.transpose(-1, -2) * self.head**-0.5).softmax(-1).to(v.dtype) @ v
-            return F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+            n = q.shape[2]
+            if n > SHORT:
+                return F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+            logits = q @ k.transpose(-1, -2) * self.head**-0.5
+            if self.causal:
+                logits = logits + torch.full((n, n), -torch.inf, device=q.device).triu(1)
+            return logits.softmax(-1).to(v.dtype) @ v
         n, past = q.shape[2], kept.length
         kept.keys[:, :, past : past + n] = k
         kept.values[:, :, past : past + n] = v
