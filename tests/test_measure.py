@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 
 from kineograph import media
-from kineograph.cascade import Knobs
+from kineograph.cascade import CascadeStage, Knobs
 from kineograph.cli import main
 from kineograph.clip import Clip, from_bytes
 from kineograph.data import sticker_features
 from kineograph.data.sticker_features import evenly, real_clips, real_stills
 from kineograph.data.stickers import FRAMES, STYLES, Sticker, load
 from kineograph.errors import InputError
-from kineograph.measure import stickers, styles
+from kineograph.measure import quickness, stickers, styles
 from kineograph.measure.making import Ground
 from kineograph.measure.motion import apart, energy, loop_gap, motion
 from kineograph.measure.sets import (
@@ -30,6 +30,7 @@ from kineograph.measure.sets import (
     within,
 )
 from kineograph.nets.lite0 import EPS, WIDTH, Lite0, Same, distance, folded
+from kineograph.noise import Schedule
 from kineograph.prompt import Progress
 
 
@@ -388,6 +389,36 @@ def test_trained_concepts_are_a_fixed_choice_and_the_batches_bounded(packs):
     more = study(packs, count=7)
     asked = [[a.text for a in s.answers if a.part == "trained"] for s in (first, more)]
     assert asked[1][:5] == asked[0] and len(asked[1]) == 7
+
+
+def test_ways_stand_beside_one_another_with_what_they_cost(packs):
+    class Costly(Replay):
+        """Eight guided steps, then one; and clips as the real ones, or of one grey."""
+
+        def chosen(self, knobs):
+            steps = (8, 1)
+            stages = [
+                CascadeStage("one", look, Schedule(0.01, 9.0), 1, 8, n, 2.5, oscillates=n == 8)
+                for n in steps
+            ]
+            return (stages[0], replace(stages[1], guidance=1.0))
+
+        def make(self, prompt, seed, knobs):
+            yield from self.make_all([prompt], [seed], knobs)
+
+    right, grey = Costly(packs), Costly(packs, torch.zeros_like)
+    ways = [*quickness.ways("right", right, Knobs(), 4.0), quickness.Way("grey", grey, Knobs())]
+    found = last(quickness.table(ways, ground(packs), count=5, seed=3))
+    assert list(found) == ["right, constant", "right, (4, 1)", "grey"]
+    constant, turns, none = found.values()
+    assert (constant.base_evaluations, constant.evaluations) == (16, 17)
+    assert (turns.base_evaluations, turns.evaluations) == (12, 13)
+    assert constant.retrieval_at_1.value == 1
+    assert none.retrieval_at_5.value < 1 and none.motion_ratio.value == 0
+    assert none.frechet > constant.frechet
+    assert constant.seconds > 0
+    with pytest.raises(InputError, match="--concepts: 1"):
+        last(quickness.table(ways, ground(packs), count=1, seed=3))
 
 
 def test_the_sheet_has_two_concepts_a_row_of_equal_cells(packs):
