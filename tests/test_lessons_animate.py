@@ -68,7 +68,7 @@ def test_an_earlier_phase_draws_no_longer_clips_than_its_own():
 
 
 def test_a_batch_of_short_clips_holds_more_of_them_but_not_without_end():
-    assert [clips(PHASE, frames) for frames in (32, 16, 8, 1)] == [4, 8, 8, 8]
+    assert [clips(PHASE, frames) for frames in (32, 16, 8, 1)] == [4, 8, 16, 16]
 
 
 def test_a_rate_is_a_stride_over_the_loop_and_one_is_a_still():

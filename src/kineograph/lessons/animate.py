@@ -23,7 +23,7 @@ from kineograph.prompt import Cond
 from kineograph.recipe.animate import Mover
 from kineograph.recipe.fields import Phase
 
-MOST_TIMES = 2  # short clips fill a batch with at most so many times the phase's clips
+MOST_TIMES = 4  # short clips fill a batch with at most so many times the phase's clips
 
 
 class Feed(Protocol):
