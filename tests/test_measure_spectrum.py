@@ -8,7 +8,7 @@ import torch
 from kineograph.animate.flow import flow, moved
 from kineograph.clip import Clip
 from kineograph.errors import InputError
-from kineograph.measure.spectrum import bands, radial, spectrum, temporal
+from kineograph.measure.spectrum import bands, enlarged, radial, spectrum, temporal
 from kineograph.measure.warping import borrowed
 
 
@@ -65,3 +65,28 @@ def test_a_borrowed_motion_moves_the_picture_as_the_clip_moves():
     inside = (made[1] - clip[1])[:, 8:-8, 8:-8]
     assert float(inside.abs().mean()) < 0.01
     assert torch.allclose(moved(bumps(), torch.zeros(1, 2, 48, 48)), bumps(), atol=1e-6)
+
+
+def test_a_smaller_clip_is_enlarged_before_it_is_compared():
+    small, large = Clip(wave(0.1, size=32).float()[:, None].repeat(1, 3, 1, 1)), bumps(size=64)
+    made = enlarged(small, Clip(large))
+    assert tuple(made.frames.shape) == (16, 3, 64, 64)
+    radius, power = radial(made.frames.double().mean(1))
+    assert float(radius[power.argmax()]) == pytest.approx(0.05, abs=1 / 64)
+
+
+def test_the_door_plots_both(tmp_path, capsys):
+    import json
+
+    from kineograph import media
+    from kineograph.cli import main
+
+    for name, cycles in (("a.apng", 0.1), ("b.apng", 0.3)):
+        clip = Clip(wave(cycles, size=16, frames=4).float()[:, None].repeat(1, 3, 1, 1))
+        media.save(clip, tmp_path / name)
+    words = [str(tmp_path / name) for name in ("a.apng", "b.apng")]
+    with pytest.raises(SystemExit) as left:
+        main(["measure", "spectrum", *words, "-o", str(tmp_path / "s.png"), "--json"])
+    assert left.value.code == 0
+    assert json.loads(capsys.readouterr().out)["ratio"]["high"] > 10
+    assert media.probe(tmp_path / "s.png").width > 500

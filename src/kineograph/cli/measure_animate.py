@@ -125,16 +125,20 @@ def spectrum(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Plot spatial and temporal spectra of two clips, and a row of each over time."""
+    """Plot spatial and temporal spectra of two clips, and a row of each over time.
+
+    A clip before that is smaller than the one after is enlarged to it first.
+    """
     started = time.perf_counter()
     from kineograph import media
     from kineograph.clip import Clip
-    from kineograph.measure.spectrum import bands
+    from kineograph.measure.spectrum import bands, enlarged
     from kineograph.measure.spectrum import spectrum as spectrum_of
 
     checked_output(out, (".png",), force)
     clips = [media.read(path) for path in (first, second)]
-    found = [spectrum_of(Clip(c.frames[:MOST_FRAMES], c.fps)) for c in clips]
+    before, after = (Clip(c.frames[:MOST_FRAMES], c.fps) for c in clips)
+    found = [spectrum_of(enlarged(before, after)), spectrum_of(after)]
     _plot(found, [first.name, second.name], out)
     powers = [bands(one) for one in found]
     ratio = {name: powers[1][name] / max(powers[0][name], 1e-30) for name in powers[0]}
@@ -152,14 +156,15 @@ def _plot(found: list[Spectrum], names: list[str], out: Path) -> None:
     figure = Figure(figsize=(10, 6), layout="constrained")
     space, time_, *slices = figure.subplots(2, 2).flatten()
     for one, name in zip(found, names, strict=True):
-        space.plot(one.radius[1:], one.space[1:].clamp(min=1e-12), label=name)
-        time_.plot(one.rate[1:], one.time[1:].clamp(min=1e-12), label=name)
+        space.plot(one.radius[1:].numpy(), one.space[1:].clamp(min=1e-12).numpy(), label=name)
+        time_.plot(one.rate[1:].numpy(), one.time[1:].clamp(min=1e-12).numpy(), label=name)
     space.set(xlabel="cycles a pixel", ylabel="power", yscale="log", title="in space")
     time_.set(xlabel="cycles a frame", ylabel="power", yscale="log", title="over time")
     space.legend()
     time_.legend()
     for axes, one, name in zip(slices, found, names, strict=True):
-        axes.imshow(one.slice.permute(0, 2, 1).clamp(0, 1), aspect="auto", interpolation="nearest")
+        row = one.slice.permute(0, 2, 1).clamp(0, 1).numpy()
+        axes.imshow(row, aspect="auto", interpolation="nearest")
         axes.set(xlabel="x, pixels", ylabel="frame", title=f"{name}: the middle row")
     figure.savefig(out, dpi=110)
 

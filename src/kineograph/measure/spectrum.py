@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from kineograph.clip import Clip
@@ -77,6 +78,16 @@ def bands(found: Spectrum) -> dict[str, float]:
         inside = (found.radius >= low) & (found.radius < high + (high == 0.5))
         names[name] = float((found.space * found.radius)[inside].sum())
     return names | {"motion": float(found.time[1:].sum())}
+
+
+def enlarged(clip: Clip, like: Clip) -> Clip:
+    """The clip, its alpha laid over white, with the sides of another by cubic interpolation."""
+    sides = tuple(like.frames.shape[-2:])
+    frames = clip.over().frames
+    if frames.shape[-2:] == sides:
+        return Clip(frames, clip.fps)
+    made = F.interpolate(frames, sides, mode="bicubic", align_corners=False, antialias=True)
+    return Clip(made.clamp(0, 1), clip.fps)
 
 
 def _hann(size: int) -> Tensor:
