@@ -194,7 +194,9 @@ def filled(stage: TextStage, cond: Cond, seeds: Sequence[int]) -> dict[str, tupl
     heard = Heard(denoise)
     noise = shared_noise([torch.Generator().manual_seed(seed) for seed in seeds], RATIO)
     start = noise(torch.empty(len(seeds), *shape)) * float(sigmas[0])
-    *_, shown = maker.jointly(heard, start, sigmas, cond, noise=noise, ratio=RATIO)
+    *_, shown = maker.jointly(
+        heard, start, sigmas, cond, noise=noise, ratio=RATIO, trust=maker.TRUST
+    )
     found = {"joint": (heard.last, shown)}
     for name, way in (
         ("independent", independent),
@@ -220,7 +222,9 @@ def _held(
     start = noise(torch.empty(len(seeds), 3, 1, stage.size, stage.size)) * float(sigmas[0])
     denoise = Thresholded(Guided(stage.denoise, stage.guidance))
     photo = maker.Photo(window)
-    *_, shown = maker.jointly(denoise, start, sigmas, cond, noise=noise, ratio=RATIO, photo=photo)
+    *_, shown = maker.jointly(
+        denoise, start, sigmas, cond, noise=noise, ratio=RATIO, trust=maker.TRUST, photo=photo
+    )
     return psnr(shown[:1], window)
 
 

@@ -26,6 +26,7 @@ from kineograph.zoom.photo import Grounded, Method
 from kineograph.zoom.stack import ZoomStack, centre, check_geometry
 
 Order = Literal["plain", "paper"]
+TRUST = 0.5  # of a level in what the next closer one shows, by text; the paper has 1
 RIM = 0.25  # of half a level, where its border gives way to the wider levels
 MOST_PIXELS = 2 * 256**2  # of the levels in one network call, times frames
 
@@ -178,6 +179,7 @@ def by_text(
             noise=noise,
             ratio=ratio,
             photo=photo(stage.size) if photo else None,
+            trust=TRUST,
             order=order,
         )
         for i, x in enumerate(walk, 1):
