@@ -3,12 +3,14 @@
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from kineograph import recipe as recipes
+from kineograph.cli import main
 from kineograph.denoise import Guided, Ideal, Told, integrate, noise_from
 from kineograph.distill import guided, moves, scales, target, walked
 from kineograph.errors import InputError
@@ -189,7 +191,7 @@ SHAPE = SpaceTimeShape(
     low=False,
     circular=True,
 )
-PHASE = Phase(samples=8, batch=2, frames=2, rate=1e-3, pictures=2, warm=1)
+PHASE = Phase(samples=4, batch=2, frames=2, rate=1e-3, pictures=2, warm=1)
 BASE = Stage("base", 2, 8, 0, 0, SHAPE, Schedule(0.01, 50.0), (PHASE,))
 ABOVE = replace(
     BASE, name="large", size=16, low_frames=2, low_size=8, shape=replace(SHAPE, low=True)
@@ -249,7 +251,7 @@ def test_laps_follow_one_another_and_the_model_that_comes_out_loads(tmp_path, te
     with pytest.raises(InputError, match="holds no finished lap"):
         graduated(run, teacher, tmp_path / "none")
     steps = schooled(run, teacher)
-    assert [student.name for student, _ in steps] == ["guided"] * 4 + ["four"] * 4 + ["two"] * 4
+    assert [student.name for student, _ in steps] == ["guided"] * 2 + ["four"] * 2 + ["two"] * 2
     assert schooled(run, teacher) == []
 
     graduated(run, teacher, tmp_path / "four", "four")
@@ -277,9 +279,9 @@ def test_a_run_cut_within_a_lap_goes_on_to_the_same_weights(tmp_path, teacher):
     for run in (whole, cut):
         run.begin(resume=False)
     schooled(whole, teacher)
-    for _ in range(3):
+    for _ in range(2):
         walk = schooling(cut, teacher, lambda stage: feed)
-        for _ in range(5):
+        for _ in range(2):
             next(walk, None)
         walk.close()
     schooled(cut, teacher)
@@ -318,3 +320,39 @@ def test_impossible_courses_are_named():
     with pytest.raises(InputError, match="teacher: the recipe names none"):
         _ = replace(COURSE, teacher=None).parts
     assert recipes.from_json(recipes.to_json(COURSE)) == COURSE
+
+
+# -- the door -------------------------------------------------------------------------------------
+
+
+def door(*words):
+    with pytest.raises(SystemExit) as left:
+        main(["distill", *map(str, words)])
+    return left.value.code
+
+
+def test_the_door_teaches_resumes_and_exports(tmp_path, teacher, monkeypatch, capsys):
+    from kineograph import lessons
+
+    monkeypatch.setattr(lessons, "lesson_of", lambda recipe, stage: SimpleNamespace(feed=feed))
+    course = tmp_path / "course.json"
+    course.write_text(recipes.to_json(replace(COURSE, teacher=None, laps=LAPS[:2])))
+    words = [course, "--teacher", teacher, "--out", tmp_path / "run"]
+    assert door(*words) == 0
+    assert door(*words) == 2
+    assert "holds a run; add --resume" in capsys.readouterr().err
+    assert door(*words, "--resume") == 0
+    assert door(*words, "--export", tmp_path / "quick") == 0
+    assert recipes.read(tmp_path / "quick").name == "quick"
+
+
+def test_the_door_names_what_it_cannot_distill(tmp_path, teacher, capsys):
+    course, plain = tmp_path / "course.json", tmp_path / "plain.json"
+    course.write_text(recipes.to_json(replace(COURSE, teacher=None)))
+    plain.write_text(recipes.to_json(TEACHER))
+    assert door(plain, "--teacher", teacher, "--out", tmp_path / "run") == 2
+    assert "is no distillation; use kineograph train" in capsys.readouterr().err
+    assert door(course, "--teacher", tmp_path / "none", "--out", tmp_path / "run") == 3
+    assert door(course, "--teacher", teacher, "--out", tmp_path / "run", "--lap", "four") == 2
+    assert "--lap: is for --export" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
