@@ -109,6 +109,19 @@ def test_one_frame_gives_the_picture_back():
     assert torch.allclose(clip.frames, image.frames, atol=1e-6)
 
 
+def test_what_is_held_may_guide_the_rest():
+    class Leans:
+        """The mean of the frames, so that what is held reaches the others."""
+
+        def __call__(self, x, sigma, cond):
+            return x.mean(2, keepdim=True).expand_as(x)
+
+    one, prompt = maker(Leans()), Prompt(image=picture(), seconds=2)
+    plain, led = made(one, prompt), made(one, prompt, Knobs(recall=4.0))
+    gap = [(clip.frames[1:] - clip.frames[:1]).abs().mean() for clip in (plain, led)]
+    assert gap[1] < gap[0]
+
+
 def test_a_still_does_not_drift_and_one_that_brightens_does():
     still = Clip(picture().frames.repeat(16, 1, 1, 1))
     assert drift(still, 8) == [0.0, 0.0]

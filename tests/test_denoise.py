@@ -11,6 +11,7 @@ from kineograph.denoise import (
     Ideal,
     Pinned,
     Precond,
+    Recalled,
     Thresholded,
     Told,
     Track,
@@ -441,3 +442,38 @@ def test_the_middle_of_a_schedule_moves_its_levels_and_keeps_its_ends():
     assert near.sigma(u)[0] == pytest.approx(0.01)
     assert near.sigma(u)[2] == pytest.approx(10.0)
     assert float(near.sigma(u)[1]) < 0.15 < float(Schedule(0.01, 10.0).sigma(u)[1])
+
+
+class Twins:
+    """The exact Denoiser of two frames that are one picture, N(0, 1) in every value."""
+
+    def __call__(self, x, sigma, cond):
+        s2 = sigma.to(x).view(-1, 1, 1, 1, 1) ** 2
+        return (x.sum(2, keepdim=True) / (2 + s2)).expand_as(x)
+
+
+def test_what_is_known_guides_the_rest_by_its_gradient():
+    x, sigma = torch.randn(2, 3, 2, 4, 4), torch.tensor([0.5, 3.0])
+    known, mask = torch.ones_like(x), torch.zeros_like(x)
+    mask[:, :, 0] = 1
+    clean = Twins()(x, sigma, Cond())
+    led = Recalled(Twins(), known, mask, 4.0)(x, sigma, Cond())
+    assert torch.equal(led[:, :, 0], clean[:, :, 0])
+    pull = 4.0 * (1 - clean[:, :, 0]) / (2 + sigma.view(-1, 1, 1, 1) ** 2)  # in closed form
+    assert torch.allclose(led[:, :, 1], clean[:, :, 1] + pull, atol=1e-5)
+    assert not led.requires_grad
+    with pytest.raises(InputError, match="no gradient"):
+        Recalled(lambda x, sigma, cond: x.detach(), known, mask, 1.0)(x, sigma, Cond())
+
+
+def test_a_frame_made_beside_a_known_one_comes_nearer_to_it():
+    known, mask = torch.ones(1, 3, 2, 8, 8), torch.zeros(1, 3, 2, 8, 8)
+    mask[:, :, 0] = 1
+    x = 20 * torch.randn(1, 3, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    levels = Schedule(0.01, 20.0).grid(40)
+
+    def made(denoise):
+        return last(integrate(Pinned(denoise, known, mask), x, levels, Cond())).x[:, :, 1]
+
+    plain, led = made(Twins()), made(Recalled(Twins(), known, mask, 2.0))
+    assert float((led - 1).abs().mean()) < 0.5 * float((plain - 1).abs().mean())

@@ -247,6 +247,29 @@ class Pinned:
         return self.mask * self.known + (1 - self.mask) * clean
 
 
+class Recalled:
+    """What is known guides the rest: reconstruction guidance (Ho et al. 2022, VDM, equation 7).
+
+    clean - weight / 2 * d/dx |mask (known - clean)|^2, outside the mask; alpha of the paper and its
+    gradient by z = alpha x cancel. The Denoiser must let gradients through to x.
+    """
+
+    def __init__(self, denoise: Denoiser, known: Tensor, mask: Tensor, weight: float) -> None:
+        if not 0 <= weight <= 1000:
+            raise InputError("weight", f"{weight} is not in 0 … 1000")
+        self.denoise, self.known, self.mask, self.weight = denoise, known, mask, weight
+
+    def __call__(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
+        with torch.enable_grad():
+            asked = x.detach().requires_grad_()
+            clean = self.denoise(asked, sigma, cond)
+            if not clean.requires_grad:
+                raise InputError("denoise", "lets no gradient through to x")
+            miss = (self.mask * (self.known - clean)).square().sum()
+            (slope,) = torch.autograd.grad(miss, asked)
+        return clean.detach() - (1 - self.mask) * (self.weight / 2) * slope
+
+
 class Ideal:
     """The exact Denoiser of a finite set of clips (N, C, T, H, W): their posterior mean."""
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from kineograph.animate.picture import Framed, framed
 from kineograph.animate.space import Space
 from kineograph.clip import Clip, to_clips, to_model
-from kineograph.denoise import Denoiser, Guided, Noise, Pinned, integrate, noise_from
+from kineograph.denoise import Denoiser, Guided, Noise, Pinned, Recalled, integrate, noise_from
 from kineograph.errors import InputError, KineographError
 from kineograph.noise import Levels
 from kineograph.prompt import Cond, Progress, Prompt, clean_text
@@ -59,7 +59,8 @@ class Knobs:
     frames: of one block. motion: loops that a block shows, 1 is as taught, more is faster. steps,
     guidance: of the base. refine: whether the clip is made larger. level: of 1000, how much noise
     the refinement starts from. loop: a longer clip repeats its first block. pin: whether the first
-    frame is held to the picture. churn: 1 refines stochastically.
+    frame is held to the picture. recall: weight of reconstruction guidance, by which what is held
+    guides the rest too; 0 is none. churn: 1 refines stochastically.
     """
 
     frames: int = 0
@@ -70,6 +71,7 @@ class Knobs:
     level: int | None = None
     loop: bool = False
     pin: bool = True
+    recall: float = 0.0
     churn: float = 0.0
 
 
@@ -213,7 +215,8 @@ class AnimateMaker:
         guided = Guided(stage.denoise, scale, negative=nothing_said(cond))
         levels = stage.levels.grid(knobs.steps or stage.steps)
         x = start + start_noise(shape, stage.offset, draw) * float(levels[0])
-        for step in integrate(Pinned(guided, held, mask), x, levels, cond, order=2):
+        led = Recalled(guided, held, mask, knobs.recall) if knobs.recall else guided
+        for step in integrate(Pinned(led, held, mask), x, levels, cond, order=2):
             _check(stage.name, step.i, step.clean)
             yield step.i, step.n, step.clean
 

@@ -339,10 +339,11 @@ def filler(recipe: VisualPrompts, net: Masked) -> Filler:
 
 
 def frozen(net: Precond) -> Denoiser:
-    """The network for sampling: no gradients, bfloat16 inside, float32 outside."""
+    """The network for sampling: bfloat16 inside, float32 outside; gradients only if x asks."""
 
     def denoise(x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
-        with torch.no_grad(), torch.autocast(x.device.type, torch.bfloat16):
+        grads = torch.set_grad_enabled(x.requires_grad)
+        with grads, torch.autocast(x.device.type, torch.bfloat16):
             return net(x, sigma, cond)
 
     return denoise
