@@ -245,11 +245,9 @@ def _cut_out(rng: Rng) -> Change:
 
 def over(x: Picture, mask: NDArray[np.bool_], back: Picture) -> Picture:
     """The sticker, which lies on white, laid over another ground; its soft edge is darkened too."""
-    soft = np.minimum(back, x) if x.shape == back.shape else x
     edge = mask & ~_shrunk(mask)
-    out = np.where(mask[..., None], x, back)
-    mixed: Picture = np.where(edge[..., None], soft, out)
-    return mixed
+    laid = np.where(mask[..., None], x, back)
+    return np.asarray(np.where(edge[..., None], np.minimum(back, x), laid), np.uint8)
 
 
 def _shrunk(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
