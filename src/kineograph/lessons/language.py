@@ -129,7 +129,7 @@ def taught(
 
 
 def _phase(samples: int, final: float, warm: int) -> Phase:
-    return Phase(samples=samples, batch=16, frames=1, rate=5e-3, final=final, warm=warm)
+    return Phase(samples=samples, batch=16, frames=1, rate=1.2e-2, final=final, warm=warm)
 
 
 def keep(recipe: Language, language: LanguageModel, folder: Path) -> list[Path]:
