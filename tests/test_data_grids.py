@@ -106,6 +106,9 @@ def test_several_examples_share_one_change(grids):
     assert torch.equal(cells[:, ::2], cells[:, 1::2].flip(-1))
     letters = grids.test("font", 3, seed=1, examples=2).cells
     assert letters.shape[:2] == (3, 6)
+    for task in TASKS:
+        many, one = (grids.test(task, 4, seed=2, examples=n).cells for n in (3, 1))
+        assert torch.equal(one, many[:, [0, 1, -2, -1]])  # the same first example, the same query
 
 
 def test_foreground_is_what_a_flood_from_the_border_does_not_reach():

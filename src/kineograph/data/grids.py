@@ -110,14 +110,14 @@ class Grids:
     def test(self, task: str, count: int, *, seed: int, examples: int = 1) -> Batch:
         """`count` grids of one task: examples from training concepts, queries from held-out ones.
 
-        For letters the query is a held-out letter.
+        For letters the query is a held-out letter. Queries are the same for any number of examples.
         """
         if task not in TASKS:
             raise InputError("task", f"'{task}' is unknown", f"use one of {', '.join(TASKS)}")
-        rng = np.random.Generator(np.random.Philox(key=(seed, 2**40)))
-        grids = [
-            self._grid(task, self.held, rng, held=True, examples=examples) for _ in range(count)
-        ]
+        grids = []
+        for i in range(count):
+            rng = np.random.Generator(np.random.Philox(key=(seed, 2**40 + i)))
+            grids.append(self._grid(task, self.held, rng, held=True, examples=examples))
         return _batch(grids, [task] * count)
 
     def answers(self, task: str, count: int, *, seed: int) -> Tensor:
@@ -132,16 +132,22 @@ class Grids:
         """Example pairs of one task from training concepts, then query and answer from the pool."""
         if task in LETTERED:
             return self._letters(rng, held=held, new=task != "font", examples=examples)
-        pools = [self.train] * examples + [pool]
-        if task in STYLES:
-            pairs = [self._styled(*STYLES[task], each, rng) for each in pools]
-        else:
+        style = ""
+        if task not in STYLES:
             style = stickers.STYLES[rng.integers(3)] if rng.random() < 0.8 else ""
             change = _CHANGES[task](rng)
-            pairs = [self._changed(change, each, style, rng) for each in pools]
-        if rng.random() < 0.5:
+
+        def pair(of: Pool) -> Pair:
+            if task in STYLES:
+                return self._styled(*STYLES[task], of, rng)
+            return self._changed(change, of, style, rng)
+
+        pairs = [pair(self.train), pair(pool)]
+        flipped = rng.random() < 0.5
+        pairs += [pair(self.train) for _ in range(examples - 1)]
+        if flipped:
             pairs = [(before[:, ::-1], after[:, ::-1]) for before, after in pairs]
-        return pairs
+        return _asked_last(pairs)
 
     def _styled(self, a: str, b: str, pool: Pool, rng: Rng) -> Pair:
         keys = pool.keys[a, b]
@@ -157,12 +163,19 @@ class Grids:
         known, asked = (self.glyphs.letter_rows(which) for which in (False, held))
         pairs = self.glyphs.pairs(new)
         a, b = pairs[rng.integers(len(pairs))]
-        letters = [known[rng.integers(len(known))] for _ in range(examples)]
+        first = known[rng.integers(len(known))]
         query = asked[rng.integers(len(asked))]
-        while query in letters and len(set(asked) - set(letters)):
+        while query == first and len(asked) > 1:
             query = asked[rng.integers(len(asked))]
+        more = [known[rng.integers(len(known))] for _ in range(examples - 1)]
         drawn = self.glyphs.pictures
-        return [(_coloured(drawn[a, n]), _coloured(drawn[b, n])) for n in (*letters, query)]
+        letters = (first, query, *more)
+        return _asked_last([(_coloured(drawn[a, n]), _coloured(drawn[b, n])) for n in letters])
+
+
+def _asked_last(pairs: list[Pair]) -> list[Pair]:
+    """First example, query, further examples to examples, query."""
+    return [pairs[0], *pairs[2:], pairs[1]]
 
 
 def _batch(grids: list[list[Pair]], names: list[str]) -> Batch:
