@@ -10,7 +10,7 @@ from kineograph.animate.picture import framed, matted
 from kineograph.animate.space import FLOW, Motion, Pixels
 from kineograph.clip import Clip
 from kineograph.denoise import Ideal, integrate, noise_from
-from kineograph.errors import InputError
+from kineograph.errors import InputError, LimitError
 from kineograph.noise import Schedule
 from kineograph.prompt import Cond, Prompt
 
@@ -168,6 +168,29 @@ def test_motion_says_a_shift_as_its_flow_and_gives_the_clip_back():
     assert float((first - x)[..., 8:-8].abs().mean()) > 0.08
 
 
+def test_a_motion_moves_the_same_picture_at_any_size():
+    x = torch.stack([textured(shift) for shift in (0.0, 2.0)], dim=1)[None]
+    z = Motion().encode(x, x[:, :, :1])
+    y, s = torch.meshgrid(torch.arange(64) / 2 - 0.25, torch.arange(64) / 2 - 0.25, indexing="ij")
+
+    def fine(shift):
+        grey = 0.4 * ((s - shift) * 0.5).sin() * (y * 0.4).cos()
+        return (grey + 0.3 * ((s - shift + y) * 0.23).sin()).expand(3, -1, -1)
+
+    large = torch.stack([fine(0.0), fine(2.0)], dim=1)[None]
+    back = Motion().decode(z, large[:, :, :1])
+    assert float((back - large)[..., 16:-16].abs().mean()) < 0.03
+    clip = made(maker(Zero(), space=Motion()), Prompt(image=picture(), seconds=2), Knobs(size=40))
+    assert tuple(clip.frames.shape) == (8, 3, 40, 40)
+    with pytest.raises(InputError, match="--size"):
+        maker(Brightens()).check(Knobs(size=40))
+
+
+class Zero:
+    def __call__(self, x, sigma, cond):
+        return torch.zeros_like(x)
+
+
 def test_blocks_of_motion_go_on_from_the_one_picture():
     class Slides:
         def __call__(self, x, sigma, cond):
@@ -274,6 +297,21 @@ def test_a_moved_shape_keeps_its_white_parts_and_uncovers_nothing():
     assert float(found[3, 12, 17]) == 1.0  # the eye, white and moved, is no hole
     over = found[:3] * found[3:] + 1 - found[3:]
     assert torch.allclose(over, moved, atol=1e-4)
+
+
+def test_a_large_matte_is_that_of_the_small_one():
+    image = disc(hole=False)
+    white = image.over().frames
+    large = torch.nn.functional.interpolate(image.frames, (384, 384), mode="nearest")
+    frame = torch.nn.functional.interpolate(white, (384, 384), mode="nearest")[0].roll(30, -1)
+    found = matted(frame, frame.roll(-30, -1), large[0, 3:])
+    assert float((found[3] - large[0, 3].roll(30, -1)).abs().mean()) < 0.02
+
+
+def test_a_clip_that_would_not_fit_is_refused():
+    one = maker(Zero(), space=Motion())
+    with pytest.raises(LimitError, match="--size"):
+        made(one, Prompt(image=picture(), seconds=600), Knobs(size=1024))
 
 
 def test_a_picture_of_nothing_is_refused():

@@ -104,10 +104,21 @@ def test_a_picture_becomes_a_clip_with_its_recipe_inside(model, image, tmp_path,
 
 def test_the_refinement_makes_it_larger_and_works_alone_on_any_clip(model, image, tmp_path):
     out, finer = tmp_path / "a.apng", tmp_path / "b.apng"
-    assert run("--image", image, "--model", model, "--size", 32, "--seed", 1, "-o", out) == 0
+    words = ["--image", image, "--model", model, "--seed", 1]
+    assert run(*words, "--level", 200, "-o", out) == 0
     assert tuple(media.read(out).frames.shape) == (4, 3, 32, 32)
+    assert run(*words, "--level", 200, "--size", 48, "-o", finer) == 2
     assert run("--refine", out, "--model", model, "--size", 24, "--seed", 1, "-o", finer) == 0
     assert tuple(media.read(finer).frames.shape) == (4, 3, 24, 24)
+
+
+def test_the_pictures_own_detail_is_moved_at_any_size(model, tmp_path):
+    path, out = tmp_path / "in.png", tmp_path / "out.apng"
+    Image.fromarray(colours(100, 50)).save(path)
+    assert run("--image", path, "--model", model, "--size", 100, "--seed", 1, "-o", out) == 0
+    frames = media.read(out).frames
+    assert tuple(frames.shape[2:]) == (100, 50)
+    assert (frames[0] - media.read(path).frames[0]).abs().max() < 0.01
 
 
 def test_more_seconds_go_on_block_after_block_and_a_loop_repeats(model, image, tmp_path):
@@ -183,7 +194,7 @@ def test_a_format_without_transparency_says_so(model, tmp_path, capsys):
         (["--image", "broken.png"], "broken.png"),
         (["--image", "in.png", "--motion", "wild"], "--motion"),
         (["--image", "in.png", "--motion", "99"], "--motion"),
-        (["--image", "in.png", "--size", "48"], "--size"),
+        (["--image", "in.png", "--size", "9999"], "--size"),
         (["--image", "in.png", "--frames", "1000"], "--frames"),
         (["--image", "in.png", "--refine", "in.png"], "--refine"),
         (["--image", "in.png", "--negative", "x"], "--negative"),
@@ -221,7 +232,7 @@ def test_a_tensor_of_a_wrong_shape_is_named(model, image, tmp_path, capsys):
 
 def test_a_dry_run_prints_its_plan_and_writes_nothing(model, image, tmp_path, capsys):
     words = ["--image", image, "--model", model, "-o", tmp_path / "a.mp4", "--dry-run", "--json"]
-    assert run(*words, "--size", 32, "--seconds", 4) == 0
+    assert run(*words, "--level", 200, "--seconds", 4) == 0
     plan = json.loads(capsys.readouterr().out)
     # 8 frames are 3 blocks of 4 that share one; each has 2 steps; then 2 x (2 up and 2 down)
     assert (plan["frames"], plan["size"], plan["evaluations"]) == (8, 32, 3 * 2 + 2 * 4)

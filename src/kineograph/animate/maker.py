@@ -23,7 +23,7 @@ from kineograph.animate.picture import Framed, framed
 from kineograph.animate.space import Space
 from kineograph.clip import Clip, to_clips, to_model
 from kineograph.denoise import Denoiser, Guided, Noise, Pinned, Recalled, integrate, noise_from
-from kineograph.errors import InputError, KineographError
+from kineograph.errors import InputError, KineographError, LimitError
 from kineograph.noise import Levels
 from kineograph.prompt import Cond, Progress, Prompt, clean_text
 
@@ -32,6 +32,10 @@ class Texts(Protocol):
     """Texts to batched text conditions."""
 
     def __call__(self, texts: Sequence[str]) -> Cond: ...
+
+
+MOST_SIZE = 1024  # pixels of a moved picture
+MOST_PIXELS = 100_000_000  # of all frames of all clips
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class Stage:
 class Knobs:
     """What a person may turn. 0 and None keep the model's own setting.
 
-    frames: of one block. motion: loops that a block shows, 1 is as taught, more is faster. steps,
+    frames: of one block. size: pixels of the longer side, which a space of motion gives at will; a
+    refinement has its own. motion: loops that a block shows, 1 is as taught, more is faster. steps,
     guidance: of the base. refine: whether the clip is made larger. level: of 1000, how much noise
     the refinement starts from. loop: a longer clip repeats its first block. pin: whether the first
     frame is held to the picture. recall: weight of reconstruction guidance, by which what is held
@@ -64,6 +69,7 @@ class Knobs:
     """
 
     frames: int = 0
+    size: int = 0
     motion: float = 1.0
     steps: int = 0
     guidance: float | None = None
@@ -76,9 +82,13 @@ class Knobs:
 
 
 class Ready(NamedTuple):
-    """A prompt's picture, its pixels (1, 3, 1, S, S), and conditions for the base."""
+    """A prompt's picture, its pixels, and conditions for the base.
+
+    shown: (1, 3, 1, P, P) at the size of the result; first: (1, 3, 1, S, S) as the base sees it.
+    """
 
     framed: Framed
+    shown: Tensor
     first: Tensor
     cond: Cond
 
@@ -120,8 +130,10 @@ class AnimateMaker:
         if not prompts or len(prompts) != len(seeds):
             raise InputError("seeds", f"{len(seeds)} for {len(prompts)} prompts")
         self.check(knobs)
+        self._fits(prompts, knobs)
         ready = [self.ready(prompt, knobs) for prompt in prompts]
         first = torch.cat([one.first for one in ready])
+        large = torch.cat([one.shown for one in ready])
         cond = reduce(Cond.stack, [one.cond for one in ready])
         frames = knobs.frames or self.frames
         fps = frames / self.seconds
@@ -130,10 +142,11 @@ class AnimateMaker:
             total = max(frames, round(max(prompt.seconds for prompt in prompts) * fps))
         draw = noise_from([torch.Generator().manual_seed(seed) for seed in seeds])
         share = 0.6 if knobs.refine else 1.0
-        pixels = first
+        values = first
         for done, x, note in self._blocks(first, cond, total, draw, knobs):
-            pixels = self.space.decode(x, first)
-            yield Progress(share * min(done, 0.999), note, self._shown(pixels, ready, fps))
+            values, preview = x, self.space.decode(x, first)
+            yield Progress(share * min(done, 0.999), note, self._shown(preview, ready, fps))
+        pixels = self.space.decode(values, large)
         if knobs.refine:
             texts = [prompt.text for prompt in prompts]
             for step in self._refined(pixels, self._read(texts), draw, knobs):
@@ -146,20 +159,30 @@ class AnimateMaker:
         """The picture in its square, its latents, and all conditions of the base."""
         if prompt.image is None:
             raise InputError("--image", "is missing", "name the picture to move")
-        picture = framed(prompt.image, self.base.size)
-        first = to_model([picture.square])  # (1, 3, 1, S, S)
+        size = knobs.size or self.base.size
+        if knobs.refine and self.refine is not None and self.space.anchored:
+            size = self.refine.size
+        picture = framed(prompt.image, size)
+        shown = to_model([picture.square])  # (1, 3, 1, P, P)
+        first = shown
+        if size != self.base.size:
+            first = to_model([framed(prompt.image, self.base.size).square])
         cond = self._read([prompt.text])
         frames = knobs.frames or self.frames
         fps = torch.tensor([frames / self.period / knobs.motion])
         with torch.no_grad():
             state = self.see(first[:, :, 0])
         cond = replace(cond, first=self.space.seen(first), picture=state, fps=fps)
-        return Ready(picture, first, cond)
+        return Ready(picture, shown, first, cond)
 
     def check(self, knobs: Knobs) -> None:
         """Raises InputError for a knob out of its range."""
         if knobs.frames and not 1 <= knobs.frames <= 64:
             raise InputError("--frames", f"{knobs.frames} is not in 1 … 64")
+        if knobs.size and not 16 <= knobs.size <= MOST_SIZE:
+            raise InputError("--size", f"{knobs.size} is not in 16 … {MOST_SIZE:,}")
+        if knobs.size not in (0, self.base.size) and not self.space.anchored:
+            raise InputError("--size", f"{knobs.size}", f"this model makes {self.base.size}")
         if not 0.25 <= knobs.motion <= 4:
             raise InputError("--motion", f"{knobs.motion:g} is not in 0.25 … 4", "weak is 0.5")
         if knobs.steps and not 1 <= knobs.steps <= 1000:
@@ -170,6 +193,19 @@ class AnimateMaker:
             raise InputError("--level", f"{knobs.level} is not in 1 … 1000")
         if knobs.refine and self.refine is None:
             raise InputError("--size", "this model has no refinement")
+
+    def _fits(self, prompts: Sequence[Prompt], knobs: Knobs) -> None:
+        """Raises LimitError when the clips would not fit into memory."""
+        frames = knobs.frames or self.frames
+        if not knobs.loop:
+            seconds = max(prompt.seconds for prompt in prompts)
+            frames = max(frames, round(seconds * frames / self.seconds))
+        pixels = len(prompts) * frames * (knobs.size or self.base.size) ** 2
+        if pixels > MOST_PIXELS:
+            raise LimitError(
+                f"{frames} frames of {knobs.size} pixels: {pixels:,} pixels, the limit is "
+                f"{MOST_PIXELS:,}; use a smaller --size, fewer --seconds or --loop"
+            )
 
     def _blocks(
         self, first: Tensor, cond: Cond, total: int, draw: Noise, knobs: Knobs

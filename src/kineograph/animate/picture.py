@@ -18,6 +18,7 @@ from kineograph.clip import Clip
 from kineograph.errors import InputError
 
 NEAR_WHITE = 0.965  # of every channel: may be background
+FLOODED = 160  # pixels
 SAME = 2.5 / 255  # a pixel that differs less from the picture has not changed
 
 
@@ -103,7 +104,15 @@ def matted(frame: Tensor, first: Tensor, alpha: Tensor) -> Tensor:
 
 
 def _joined_to_border(light: Tensor) -> Tensor:
-    """Which true places of (H, W) are joined to the border by true places."""
+    """Which true places of (H, W) are joined to the border by true places.
+
+    Above FLOODED pixels the joining is found on a coarser grid.
+    """
+    if max(light.shape) > FLOODED:
+        step = -(-max(light.shape) // FLOODED)
+        coarse = F.avg_pool2d(light.float()[None, None], step, ceil_mode=True)[0, 0] > 0.7
+        joined = F.max_pool2d(_joined_to_border(coarse).float()[None, None], 3, 1, 1)
+        return light & (F.interpolate(joined, light.shape)[0, 0] > 0)
     open_ = F.pad(light.float()[None, None], (1, 1, 1, 1), value=1.0)
     reached = torch.zeros_like(open_)
     reached[..., 0, :] = reached[..., -1, :] = 1

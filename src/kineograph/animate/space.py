@@ -3,11 +3,13 @@
 A space says a clip in other numbers, given its first frame's picture, and back. `Motion` holds, at
 a quarter of the pixels' resolution, how far every part of the picture has moved and what moving it
 leaves over: few smooth numbers, so that little teaching goes far, and fine detail is the picture's
-own. It is a fixed codec, by flow (`flow.py`); what appears anew is as coarse as its grid.
+own, at whatever size it comes. It is a fixed codec, by flow (`flow.py`); what appears anew is as
+coarse as its grid.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
@@ -25,7 +27,8 @@ CHANNELS = 5
 class Space(Protocol):
     """(B, 3, T, H, W) in model range to (B, C, T, h, w) and back; first is (B, 3, 1, H, W).
 
-    anchored: later blocks of a longer clip are told from the first picture too.
+    anchored: later blocks of a longer clip are told from the first picture too, and a clip can be
+    decoded with the same picture in any other size.
     """
 
     anchored: bool
@@ -85,7 +88,7 @@ class Motion:
         flat = rearrange(x, "b c t h w -> (b t) c h w")
         picture = rearrange(first.expand(-1, -1, frames, -1, -1), "b c t h w -> (b t) c h w")
         found = F.avg_pool2d(flow((flat + 1) / 2, (picture + 1) / 2), SHRINK)
-        rest = F.avg_pool2d(flat - moved(picture, _large(found)), SHRINK)
+        rest = F.avg_pool2d(flat - moved(picture, _large(found, x.shape[3:])), SHRINK)
         both = torch.cat([found / FLOW, rest / REST], dim=1)
         return rearrange(both, "(b t) c h w -> b c t h w", b=batch)
 
@@ -93,12 +96,15 @@ class Motion:
         batch, _, frames = z.shape[:3]
         flat = rearrange(z, "b c t h w -> (b t) c h w")
         picture = rearrange(first.expand(-1, -1, frames, -1, -1), "b c t h w -> (b t) c h w")
-        made = moved(picture, _large(flat[:, :2] * FLOW)) + _large(flat[:, 2:] * REST)
+        sides = tuple(first.shape[3:])
+        step = sides[1] / (z.shape[-1] * SHRINK)  # pixels of this picture to one of the taught size
+        made = moved(picture, _large(flat[:, :2] * FLOW * step, sides))
+        made = made + _large(flat[:, 2:] * REST, sides)
         return rearrange(made.clamp(-1, 1), "(b t) c h w -> b c t h w", b=batch)
 
     def seen(self, first: Tensor) -> Tensor:
         return first
 
 
-def _large(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=SHRINK, mode="bilinear", align_corners=False)
+def _large(x: Tensor, sides: Sequence[int]) -> Tensor:
+    return F.interpolate(x, tuple(sides), mode="bilinear", align_corners=False)

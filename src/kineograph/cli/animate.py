@@ -59,12 +59,11 @@ def animate(image: Path, asked: Asked) -> None:
     if not isinstance(about, recipe.Animate):
         raise InputError("--model", f"'{asked.model}' moves no picture", f"use {MODEL}")
     _check(asked, media.MOVING)
-    sizes = [about.base.size, about.refine.size]
-    size = asked.size or sizes[0]
-    if size not in sizes:
-        raise InputError("--size", f"{size} pixels", f"this model makes {sizes[0]} or {sizes[1]}")
+    knobs = _knobs(asked)
+    size = asked.size or (about.refine.size if knobs.refine else about.base.size)
+    if knobs.refine and size != about.refine.size:
+        raise InputError("--size", f"{size}", f"the refinement makes {about.refine.size}")
     picture, notes = first_frame(image)
-    knobs = _knobs(asked, refine=size == sizes[1])
     length = asked.seconds or about.seconds
     if asked.dry_run:
         _forecast(about, knobs, length, asked.as_json)
@@ -77,8 +76,7 @@ def animate(image: Path, asked: Asked) -> None:
     ready = maker.ready(prompt, knobs).framed
     shape = ready.restored(ready.square).frames.shape
     fps = (knobs.frames or about.frames) / about.seconds
-    scale = size // sizes[0]
-    media.probe_writer(asked.out, fps=fps, size=(shape[-1] * scale, shape[-2] * scale))
+    media.probe_writer(asked.out, fps=fps, size=(shape[-1], shape[-2]))
     clip: Clip = door.watch(maker.make(prompt, seed, knobs), "video")
     if ready.alpha is not None and asked.out.suffix.lower() == ".mp4":
         clip = clip.over()
@@ -107,7 +105,7 @@ def refine(clip: Path, asked: Asked) -> None:
     source = media.read(clip)
     seed = door.chosen_seed(asked.seed)
     maker: AnimateMaker = recipe.load(asked.model, text_encoder=asked.text_encoder)
-    knobs = _knobs(asked, refine=True)
+    knobs = _knobs(asked)
     prompt = Prompt(asked.text)
     made: Clip = door.watch(maker.refined(source, prompt, seed, knobs, size=size), "refine")
     notes = ["transparency was laid over white"] if source.frames.shape[1] == 4 else []
@@ -150,15 +148,17 @@ def _check(asked: Asked, suffixes: tuple[str, ...]) -> None:
     door.checked_output(asked.out, suffixes, asked.force)
 
 
-def _knobs(asked: Asked, *, refine: bool) -> Knobs:
+def _knobs(asked: Asked) -> Knobs:
+    """With --level the refinement is asked for."""
     from kineograph.animate.maker import Knobs
 
     return Knobs(
         frames=asked.frames or 0,
+        size=asked.size or 0,
         motion=motion_of(asked.motion),
         steps=asked.steps or 0,
         guidance=asked.guidance,
-        refine=refine,
+        refine=asked.level is not None,
         level=asked.level,
         loop=asked.loop,
     )

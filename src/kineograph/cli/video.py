@@ -28,9 +28,7 @@ def video(
     image: Annotated[Path | None, typer.Option(help="A picture that comes alive.")] = None,
     refine: Annotated[Path | None, typer.Option(help="A clip to paint anew, larger.")] = None,
     motion: Annotated[str, typer.Option(help="With --image: weak, strong or 0.25 … 4.")] = "",
-    level: Annotated[
-        int | None, typer.Option(help="Noise, of 1000, that a clip is refined from.")
-    ] = None,
+    level: Annotated[int | None, typer.Option(help="Refine, from so much noise of 1000.")] = None,
     negative: Annotated[str, typer.Option(help="What to keep away from.")] = "",
     seconds: Annotated[
         float | None, typer.Option(help="Length; a loop is repeated to fill it.")

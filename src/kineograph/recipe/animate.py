@@ -215,7 +215,7 @@ def forecast(recipe: Animate, knobs: Knobs, seconds: float) -> Plan:
     scales = (recipe.guidance[0] if knobs.guidance is None else knobs.guidance, recipe.guidance[1])
     calls = [blocks * (knobs.steps or recipe.steps[0]) * (1 + (scales[0] != 1))]
     gflop = calls[0] * recipe.base.shape.flop(frames, recipe.base.size) / 1e9
-    size = recipe.base.size
+    size = knobs.size or recipe.base.size
     if knobs.refine:
         size = recipe.refine.size
         upward = recipe.steps[1] if recipe.noising == "ddim" else 0
