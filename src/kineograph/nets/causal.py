@@ -346,10 +346,10 @@ class Causal(nn.Module):
         x = self.symbols(symbols)
         if self.places is not None:
             x = x + self.places.weight[here]
-        return rms(x), (self.cos[here], self.sin[here])
+        return _unit(x), (self.cos[here], self.sin[here])
 
     def _said(self, x: Tensor) -> Tensor:
-        return F.linear(rms(x), self.symbols.weight[: self.shape.size])
+        return F.linear(_unit(x), self.symbols.weight[: self.shape.size])
 
     def _read(
         self, words: Tensor | None, mask: Tensor | None, batch: int
