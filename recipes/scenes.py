@@ -13,7 +13,7 @@ from kineograph.noise import Schedule
 from kineograph.recipe import Cascade, Phase, Stage
 
 WORDS = 384  # width of MiniLM's token states
-ADDS = 0.11  # deviation of what the second stage adds to the first
+ADDS = 0.20  # deviation of what the second stage adds to the first
 
 
 base = Stage(
@@ -35,7 +35,10 @@ base = Stage(
         circular=False,
     ),
     schedule=Schedule(low=0.01, high=100.0),
-    phases=(Phase(samples=170_000, batch=48, frames=1, rate=3e-3, final=0.05, warm=2000),),
+    phases=(
+        Phase(samples=50_000, batch=48, frames=1, rate=3e-3, final=0.05, warm=2000),
+        Phase(samples=150_000, batch=48, frames=1, rate=2.5e-3, final=0.05, warm=2000),
+    ),
 )
 
 space256 = Stage(
@@ -57,7 +60,7 @@ space256 = Stage(
         circular=False,
     ),
     schedule=Schedule(low=0.005, high=10.0, middle=ADDS),
-    phases=(Phase(samples=100_000, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),),
+    phases=(Phase(samples=34_000, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),),
     parameterization="edm",
     deviation=ADDS,
     low_noise=0.05,
