@@ -12,7 +12,7 @@ import torch
 from kineograph import recipe as recipes
 from kineograph import train
 from kineograph.errors import InputError, KineographError
-from kineograph.lessons.denoising import Denoising
+from kineograph.lessons.denoising import Denoising, groups
 from kineograph.nets.space_time import SpaceTimeShape
 from kineograph.noise import Schedule
 from kineograph.prompt import Cond
@@ -310,7 +310,7 @@ def test_the_rate_warms_up_stays_and_falls():
 
 def test_the_loss_of_joint_training_weighs_frames_not_batches():
     one = stage()
-    shares = [share for _, _, share, _ in lesson_for(one)._groups(one.phases[1], 0, 12)]
+    shares = [share for _, _, share, _ in groups(one, feed_for(one), one.phases[1], 0, 12)]
     assert shares == [6 / 8, 2 / 8]  # 3 clips of 2 frames beside 2 pictures
 
 
