@@ -48,7 +48,7 @@ class Filler:
     apart: Tensor
     cell: int
     places: int
-    rounds: int = 2
+    rounds: int = 0
     temperature: float = 0.0
 
     def make(self, pairs: Sequence[Pair], query: Clip, seed: int) -> Iterator[Progress]:
@@ -65,7 +65,7 @@ class Filler:
         if rounds is None:
             return self
         if not 0 <= rounds <= self.places:
-            raise InputError("--rounds", f"{rounds} is not in 0 … {self.places}", "2 is usual")
+            raise InputError("--rounds", f"{rounds} is not in 0 … {self.places}", "0 … 6 is usual")
         return replace(self, rounds=rounds)
 
     def filled(self, pairs: Tensor, queries: Tensor, seeds: Sequence[int]) -> Iterator[Progress]:

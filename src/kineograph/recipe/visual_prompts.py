@@ -47,7 +47,7 @@ class VisualPrompts:
     "Name of the data set it was taught from."
     filler: FillerPart
     "The transformer."
-    steps: int = 2
+    steps: int = 0
     "Rounds in which the codes of the hole are decided; 0 takes the pixels at once."
     temperature: float = 0.0
     "How evenly codes are drawn; 0 takes the best."
