@@ -298,7 +298,7 @@ def test_height_and_width_may_differ():
         ({"depth": 0}, "depth"),
         ({"state": 0}, "state"),
         ({"text": -1}, "text"),
-        ({"time": "magic"}, "time: 'magic' is not attention or convolution"),
+        ({"time": "magic"}, "time: 'magic' is not attention, convolution or none"),
     ],
 )
 def test_impossible_shapes_are_named(change, said):

@@ -54,8 +54,9 @@ class Fourier(nn.Module):
         self.count = width // 2
 
     def forward(self, label: Tensor) -> Tensor:
-        frequency = torch.logspace(-2, 6, self.count, base=2.0, device=label.device)
-        angle = label.float()[:, None] * frequency
+        kind = torch.promote_types(label.dtype, torch.float32)
+        frequency = torch.logspace(-2, 6, self.count, base=2.0, device=label.device, dtype=kind)
+        angle = label[:, None] * frequency
         return torch.cat([angle.cos(), angle.sin()], dim=1)
 
 
