@@ -3,7 +3,7 @@
     kineograph data stickers
     kineograph train recipes/codec_kl.py --out runs/codec_kl
 
-Random crops of 64 pixels; the critic joins for the last third. About eight minutes on two cores.
+Random crops of 64 pixels; the critic joins for the last third. About five minutes on two cores.
 """
 
 from kineograph.nets.codec import CodecShape
@@ -15,9 +15,9 @@ codec = CodecPart(
     crop=64,
     shape=CodecShape(patch=4, widths=(64, 104), depth=(1, 2), latent=4, codes=0, critic=40),
     phases=(
-        Phase(samples=22_000, batch=32, frames=1, rate=3e-3, final=0.3, warm=960),
-        Phase(samples=11_000, batch=32, frames=1, rate=1e-3, warm=320),
+        Phase(samples=13_000, batch=32, frames=1, rate=3e-3, final=0.3, warm=960),
+        Phase(samples=7_000, batch=32, frames=1, rate=1e-3, warm=320),
     ),
-    critic_from=22_016,
+    critic_from=13_024,
 )
 recipe = CodecRecipe(name="codec_kl", data="stickers", codec=codec)

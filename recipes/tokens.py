@@ -21,7 +21,7 @@ codec = CodecPart(
     phases=(
         Phase(samples=12_000, batch=32, frames=1, rate=3e-3, final=0.3, warm=960),
         Phase(samples=6_000, batch=32, frames=1, rate=1e-3, warm=320),
-        Phase(samples=16_000, batch=32, frames=1, rate=2e-3, final=0.02, warm=640),
+        Phase(samples=8_000, batch=32, frames=1, rate=2e-3, final=0.02, warm=640),
     ),
     bottleneck=0.25,
     critic_from=12_000,
@@ -29,7 +29,7 @@ codec = CodecPart(
 writer = Writer(
     name="writer",
     shape=CausalShape(size=CODES, width=160, depth=4, head=32, window=64, places=True, words=384),
-    phases=(Phase(samples=80_000, batch=64, frames=1, rate=3e-3, warm=1280),),
+    phases=(Phase(samples=58_000, batch=32, frames=1, rate=3e-3, warm=1280),),
 )
 recipe = Tokens(
     name="tokens",
