@@ -58,8 +58,8 @@ base = Mover(
     schedule=Schedule(low=0.02, high=20.0, middle=0.6),
     deviation=0.6,
     phases=(
-        Phase(samples=12_000, batch=8, frames=16, rate=2e-3, final=0.3, warm=160),
-        Phase(samples=1_600, batch=4, frames=32, rate=1e-3, warm=40),
+        Phase(samples=5_600, batch=8, frames=16, rate=2e-3, final=0.3, warm=160),
+        Phase(samples=240, batch=4, frames=32, rate=1e-3, warm=40),
     ),
 )
 refine = Mover(
@@ -87,8 +87,8 @@ refine = Mover(
     offset=0.0,
     crop=64,
     phases=(
-        Phase(samples=24_000, batch=32, frames=1, rate=2e-3, final=0.3, warm=960),
-        Phase(samples=800, batch=4, frames=16, rate=1e-3, pictures=16, warm=40),
+        Phase(samples=12_000, batch=32, frames=1, rate=2e-3, final=0.3, warm=960),
+        Phase(samples=320, batch=4, frames=16, rate=1e-3, pictures=16, warm=40),
     ),
 )
 

@@ -186,6 +186,17 @@ def test_a_motion_moves_the_same_picture_at_any_size():
         maker(Brightens()).check(Knobs(size=40))
 
 
+def test_smooth_motion_calms_what_is_rough_and_leaves_an_even_flow():
+    x = textured(0.0)[None, :, None]
+    even, rough = torch.zeros(2, 1, 5, 1, 8, 8)
+    even[:, 0] = 0.5
+    rough[:, 0] = (torch.arange(8) % 2 * 2 - 1) * 0.5
+    plain, smooth = Motion(), Motion(smooth=True)
+    assert torch.allclose(smooth.decode(even, x), plain.decode(even, x), atol=1e-6)
+    gap = [float((space.decode(rough, x) - x).abs().mean()) for space in (plain, smooth)]
+    assert gap[1] < 0.6 * gap[0]
+
+
 class Zero:
     def __call__(self, x, sigma, cond):
         return torch.zeros_like(x)

@@ -78,9 +78,16 @@ class Latents:
 
 
 class Motion:
-    """Flow from each frame back to the picture, and what fetching along it leaves over."""
+    """Flow from each frame back to the picture, and what fetching along it leaves over.
+
+    smooth: decode with every flow replaced by the mean of its 3 x 3 places. What a network makes is
+    rougher than real flow; the picture's outlines show that most.
+    """
 
     anchored = True
+
+    def __init__(self, *, smooth: bool = False) -> None:
+        self.smooth = smooth
 
     def encode(self, x: Tensor, first: Tensor) -> Tensor:
         """(B, 5, T, H/4, W/4): x and y of the flow, then the rest's three colours."""
@@ -98,7 +105,10 @@ class Motion:
         picture = rearrange(first.expand(-1, -1, frames, -1, -1), "b c t h w -> (b t) c h w")
         sides = tuple(first.shape[3:])
         step = sides[1] / (z.shape[-1] * SHRINK)  # pixels of this picture to one of the taught size
-        made = moved(picture, _large(flat[:, :2] * FLOW * step, sides))
+        along = flat[:, :2]
+        if self.smooth:
+            along = F.avg_pool2d(F.pad(along, (1, 1, 1, 1), mode="replicate"), 3, 1)
+        made = moved(picture, _large(along * FLOW * step, sides))
         made = made + _large(flat[:, 2:] * REST, sides)
         return rearrange(made.clamp(-1, 1), "(b t) c h w -> b c t h w", b=batch)
 

@@ -165,7 +165,7 @@ def space_of(recipe: Animate, codec: Any) -> Space:
     """What the recipe's base denoises; codec: for latents."""
     if recipe.space == "latents":
         return Latents(codec)
-    return Motion() if recipe.space == "motion" else Pixels()
+    return Motion(smooth=True) if recipe.space == "motion" else Pixels()
 
 
 def animate_maker(
