@@ -233,7 +233,7 @@ def study(
     energies = [energy(case.real.frames) for some in sets.values() for case in some if case.real]
     ground = Ground(look, real, seen, float(torch.tensor(energies or [1.0]).median()))
     figures: dict[str, dict[str, Figures]] = {}
-    shown: dict[str, list[tuple[str, Clip]]] = {}
+    shown: dict[tuple[str, int], list[Clip]] = {}
     total = len(ways) * len(sets)
     for n, (way, make) in enumerate(ways.items()):
         figures[way] = {}
@@ -245,21 +245,17 @@ def study(
                 yield Progress(share, f"{way}, {name}: {step.note}", None)
             rng = torch.Generator().manual_seed(0)
             figures[way][name] = judged(clips, some, ground, rng)
-            for case, clip in list(zip(some, clips, strict=True))[:rows]:
-                small = resized(clip.over().frames, seen, seen)
-                shown.setdefault(f"{name}/{case.name}", []).append((way, Clip(small)))
+            for i, clip in enumerate(clips[:rows]):
+                small = Clip(resized(clip.over().frames, seen, seen))
+                shown.setdefault((name, i), []).append(small)
     rng = torch.Generator().manual_seed(0)
     figures["real"] = {
         name: judged([case.real for case in some if case.real], some, ground, rng)
         for name, some in sets.items()
         if all(case.real is not None for case in some)
     }
-    sheet = [clip for name, pairs in shown.items() for clip in _rows(name, pairs, sets)]
+    sheet: list[Clip] = []
+    for (name, i), clips in shown.items():
+        truth = sets[name][i].real
+        sheet += [*([truth] if truth else []), *clips]
     yield Progress(1.0, "measured", Study(figures, list(ways), sheet))
-
-
-def _rows(key: str, pairs: list[tuple[str, Clip]], sets: dict[str, list[Case]]) -> list[Clip]:
-    """The real clip, where there is one, then every way's."""
-    name, concept = key.split("/", 1)
-    case = next(case for case in sets[name] if case.name == concept)
-    return [*([case.real] if case.real else []), *(clip for _, clip in pairs)]
