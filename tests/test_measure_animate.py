@@ -92,6 +92,9 @@ def test_psnr_is_that_of_the_first_frame():
     off = Clip(torch.cat([picture.frames + 0.1, picture.frames]))
     assert study.psnr(off, picture) == pytest.approx(20.0, abs=1e-3)
     assert study.psnr(picture, picture) == 60.0
+    large = Clip(torch.full((2, 3, 16, 16), 0.5))
+    assert study.psnr(large, picture) == 60.0
+    assert study.identity(large, picture, look, 8) == pytest.approx(1.0)
 
 
 def test_a_borrowed_motion_moves_a_picture_and_the_seed_says_whose(packs):

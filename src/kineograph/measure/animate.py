@@ -173,8 +173,9 @@ def psnr(made: Clip, picture: Clip) -> float:
 
 def identity(made: Clip, picture: Clip, look: Look, seen: int) -> float:
     """Mean cosine of the frames' features with the picture's, both at `seen` pixels."""
-    frames = torch.cat([picture.over().frames[:1], made.over().frames])
-    features = F.normalize(look(resized(frames, seen, seen)), dim=1)
+    both = (picture.over().frames[:1], made.over().frames)
+    frames = torch.cat([resized(some, seen, seen) for some in both])
+    features = F.normalize(look(frames), dim=1)
     return float((features[1:] @ features[0]).mean())
 
 
