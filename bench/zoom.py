@@ -22,6 +22,7 @@ from kineograph import media
 from kineograph.clip import Clip, to_clips
 from kineograph.denoise import Denoiser
 from kineograph.exemplar import Example, Exemplar
+from kineograph.measure.ladders import Heard
 from kineograph.measure.zoom import agreement, band_powers, seam_energy
 from kineograph.prompt import Cond
 from kineograph.zoom import maker
@@ -29,17 +30,6 @@ from kineograph.zoom.baselines import independent, outpainted, superresolved
 from kineograph.zoom.joint import shared_noise
 
 RATIO = 2
-
-
-class Heard:
-    """A Denoiser that keeps its last answer."""
-
-    def __init__(self, denoise: Denoiser) -> None:
-        self.denoise, self.last = denoise, torch.empty(0)
-
-    def __call__(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
-        self.last = self.denoise(x, sigma, cond)
-        return self.last
 
 
 def expected_bands(bank: Sequence[Example], size: int) -> Tensor:

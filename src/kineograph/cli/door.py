@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import sys
 import time
@@ -142,3 +143,16 @@ def report(
     for output in outputs:
         print(output)
     print(f"{seconds:.1f} s", file=sys.stderr)
+
+
+def plain(value: Any) -> Any:
+    """Figures as JSON: estimates as objects, four digits, null for what is not finite."""
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, float):
+        return float(f"{value:.4g}") if math.isfinite(value) else None
+    return value

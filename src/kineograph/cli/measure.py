@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, fields
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kineograph.cli import measure_animate
-from kineograph.cli.door import Force, Json, checked_output, report, watch
+from kineograph.cli.door import Force, Json, checked_output, plain, report, watch
 from kineograph.cli.measured_words import words
 from kineograph.errors import InputError
 
@@ -72,8 +71,8 @@ def stickers(
         study.stickers(maker, _ground(seen), knobs=knobs, count=concepts, seed=seed, batch=batch),
         "stickers",
     )
-    parts = {part: _plain(asdict(figures)) for part, figures in found.parts.items()}
-    reference = _plain(asdict(found.reference))
+    parts = {part: plain(asdict(figures)) for part, figures in found.parts.items()}
+    reference = plain(asdict(found.reference))
     if not as_json:
         _print_table([f.name for f in fields(study.Part)], parts)
         _print_facts("real against real", reference)
@@ -90,7 +89,7 @@ def stickers(
         guidance=guidance,
         parts=parts,
         reference=reference,
-        answers=_plain([asdict(answer) for answer in found.answers]),
+        answers=plain([asdict(answer) for answer in found.answers]),
     )
 
 
@@ -121,7 +120,7 @@ def steps(
         rows += study.ways(model, maker, knobs, high)
     ground = _ground(_seen(plan.size))
     found = watch(study.table(rows, ground, count=concepts, seed=seed, batch=batch), "steps")
-    ways = {name: _plain(asdict(row)) for name, row in found.items()}
+    ways = {name: plain(asdict(row)) for name, row in found.items()}
     if not as_json:
         _print_table([f.name for f in fields(study.Row)], ways)
     report(as_json, started, [], seed=seed, concepts=concepts, size=plan.size, ways=ways)
@@ -161,8 +160,8 @@ def styles(
         ),
         "styles",
     )
-    parts = {style: _plain(asdict(figures)) for style, figures in found.styles.items()}
-    facts = {"accuracy": _plain(found.accuracy), "clips_as": _plain(found.clips_as)}
+    parts = {style: plain(asdict(figures)) for style, figures in found.styles.items()}
+    facts = {"accuracy": plain(found.accuracy), "clips_as": plain(found.clips_as)}
     if not as_json:
         _print_table([f.name for f in fields(study.StyleFigures)], parts)
         _print_facts("style classifier on real stills and clips", facts)
@@ -229,8 +228,8 @@ def tokens(
         study.tokens(maker.spelling, makers, ground, count=concepts, seed=seed, batch=batch),
         "tokens",
     )
-    made = {name: _plain({k: asdict(v) for k, v in f.items()}) for name, f in found.made.items()}
-    codec = _plain(asdict(found.codec))
+    made = {name: plain({k: asdict(v) for k, v in f.items()}) for name, f in found.made.items()}
+    codec = plain(asdict(found.codec))
     if not as_json:
         _print_facts("codec on held-out pictures", codec)
         for name, parts in made.items():
@@ -302,7 +301,7 @@ def prompts(
         ),
         "prompts",
     )
-    rows = {name: _plain(row._asdict()) for name, row in found.rows.items()}
+    rows = {name: plain(row._asdict()) for name, row in found.rows.items()}
     if not as_json:
         for name, row in rows.items():
             _print_facts(name, row)
@@ -335,7 +334,7 @@ def memory(
     train, _, _ = study.examples(clips, known)
     held = study.held_examples(clips, known)
     found = study.memory(samples, train, held, torch.Generator().manual_seed(seed))
-    facts = _plain(found._asdict())
+    facts = plain(found._asdict())
     if not as_json:
         _print_facts("1 - cosine to the nearest training example", facts)
     report(as_json, started, [], seed=seed, memory=facts)
@@ -355,7 +354,7 @@ def clip(
     for path in files:
         found = media.read(path)
         facts = {"frames": len(found), "fps": found.fps, "seconds": found.seconds}
-        rows[str(path)] = _plain(facts | motion(found)._asdict())
+        rows[str(path)] = plain(facts | motion(found)._asdict())
     if not as_json:
         _print_table(list(next(iter(rows.values()))), rows)
     report(as_json, started, [], clips=[{"file": file, **facts} for file, facts in rows.items()])
@@ -395,12 +394,12 @@ def zoom(
     found = watch(
         study.ladders(stage, made.read, scenes, lite0(), count=ladders, seeds=seeds), "zoom"
     )
-    ways = {name: _plain(asdict(figures)) for name, figures in found.ways.items()}
+    ways = {name: plain(asdict(figures)) for name, figures in found.ways.items()}
     facts = {"classifier": found.accuracy, "photo, dB": found.photo}
     facts |= {f"fit at, {name}": found.fit_at[name] for name in found.ways}
     if not as_json:
         _print_table([f.name for f in fields(study.Way)], ways)
-        _print_facts("classifier on painted pictures; photo; levels", _plain(facts))
+        _print_facts("classifier on painted pictures; photo; levels", plain(facts))
     report(
         as_json,
         started,
@@ -411,7 +410,7 @@ def zoom(
         steps=stage.steps,
         guidance=stage.guidance,
         ways=ways,
-        facts=_plain(facts),
+        facts=plain(facts),
     )
 
 
@@ -477,19 +476,6 @@ def _saved(rows: list[Clip], path: Path | None) -> list[Path]:
 
 
 # -- for people and for programs ----------------------------------------------------------------
-
-
-def _plain(value: Any) -> Any:
-    """Figures as JSON: estimates as objects, four digits, null for what is not finite."""
-    if hasattr(value, "_asdict"):
-        return _plain(value._asdict())
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float):
-        return float(f"{value:.4g}") if math.isfinite(value) else None
-    return value
 
 
 def _said(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kineograph.cli.door import Force, Json, checked_output, report, watch
+from kineograph.cli.door import Force, Json, checked_output, plain, report, watch
 from kineograph.errors import InputError, MissingError
 
 if TYPE_CHECKING:
@@ -76,13 +75,13 @@ def animate(
     real = watch(real_clips(seen), "real clips")
     found = watch(study.study(ways, sets, lite0(), real, seen=seen), "animate")
     figures = {
-        way: {name: _plain(asdict(one)) for name, one in parts.items()}
+        way: {name: plain(asdict(one)) for name, one in parts.items()}
         for way, parts in found.figures.items()
     }
     drifts = None
     if drift:
         some = sets[study.SETS[0]][:DRIFTING]
-        drifts = _plain(watch(study.drifting(maker, some, blocks=drift, seed=seed), "drift"))
+        drifts = plain(watch(study.drifting(maker, some, blocks=drift, seed=seed), "drift"))
     outputs = []
     if sheet is not None:
         media.save(media.sheet(found.sheet, columns=8), sheet)
@@ -145,7 +144,7 @@ def spectrum(
     if not as_json:
         for name, value in ratio.items():
             print(f"{name:8} power, after / before: {value:.3f}")
-    report(as_json, started, [out], bands=[_plain(one) for one in powers], ratio=_plain(ratio))
+    report(as_json, started, [out], bands=[plain(one) for one in powers], ratio=plain(ratio))
 
 
 def _plot(found: list[Spectrum], names: list[str], out: Path) -> None:
@@ -167,19 +166,6 @@ def _plot(found: list[Spectrum], names: list[str], out: Path) -> None:
         axes.imshow(row, aspect="auto", interpolation="nearest")
         axes.set(xlabel="x, pixels", ylabel="frame", title=f"{name}: the middle row")
     figure.savefig(out, dpi=110)
-
-
-def _plain(value: Any) -> Any:
-    """Figures as JSON: four digits, null for what is not finite."""
-    if hasattr(value, "_asdict"):
-        return _plain(value._asdict())
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float):
-        return float(f"{value:.4g}") if math.isfinite(value) else None
-    return value
 
 
 def _table(figures: dict[str, dict[str, Any]]) -> None:

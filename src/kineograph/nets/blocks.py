@@ -60,6 +60,19 @@ class Fourier(nn.Module):
         return torch.cat([angle.cos(), angle.sin()], dim=1)
 
 
+class Block(nn.Module):
+    """x + conv(silu(norm(conv(silu(norm(x)))))) on (N, H, W, D)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = Conv(width, width)
+        self.second = zeroed(Conv(width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h: Tensor = self.first(F.silu(norm(x)))
+        return x + self.second(F.silu(norm(h)))
+
+
 class Residual(nn.Module):
     """x + conv(silu(modulated norm(conv(silu(norm(x)))))), modulation by the conditions' state."""
 

@@ -20,7 +20,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from kineograph.errors import InputError
-from kineograph.nets.blocks import Conv, norm, zeroed
+from kineograph.nets.blocks import Block, Conv, norm
 
 MOST = {"patch": 64, "widths": 16384, "depth": 64, "latent": 16384}
 TILE = 64  # places of a tile's side
@@ -74,19 +74,6 @@ class CodecShape:
             pixels = self.patch * sum(count * 2**i for i, count in enumerate(cells))
             furthest = max(furthest, pixels)
         return -(-furthest // self.factor) + 1
-
-
-class Block(nn.Module):
-    """x + conv(silu(norm(conv(silu(norm(x)))))) on (N, h, w, D)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = Conv(width, width)
-        self.second = zeroed(Conv(width, width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        h: Tensor = self.first(F.silu(norm(x)))
-        return x + self.second(F.silu(norm(h)))
 
 
 class Encoder(nn.Module):

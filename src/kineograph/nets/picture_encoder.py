@@ -16,7 +16,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from kineograph.errors import InputError
-from kineograph.nets.blocks import Conv, norm, zeroed
+from kineograph.nets.blocks import Block, Conv, norm
 
 MOST = {"size": 4096, "patch": 64, "widths": 16384, "depth": 64, "text": 16384, "embedding": 16384}
 
@@ -48,19 +48,6 @@ class PictureShape:
         factor = self.patch * 2 ** (len(self.widths) - 1)
         if self.size % factor:
             raise InputError("size", f"{self.size} is not a multiple of {factor}")
-
-
-class Block(nn.Module):
-    """x + conv(silu(norm(conv(silu(norm(x)))))) on (N, h, w, D)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = Conv(width, width)
-        self.second = zeroed(Conv(width, width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        h: Tensor = self.first(F.silu(norm(x)))
-        return x + self.second(F.silu(norm(h)))
 
 
 class PictureEncoder(nn.Module):
