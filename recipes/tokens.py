@@ -21,7 +21,7 @@ codec = CodecPart(
     phases=(
         Phase(samples=12_000, batch=32, frames=1, rate=3e-3, final=0.3, warm=960),
         Phase(samples=6_000, batch=32, frames=1, rate=1e-3, warm=320),
-        Phase(samples=8_000, batch=32, frames=1, rate=2e-3, final=0.02, warm=640),
+        Phase(samples=48_000, batch=32, frames=1, rate=2e-3, final=0.02, warm=640),
     ),
     bottleneck=0.25,
     critic_from=12_000,

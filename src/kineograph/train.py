@@ -271,16 +271,16 @@ class Run:
 
     def begin(self, *, resume: bool) -> None:
         """Claim the folder; a run that is there is only continued, with the recipe it began."""
-        path, text = self.folder / "recipe.json", recipes.to_json(self.recipe)
+        path = self.folder / "recipe.json"
         if path.exists():
             if not resume:
                 raise InputError("--out", f"'{self.folder}' holds a run", "add --resume")
-            if path.read_text() != text:
+            if recipes.read(self.folder) != self.recipe:
                 raise InputError(
                     "--resume", f"the recipe differs from '{path}'", "use another --out"
                 )
         self.folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(recipes.to_json(self.recipe))
 
     def part(
         self,

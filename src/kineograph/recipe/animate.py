@@ -13,7 +13,7 @@ from kineograph.errors import InputError
 from kineograph.nets.moving import MovingShape, Routes
 from kineograph.nets.picture_encoder import PictureShape
 from kineograph.noise import PARAMETERIZATIONS, Levels, Lowest, Schedule, ZeroTerminal
-from kineograph.recipe.fields import MOST_FRAMES, MOST_PIXELS, Phase, one_of, within
+from kineograph.recipe.fields import MOST_FRAMES, MOST_PIXELS, ModelRecipe, Phase, one_of, within
 from kineograph.recipe.forecast import BYTES_A_PIXEL, Plan, convolution_speed
 
 
@@ -101,13 +101,9 @@ class Mover:
 
 
 @dataclass(frozen=True)
-class Animate:
+class Animate(ModelRecipe):
     """A picture to a clip: a base that moves it, a refinement that paints it larger."""
 
-    name: str
-    "Name of the model."
-    data: str
-    "Name of the data set it was taught from."
     text: str
     "Text encoder."
     seconds: float
@@ -136,20 +132,14 @@ class Animate:
     "Last frames of a block that begin the next."
     style: str = "3d"
     "Style word put before a text that names none."
-    seed: int = 0
-    "Seed of the training run."
-    optimizer: str = "muon"
-    "muon (matrices by Muon, the rest by AdamW) or adamw."
-    ema: float = 0.05
-    "Half-life of the weights' running mean, as a share of the samples seen so far."
 
     def __post_init__(self) -> None:
-        one_of("optimizer", self.optimizer, ("muon", "adamw"))
+        super().__post_init__()
         one_of("noising", self.noising, ("ddim", "drawn"))
         one_of("space", self.space, ("pixels", "latents", "motion"))
         if bool(self.codec) != (self.space == "latents"):
             raise InputError("codec", f"'{self.codec}' does not fit space = {self.space}")
-        within(self, seconds=(1e-3, 3600), seed=(0, 2**63 - 1), ema=(0, 1))
+        within(self, seconds=(1e-3, 3600))
         within(self, frames=(1, MOST_FRAMES), level=(0, round(1000 * self.refine.share)))
         within(self, pinned=(1, max(1, self.frames - 1)))
         for name, per_stage in (("steps", self.steps), ("guidance", self.guidance)):

@@ -9,7 +9,7 @@ from kineograph.denoise import WEIGHTINGS
 from kineograph.errors import InputError
 from kineograph.nets.space_time import SpaceTimeShape
 from kineograph.noise import PARAMETERIZATIONS, Schedule
-from kineograph.recipe.fields import MOST_FRAMES, MOST_PIXELS, Phase, one_of, within
+from kineograph.recipe.fields import MOST_FRAMES, MOST_PIXELS, ModelRecipe, Phase, one_of, within
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,9 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Cascade:
+class Cascade(ModelRecipe):
     """Text to clip through stages, each denoising its whole block of frames (Imagen Video)."""
 
-    name: str
-    "Name of the model."
-    data: str
-    "Name of the data set it was taught from."
     style: str
     "Style word put before a prompt that names none."
     styles: tuple[str, ...]
@@ -97,17 +93,11 @@ class Cascade:
     "Height and width made when none is asked for, pixels; 0 is the last stage's."
     threshold: float = 0.995
     "Percentile of dynamic thresholding."
-    seed: int = 0
-    "Seed of the training run."
-    optimizer: str = "muon"
-    "muon (matrices by Muon, the rest by AdamW) or adamw."
-    ema: float = 0.05
-    "Half-life of the weights' running mean, as a share of the samples seen so far."
 
     def __post_init__(self) -> None:
-        one_of("optimizer", self.optimizer, ("muon", "adamw"))
+        super().__post_init__()
         within(self, threshold=(1e-3, 1))
-        within(self, seconds=(1e-3, 3600), seed=(0, 2**63 - 1), ema=(0, 1))
+        within(self, seconds=(1e-3, 3600))
         if not self.stages:
             raise InputError("stages", "there are none")
         for name, per_stage in (("steps", self.steps), ("guidance", self.guidance)):

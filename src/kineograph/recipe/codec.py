@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kineograph.errors import InputError
 from kineograph.nets.codec import CodecShape
-from kineograph.recipe.fields import MOST_PIXELS, Phase, one_of, within
+from kineograph.recipe.fields import MOST_PIXELS, ModelRecipe, Phase, within
 
 
 @dataclass(frozen=True)
@@ -50,25 +50,11 @@ class CodecPart:
 
 
 @dataclass(frozen=True)
-class CodecRecipe:
+class CodecRecipe(ModelRecipe):
     """A codec by itself."""
 
-    name: str
-    "Name of the model."
-    data: str
-    "Name of the data set it was taught from."
     codec: CodecPart
     "The codec."
-    seed: int = 0
-    "Seed of the training run."
-    optimizer: str = "muon"
-    "muon (matrices by Muon, the rest by AdamW) or adamw."
-    ema: float = 0.05
-    "Half-life of the weights' running mean, as a share of the samples seen so far."
-
-    def __post_init__(self) -> None:
-        one_of("optimizer", self.optimizer, ("muon", "adamw"))
-        within(self, seed=(0, 2**63 - 1), ema=(0, 1))
 
     @property
     def parts(self) -> tuple[CodecPart, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from kineograph.denoise import WEIGHTINGS
 from kineograph.errors import InputError
 from kineograph.recipe.cascade import Cascade, Stage
-from kineograph.recipe.fields import Phase, one_of, within
+from kineograph.recipe.fields import ModelRecipe, Phase, one_of, within
 
 
 @dataclass(frozen=True)
@@ -53,33 +53,25 @@ class Student:
 
 
 @dataclass(frozen=True)
-class Distillation:
+class Distillation(ModelRecipe):
     """Stages of a cascade taught to need fewer steps and one evaluation a step (Meng et al. 2022).
 
     The first lap of a stage begins with its teacher's weights, each later one with those of the lap
     before, which becomes its teacher.
     """
 
-    name: str
-    "Name of the model that comes out."
-    data: str
-    "Name of the data set whose clips are noised."
     laps: tuple[Lap, ...]
     "First to last; the laps of one stage stand together."
     guided: float = 8.0
     "Largest guidance scale the students learn; 1 is none."
-    seed: int = 0
-    "Seed of the run."
-    optimizer: str = "muon"
-    "muon (matrices by Muon, the rest by AdamW) or adamw."
-    ema: float = 0.0
+    ema: float = field(default=0.0, kw_only=True)
     "Half-life of the weights' running mean, as a share of the samples seen so far; 0 is none."
     teacher: Cascade | None = None
     "Recipe of the teacher; the command fills it in."
 
     def __post_init__(self) -> None:
-        one_of("optimizer", self.optimizer, ("muon", "adamw"))
-        within(self, guided=(1, 50), seed=(0, 2**63 - 1), ema=(0, 1))
+        super().__post_init__()
+        within(self, guided=(1, 50))
         if not self.laps:
             raise InputError("laps", "there are none")
         names = [lap.name for lap in self.laps]

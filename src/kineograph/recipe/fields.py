@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Protocol
 
 from kineograph.errors import InputError
@@ -46,6 +46,27 @@ class Part(Protocol):
     def name(self) -> str: ...
     @property
     def phases(self) -> tuple[Phase, ...]: ...
+
+
+@dataclass(frozen=True)
+class ModelRecipe:
+    """What every model's recipe says of the model and of its training."""
+
+    name: str
+    "Name of the model."
+    data: str
+    "Data set it was taught from, by name; for a language also a text file."
+    _: KW_ONLY
+    seed: int = 0
+    "Seed of the training run."
+    optimizer: str = "muon"
+    "muon (matrices by Muon, the rest by AdamW) or adamw."
+    ema: float = 0.05
+    "Half-life of the weights' running mean, as a share of the samples seen so far; 0 is none."
+
+    def __post_init__(self) -> None:
+        one_of("optimizer", self.optimizer, ("muon", "adamw"))
+        within(self, seed=(0, 2**63 - 1), ema=(0, 1))
 
 
 def within(owner: object, **ranges: tuple[float, float]) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kineograph.errors import InputError
 from kineograph.nets.causal import Causal, CausalShape
-from kineograph.recipe.fields import Phase, one_of, within
+from kineograph.recipe.fields import ModelRecipe, Phase, within
 
 if TYPE_CHECKING:  # counting beside it brings a compiler, which training does without
     from kineograph.words.language import LanguageModel
@@ -35,31 +35,21 @@ class Speaker:
 
 
 @dataclass(frozen=True)
-class Language:
+class Language(ModelRecipe):
     """A model of a text: what comes next, by a transformer over byte pairs."""
 
-    name: str
-    "Name of the model."
-    data: str
-    "The text it was taught from: kjv, or a text file."
     merges: str
     "Byte pairs joined to symbols, one a line; none spells by bytes."
     speaker: Speaker
     "The transformer."
     held_out: float = 0.1
     "Share of the text, at its end, that is never taught."
-    seed: int = 0
-    "Seed of the training run."
-    optimizer: str = "muon"
-    "muon (matrices by Muon, the rest by AdamW) or adamw."
-    ema: float = 0.05
-    "Half-life of the weights' running mean, as a share of the samples seen so far."
 
     def __post_init__(self) -> None:
         from kineograph.words.byte_pairs import BytePairs
 
-        one_of("optimizer", self.optimizer, ("muon", "adamw"))
-        within(self, seed=(0, 2**63 - 1), ema=(0, 1), held_out=(0, 0.9))
+        super().__post_init__()
+        within(self, held_out=(0, 0.9))
         if self.speaker.shape.size != (size := BytePairs(self.merges).size):
             raise InputError("speaker.shape.size", f"{self.speaker.shape.size} for {size} symbols")
 

@@ -14,7 +14,7 @@ from kineograph.nets.causal import Causal, CausalShape
 from kineograph.nets.codec import Codec
 from kineograph.prompt import Cond
 from kineograph.recipe.codec import CodecPart
-from kineograph.recipe.fields import Phase, one_of, within
+from kineograph.recipe.fields import ModelRecipe, Phase, within
 from kineograph.tokens import Rank, Spelling, Texts, TokensMaker
 
 
@@ -38,13 +38,9 @@ class Writer:
 
 
 @dataclass(frozen=True)
-class Tokens:
+class Tokens(ModelRecipe):
     """Words to a picture: a codec makes pictures words of a codebook, a transformer writes them."""
 
-    name: str
-    "Name of the model."
-    data: str
-    "Name of the data set it was taught from."
     style: str
     "Style word put before a prompt that names none."
     styles: tuple[str, ...]
@@ -67,16 +63,10 @@ class Tokens:
     "Pictures written, of which the best is shown."
     judge: str = ""
     "Model whose picture encoder chooses among candidates; without it the writer itself does."
-    seed: int = 0
-    "Seed of the training run."
-    optimizer: str = "muon"
-    "muon (matrices by Muon, the rest by AdamW) or adamw."
-    ema: float = 0.05
-    "Half-life of the weights' running mean, as a share of the samples seen so far."
 
     def __post_init__(self) -> None:
-        one_of("optimizer", self.optimizer, ("muon", "adamw"))
-        within(self, seed=(0, 2**63 - 1), ema=(0, 1), guidance=(0, 50), temperature=(0, 10))
+        super().__post_init__()
+        within(self, guidance=(0, 50), temperature=(0, 10))
         within(self, top_k=(0, 1 << 20), top_p=(1e-6, 1), candidates=(1, 256))
         codes, places = self.codec.shape.codes, self.grid**2
         if self.writer.shape.size != codes or not codes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kineograph.errors import InputError
 from kineograph.nets.masked import MaskedShape
-from kineograph.recipe.fields import Phase, one_of, within
+from kineograph.recipe.fields import ModelRecipe, Phase, within
 
 
 @dataclass(frozen=True)
@@ -38,30 +38,19 @@ class FillerPart:
 
 
 @dataclass(frozen=True)
-class VisualPrompts:
+class VisualPrompts(ModelRecipe):
     """A task shown by a pair of pictures, done to a third: a grid whose fourth cell is filled."""
 
-    name: str
-    "Name of the model."
-    data: str
-    "Name of the data set it was taught from."
     filler: FillerPart
     "The transformer."
     steps: int = 0
     "Rounds in which the codes of the hole are decided; 0 takes the pixels at once."
     temperature: float = 0.0
     "How evenly codes are drawn; 0 takes the best."
-    seed: int = 0
-    "Seed of the training run."
-    optimizer: str = "muon"
-    "muon (matrices by Muon, the rest by AdamW) or adamw."
-    ema: float = 0.05
-    "Half-life of the weights' running mean, as a share of the samples seen so far."
 
     def __post_init__(self) -> None:
-        one_of("optimizer", self.optimizer, ("muon", "adamw"))
+        super().__post_init__()
         within(self, steps=(0, 1000), temperature=(0, 100))
-        within(self, seed=(0, 2**63 - 1), ema=(0, 1))
 
     @property
     def parts(self) -> tuple[FillerPart, ...]:
