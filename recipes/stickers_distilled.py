@@ -22,9 +22,9 @@ recipe = Distillation(
     name="stickers-distilled",
     data="stickers",
     laps=(
-        Lap("guided", "base", steps=0, phases=(phase(8 * 130, 1e-3),), weighting="v"),
-        Lap("eight", "base", steps=8, phases=(phase(8 * 130, 7e-4),), hops=3),
-        Lap("four", "base", steps=4, phases=(phase(8 * 110, 5e-4),), hops=2),
+        Lap("guided", "base", steps=0, phases=(phase(8 * 900, 1e-3),), weighting="v"),
+        Lap("eight", "base", steps=8, phases=(phase(8 * 400, 1.5e-4),), hops=3),
+        Lap("four", "base", steps=4, phases=(phase(8 * 300, 1.5e-4),), hops=2),
     ),
     guided=4.0,
 )

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from torch import Tensor, nn
 from kineograph import recipe as recipes
 from kineograph.data.packages import sha256_of
 from kineograph.errors import InputError, KineographError
+from kineograph.files import publish
 from kineograph.recipe import Part, Phase, Recipe
 
 CLIP_NORM = 1.0
@@ -191,11 +191,7 @@ def save(state: State, folder: Path) -> Path:
         "sha256": sha256_of(partial / "state.safetensors"),
     }
     (partial / "state.json").write_text(json.dumps(facts))
-    for path in (*partial.iterdir(), partial):
-        _sync(path)
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
-    _sync(folder)
+    publish(partial, target)
     for old in checkpoints(folder)[:-KEEP]:
         shutil.rmtree(old, ignore_errors=True)
     return target
@@ -246,14 +242,6 @@ def _load(state: State, flat: dict[str, Tensor]) -> None:
                 slots.setdefault(int(row), {})[slot] = value
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": slots, "param_groups": groups})
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # -- a run --------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import typer
 
 from kineograph.cli.door import Force, Json, Seed, checked_output, chosen_seed, report, watch
 from kineograph.errors import InputError
+from kineograph.files import placed
 from kineograph.prompt import Progress
 
 app = typer.Typer(add_completion=False)
@@ -74,7 +75,8 @@ def chain(
         drawn = fitted.sample(sample, rng, start=history)
         facts["sampled"] = watch(_counted(drawn, sample), "drawing")
     if out is not None:
-        out.write_text(_matrix_csv(facts), encoding="utf-8", newline="")
+        with placed(out) as part:
+            part.write_text(_matrix_csv(facts), encoding="utf-8", newline="")
     if not as_json:
         _show(facts)
     outputs = [] if out is None else [out]

@@ -10,6 +10,7 @@ import typer
 
 from kineograph.cli.door import Force, Json, checked_output, report, watch
 from kineograph.errors import InputError
+from kineograph.files import placed
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Fetch and prepare a named data set."
@@ -71,7 +72,8 @@ def stickers(
     outputs = [folder]
     if sheet is not None:
         base = packs.clip_rows("train", "val", "val_motion", tones=False)
-        contact_sheet(packs, base, columns=27).save(sheet)
+        with placed(sheet) as part:
+            contact_sheet(packs, base, columns=27).save(part)
         outputs.append(sheet)
     counts = summary(packs)
     licences = {name: facts["licence"] for name, facts in index["packages"].items()}
@@ -157,7 +159,8 @@ def scenes(
 
     outputs = [folder]
     if sheet is not None:
-        packs.contact_sheet(found).save(sheet)
+        with placed(sheet) as part:
+            packs.contact_sheet(found).save(part)
         outputs.append(sheet)
     counts = {
         "subjects": len(set(found.subject.tolist())),

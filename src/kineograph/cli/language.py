@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kineograph.cli.door import chosen_seed, report, watch
 from kineograph.cli.train import seconds_of
 from kineograph.errors import InputError, MissingError
+from kineograph.files import placed
 
 if TYPE_CHECKING:
     from kineograph.words.language import LanguageModel, Looked, Neighbour, Said
@@ -70,7 +71,8 @@ def write_learned(asked: Asked) -> None:
                 print(said.text)
         else:
             text = said.text.rstrip("\n") + "\n"
-            asked.out.write_text(text, encoding="utf-8", newline="\n")
+            with placed(asked.out) as part:
+                part.write_text(text, encoding="utf-8", newline="\n")
         if asked.attention is not None:
             _draw(attended(language, said.text), asked.attention)
     model = asked.model or str(asked.corpus)
@@ -151,5 +153,6 @@ def _draw(looked: Looked, path: Path) -> None:
         axes.set_xticks(range(count), pieces, rotation=90, fontsize=6)
         axes.set_yticks(range(count), pieces if i == 0 else [""] * count, fontsize=6)
         axes.tick_params(length=0)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    with placed(path) as part:
+        figure.savefig(part, dpi=110, metadata={"Software": None})
     pyplot.close(figure)

@@ -16,6 +16,7 @@ import typer
 
 from kineograph.cli.door import Force, Json, Seed, checked_output, chosen_seed, report, watch
 from kineograph.errors import InputError
+from kineograph.files import placed
 from kineograph.media import MOVING, Sound, probe, sound, stream, writer
 from kineograph.media.formats import format_of
 
@@ -257,12 +258,8 @@ def taken(frames: Iterator[Frame], every: int) -> Iterator[Frame]:
 def write_page(made: Iterator[Progress], out: Path) -> None:
     """Write the page a maker ends with: under its name it is whole, or not there."""
     text = watch(made, "writing")
-    temporary = out.with_name(f".{out.name}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with placed(out) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def _written(frames: Iterator[Frame], file: Any, count: int) -> Iterator[Progress]:

@@ -11,6 +11,7 @@ import typer
 
 from kineograph.cli.door import Force, Json, checked_output, plain, report, watch
 from kineograph.errors import InputError, MissingError
+from kineograph.files import placed
 
 if TYPE_CHECKING:
     from kineograph.measure.animate import Way
@@ -165,7 +166,8 @@ def _plot(found: list[Spectrum], names: list[str], out: Path) -> None:
         row = one.slice.permute(0, 2, 1).clamp(0, 1).numpy()
         axes.imshow(row, aspect="auto", interpolation="nearest")
         axes.set(xlabel="x, pixels", ylabel="frame", title=f"{name}: the middle row")
-    figure.savefig(out, dpi=110)
+    with placed(out) as part:
+        figure.savefig(part, dpi=110)
 
 
 def _table(figures: dict[str, dict[str, Any]]) -> None:

@@ -12,6 +12,7 @@ import typer
 from kineograph.cli.door import Force, Json, checked_output, report, watch
 from kineograph.cli.train import seconds_of
 from kineograph.errors import InputError, MissingError
+from kineograph.files import placed
 
 if TYPE_CHECKING:
     from kineograph.measure.words import Compared
@@ -84,5 +85,6 @@ def _draw(found: Compared, path: Path) -> None:
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    with placed(path) as part:
+        figure.savefig(part, dpi=110, metadata={"Software": None})
     pyplot.close(figure)

@@ -13,6 +13,7 @@ import typer
 
 from kineograph.cli import door
 from kineograph.errors import InputError, MissingError
+from kineograph.files import placed
 from kineograph.prompt import Progress
 
 app = typer.Typer(add_completion=False)
@@ -91,7 +92,8 @@ def plotted(run: Path) -> bool:
         axes.plot(seen[group - 1 :: group], means, label=stage)
     axes.set(xlabel="samples seen", ylabel="loss", yscale="log")
     axes.legend()
-    figure.savefig(run / "loss.png", dpi=120)
+    with placed(run / "loss.png") as part:
+        figure.savefig(part, dpi=120)
     return True
 
 

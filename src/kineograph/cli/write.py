@@ -12,6 +12,7 @@ import typer
 from kineograph.cli.door import Force, Json, Seed, checked_output, chosen_seed, report, watch
 from kineograph.cli.language import Asked, write_learned
 from kineograph.errors import InputError, MissingError
+from kineograph.files import placed
 
 if TYPE_CHECKING:
     from kineograph.words import Bits, Choice, Corpus, Written
@@ -143,9 +144,11 @@ def write(
             print(written.text)
         facts["text"] = written.text
     else:
-        out.write_text(written.text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
+        with placed(out) as part:
+            part.write_text(written.text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
     if source_map is not None:
-        np.savez_compressed(source_map, **written.source_map())  # type: ignore[arg-type]
+        with placed(source_map) as part:
+            np.savez_compressed(part, **written.source_map())  # type: ignore[arg-type]
     if plot is not None:
         highest = min(highest, len(text) // 2)
         said = choices(text.ids, highest)

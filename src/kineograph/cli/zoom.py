@@ -13,6 +13,7 @@ import typer
 
 from kineograph.cli import checkpoint, door
 from kineograph.errors import InputError, MissingError
+from kineograph.files import placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +91,8 @@ def zoom(
 
     if example_ladder:
         path = door.checked_output(out or Path("ladder.toml"), [".toml"], force)
-        path.write_text(ladders.EXAMPLE, "utf-8")
+        with placed(path) as part:
+            part.write_text(ladders.EXAMPLE, "utf-8")
         door.report(as_json, started, [path])
         return
     if out is None:
@@ -139,7 +141,8 @@ def zoom(
 
         title = f"{texts[0]} to {texts[-1]}"
         page = viewer_page(stack, title=title, texts=texts, flight=flight, recipe=note)
-        out.write_text(page, "utf-8")
+        with placed(out) as part:
+            part.write_text(page, "utf-8")
     else:
         with media.writer(out, fps=fps, size=(size, size), note=note) as made:
             for frame in flying.frames(stack, flight, (size, size)):
@@ -211,7 +214,9 @@ def _pick_page(photo: Path | None, size: int, out: Path) -> None:
 
     if photo is None:
         raise InputError("--pick", "needs a photo to click on", "add --photo FILE")
-    out.write_text(pick_page(_picture(str(photo), "photo"), str(photo), size=size), "utf-8")
+    page = pick_page(_picture(str(photo), "photo"), str(photo), size=size)
+    with placed(out) as part:
+        part.write_text(page, "utf-8")
 
 
 def _plan(

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from kineograph.data.packages import PACKAGES, cache_folder, fetch, members, placed
+from kineograph.data.packages import PACKAGES, cache_folder, fetch, members
 from kineograph.errors import InputError, MissingError
+from kineograph.files import placed
 from kineograph.prompt import Progress
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits

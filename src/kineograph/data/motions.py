@@ -21,8 +21,9 @@ from kineograph.animate.space import CHANNELS, FLOW, REST, SHRINK, Motion
 from kineograph.clip import bytes_to_model
 from kineograph.data.animations import stride
 from kineograph.data.feed import Feed, drawn
-from kineograph.data.packages import cache_folder, placed
+from kineograph.data.packages import cache_folder
 from kineograph.data.stickers import FRAMES, sticker_folder
+from kineograph.files import placed
 from kineograph.prompt import Cond, Progress
 
 MOST = 6.0  # in units of the space; flow that was lost runs off further

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -18,11 +17,11 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from kineograph.errors import InputError, KineographError, LimitError, MissingError
+from kineograph.files import placed
 
 MAX_MEMBER_BYTES = 256 * 2**20
 FETCH_SECONDS = 900
@@ -185,30 +184,6 @@ def sha256_of(path: Path) -> str:
     """The sha256 of a file, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def placed(target: Path) -> Iterator[Path]:
-    """A fresh sibling path for a file or folder, renamed to `target` when the block ends well.
-
-    After an error nothing is left behind and an older `target` is untouched.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part-{secrets.token_hex(4)}")
-    try:
-        yield part
-        if part.is_dir() and target.exists():  # a folder cannot be renamed over a full one
-            old = target.with_name(f".{target.name}.old-{secrets.token_hex(4)}")
-            target.rename(old)
-            part.rename(target)
-            shutil.rmtree(old)
-        else:
-            part.replace(target)
-    finally:
-        if part.is_dir():
-            shutil.rmtree(part)
-        else:
-            part.unlink(missing_ok=True)
 
 
 def fetch(package: Package, *, cache: Path | None = None) -> Path:

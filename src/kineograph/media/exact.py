@@ -7,7 +7,6 @@ for all rows at once along anti-diagonals.
 
 from __future__ import annotations
 
-import secrets
 import struct
 import zlib
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.errors import InputError
+from kineograph.files import placed
 from kineograph.media import notes, sniff
 from kineograph.media.decode import stream
 from kineograph.media.encode import writer
@@ -53,12 +53,8 @@ def save_picture(picture: Picture, path: StrPath, note: dict[str, Any] | None = 
     if picture.dtype == np.uint16:
         if Path(path).suffix.lower() != ".png":
             raise InputError("-o", f"'{Path(path).name}' cannot hold 16 bits", "use .png")
-        unfinished = Path(path).with_name(f".kineograph-{secrets.token_hex(6)}.png")
-        try:
-            unfinished.write_bytes(_coded(picture, notes.text_of(note)))
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with placed(Path(path)) as part:
+            part.write_bytes(_coded(picture, notes.text_of(note)))
         return Path(path)
     if C < 3:
         picture = np.concatenate([picture[:, :, :1]] * 3 + [picture[:, :, 1:]], axis=2)

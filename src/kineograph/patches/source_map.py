@@ -7,7 +7,6 @@ pixel the same way. The copy report is the honest measure of how much of the res
 
 from __future__ import annotations
 
-import secrets
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.errors import InputError
+from kineograph.files import placed
 from kineograph.patches.search import Flags, Longs, Sheet
 
 
@@ -134,19 +134,15 @@ def map_picture(source: SourceMap) -> NDArray[np.uint8]:
 
 def save_map(source: SourceMap, path: Path) -> None:
     """Write the map as a compressed .npz, whole or not at all."""
-    unfinished = path.with_name(f".kineograph-{secrets.token_hex(6)}.npz")
-    try:
+    with placed(path) as part:
         np.savez_compressed(
-            unfinished,
+            part,
             example=source.example,
             y=source.y,
             x=source.x,
             fresh=source.fresh,
             sizes=np.array(source.sizes, np.int64),
         )
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def load_map(path: Path) -> SourceMap:

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from kineograph.errors import LimitError, MissingError
+from kineograph.files import placed
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -28,10 +29,9 @@ def folder_of(model: str) -> Path:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
-    """Write a safetensors file under a temporary name, then rename it."""
-    partial = path.with_name(path.name + ".partial")
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, about)
-    partial.replace(path)
+    """Write a safetensors file, whole or not at all."""
+    with placed(path) as part:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, about)
 
 
 def load_tensors(path: Path, want: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kineograph.data.packages import cache_folder, placed
+from kineograph.data.packages import cache_folder
 from kineograph.data.scenes.pencils import Floats
 from kineograph.data.scenes.pictures import scene
 from kineograph.data.scenes.subjects import SUBJECTS
 from kineograph.errors import MissingError
+from kineograph.files import placed
 from kineograph.prompt import Progress
 
 LAYOUT = 1  # of the packs; raised when they must be drawn again
