@@ -59,7 +59,8 @@ base = Mover(
     deviation=0.6,
     phases=(
         Phase(samples=5_600, batch=8, frames=16, rate=2e-3, final=0.3, warm=160),
-        Phase(samples=240, batch=4, frames=32, rate=1e-3, warm=40),
+        Phase(samples=16_000, batch=8, frames=16, rate=1.5e-3, final=0.1, warm=160),
+        Phase(samples=400, batch=4, frames=32, rate=3e-4, final=0.02, warm=40),
     ),
 )
 refine = Mover(
@@ -70,7 +71,7 @@ refine = Mover(
         sees=3,
         patch=4,
         fold=4,
-        widths=(48, 80),
+        widths=(64, 80),
         depth=1,
         attention=(False, True),
         head=16,
@@ -82,13 +83,13 @@ refine = Mover(
     ),
     routes=Routes(),
     schedule=Schedule(low=0.005, high=100.0),
-    deviation=0.5,
+    deviation=0.1,
     share=0.6,
     offset=0.0,
     crop=64,
     phases=(
-        Phase(samples=12_000, batch=32, frames=1, rate=2e-3, final=0.3, warm=960),
-        Phase(samples=320, batch=4, frames=16, rate=1e-3, pictures=16, warm=40),
+        Phase(samples=45_000, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),
+        Phase(samples=600, batch=4, frames=16, rate=5e-4, final=0.02, pictures=16, warm=40),
     ),
 )
 

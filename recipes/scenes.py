@@ -13,6 +13,7 @@ from kineograph.noise import Schedule
 from kineograph.recipe import Cascade, Phase, Stage
 
 WORDS = 384  # width of MiniLM's token states
+FINE = 0.20  # deviation of what a patch of 4 pixels does not share: noise above it is not passed on
 ADDS = 0.20  # deviation of what the second stage adds to the first
 
 
@@ -35,10 +36,9 @@ base = Stage(
         circular=False,
     ),
     schedule=Schedule(low=0.01, high=100.0),
-    phases=(
-        Phase(samples=50_000, batch=48, frames=1, rate=3e-3, final=0.05, warm=2000),
-        Phase(samples=150_000, batch=48, frames=1, rate=2.5e-3, final=0.05, warm=2000),
-    ),
+    phases=(Phase(samples=150_000, batch=48, frames=1, rate=3e-3, final=0.02, warm=2000),),
+    parameterization="edm",
+    deviation=FINE,
 )
 
 space256 = Stage(

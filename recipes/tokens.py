@@ -29,7 +29,7 @@ codec = CodecPart(
 writer = Writer(
     name="writer",
     shape=CausalShape(size=CODES, width=160, depth=4, head=32, window=64, places=True, words=384),
-    phases=(Phase(samples=58_000, batch=32, frames=1, rate=3e-3, warm=1280),),
+    phases=(Phase(samples=110_000, batch=64, frames=1, rate=3e-3, final=0.02, warm=2560),),
 )
 recipe = Tokens(
     name="tokens",

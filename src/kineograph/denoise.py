@@ -33,28 +33,35 @@ class Net(Protocol):
     def __call__(self, x: Tensor, label: Tensor, cond: Cond) -> Tensor: ...
 
 
-Weighting = Callable[[Tensor], Tensor]
+Weighting = Callable[[Tensor, Tensor], Tensor]
+"Weight on the squared clean error, of sigma and the network's share `out` (both (B,))."
 
 
-def eps_weighting(sigma: Tensor) -> Tensor:
-    """Weight on the clean error that makes the loss a noise error: 1/sigma^2 (Imagen Video)."""
+def eps_weighting(sigma: Tensor, out: Tensor) -> Tensor:
+    """Makes the loss a noise error: 1/sigma^2 (Imagen Video)."""
     return sigma**-2
 
 
-def v_weighting(sigma: Tensor) -> Tensor:
-    """Weight on the clean error that makes the loss a v error: 1 + 1/sigma^2."""
+def v_weighting(sigma: Tensor, out: Tensor) -> Tensor:
+    """Makes the loss a v error: 1 + 1/sigma^2."""
     return 1 + sigma**-2
 
 
-def snr_weighting(sigma: Tensor) -> Tensor:
+def snr_weighting(sigma: Tensor, out: Tensor) -> Tensor:
     """The larger of clean and noise error: max(1, 1/sigma^2), for few steps (Salimans & Ho)."""
     return (sigma**-2).clamp(min=1)
+
+
+def even_weighting(sigma: Tensor, out: Tensor) -> Tensor:
+    """Makes the loss the network's own error, whatever it estimates: 1/out^2 (Karras et al.)."""
+    return out**-2
 
 
 WEIGHTINGS: dict[str, Weighting] = {
     "eps": eps_weighting,
     "v": v_weighting,
     "snr": snr_weighting,
+    "even": even_weighting,
 }
 
 
@@ -116,7 +123,8 @@ class Precond(nn.Module):
         c = self._coeffs(sigma, x)
         target = (clean - c.skip * x) / c.out
         error = (self.net(c.scale * x, c.label.flatten(), cond) - target).square()
-        weight = weighting(sigma) * c.out.flatten().square()
+        out = c.out.flatten()
+        weight = weighting(sigma, out) * out.square()
         return weight * error.flatten(1).mean(1)
 
     def _coeffs(self, sigma: Tensor, like: Tensor) -> Coeffs:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from kineograph.animate.space import Space
-from kineograph.denoise import Precond
+from kineograph.denoise import WEIGHTINGS, Precond
 from kineograph.lessons.seeds import mixed
 from kineograph.nets.picture_encoder import PictureEncoder
 from kineograph.prompt import Cond
@@ -105,12 +105,7 @@ def denoising_loss(
     sigma = part.levels.draw(len(clean), rng)
     noise = torch.randn(clean.shape, generator=rng)
     noise = noise + part.offset * torch.randn(clean.shape[:3], generator=rng)[..., None, None]
-
-    def even(sigma: Tensor) -> Tensor:
-        out = net.parameterization(sigma).out
-        return out**-2
-
-    return net.loss(clean, noise, sigma, cond, weighting=even).mean()
+    return net.loss(clean, noise, sigma, cond, weighting=WEIGHTINGS["even"]).mean()
 
 
 def paces(part: Mover, most: int, rng: torch.Generator) -> tuple[int, int]:

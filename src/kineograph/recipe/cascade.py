@@ -35,7 +35,7 @@ class Stage:
     parameterization: str = "v"
     "What the network estimates: eps, v, flow or edm."
     weighting: str = "v"
-    "Which error the loss weighs evenly: eps (Imagen Video) or v."
+    "Which error the loss weighs evenly: eps (Imagen Video), v, snr, or the network's own (even)."
     deviation: float = 0.5
     "For edm: deviation of the clips, or of what the stage adds to the stage below."
     low_noise: float = 0.2

@@ -27,7 +27,7 @@ class Lap:
     leap: bool = False
     "Whether for the stochastic N-step sampler, whose moves are twice as long."
     weighting: str = "snr"
-    "Which error the loss weighs evenly: eps, v or snr (truncated)."
+    "Which error the loss weighs evenly: eps, v, snr (truncated) or the network's own (even)."
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():

@@ -1,0 +1,66 @@
+"""How does a file come to be whole or not at all? It is written beside its place, then renamed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def placed(target: Path) -> Iterator[Path]:
+    """A fresh sibling path for a file or folder, which becomes `target` when the block ends well.
+
+    It has the suffix of `target`. After an error nothing is left behind and an older `target` is
+    untouched.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = beside(target)
+    try:
+        yield part
+        publish(part, target)
+    finally:
+        remove(part)
+
+
+def beside(target: Path) -> Path:
+    """A new hidden name in the same folder, with the same suffix."""
+    return target.with_name(f".kineograph-{secrets.token_hex(6)}{target.suffix}")
+
+
+def publish(part: Path, target: Path) -> None:
+    """Flush a file or folder to disk, then give it its final name; what bore that name goes."""
+    for inside in part.iterdir() if part.is_dir() else ():
+        _flush(inside)
+    _flush(part)
+    if part.is_dir() and target.is_dir():  # a folder cannot be renamed over a full one
+        aside = beside(target)
+        target.rename(aside)
+        try:
+            part.rename(target)
+        except OSError:
+            aside.rename(target)
+            raise
+        shutil.rmtree(aside)
+    else:
+        part.replace(target)
+    _flush(target.absolute().parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; nothing there is well too."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
