@@ -252,8 +252,10 @@ def test_networks_estimate_what_their_names_say():
         torch.testing.assert_close(found, target, atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["eps", "v"])
-def test_weightings_make_the_loss_the_error_they_name(name):
+@pytest.mark.parametrize(
+    ("name", "weighting"), [("eps", "eps"), ("v", "v"), ("eps", "even"), ("flow", "even")]
+)
+def test_weightings_make_the_loss_the_error_they_name(name, weighting):
     # a network that answers 0 has exactly the mean square of its target as loss
     class Silent(torch.nn.Module):
         def forward(self, x, label, cond):
@@ -263,16 +265,18 @@ def test_weightings_make_the_loss_the_error_they_name(name):
     sigma = torch.tensor([0.2, 3.0], dtype=torch.float64)
     wide = sigma.view(-1, 1, 1, 1, 1)
     alpha = (1 + wide**2).rsqrt()
-    target = {"eps": noise, "v": alpha * noise - wide * alpha * clean}[name]
+    truth = {"eps": noise, "v": alpha * noise - wide * alpha * clean, "flow": noise - clean}
+    target = truth[name]
     model = Precond(Silent(), PARAMETERIZATIONS[name])
-    loss = model.loss(clean, noise, sigma, Cond(), weighting=WEIGHTINGS[name])
+    loss = model.loss(clean, noise, sigma, Cond(), weighting=WEIGHTINGS[weighting])
     torch.testing.assert_close(loss, target.square().flatten(1).mean(1))
 
 
 def test_the_alpha_squared_weight_turns_a_v_error_into_a_noise_error():
     sigma = torch.tensor([0.1, 1.0, 10.0])
     alpha_squared = 1 / (1 + sigma**2)
-    torch.testing.assert_close(WEIGHTINGS["eps"](sigma), WEIGHTINGS["v"](sigma) * alpha_squared)
+    eps, v = (WEIGHTINGS[name](sigma, torch.ones(3)) for name in ("eps", "v"))
+    torch.testing.assert_close(eps, v * alpha_squared)
 
 
 # -- wrappers -----------------------------------------------------------------------------------
