@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from kineograph.data.packages import sha256_of
 from kineograph.errors import MissingError
+from kineograph.files import sha256_of
 from kineograph.nets import encoders
 from kineograph.nets.encoders import TextEncoder
 

@@ -1,7 +1,11 @@
-"""How does a file come to be whole or not at all? It is written beside its place, then renamed."""
+"""How does a file come to be whole or not at all, and how is it known to be the right one?
+
+It is written beside its place and renamed; a sha256 is pinned where it is fetched.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -56,6 +60,12 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

@@ -24,9 +24,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from kineograph import recipe as recipes
-from kineograph.data.packages import sha256_of
 from kineograph.errors import InputError, KineographError
-from kineograph.files import publish
+from kineograph.files import publish, sha256_of
 from kineograph.recipe import Part, Phase, Recipe
 
 CLIP_NORM = 1.0

@@ -98,7 +98,7 @@ def zoom(
 
 def digests(folder: str) -> dict[str, str]:
     """sha256 by file of every part that our families use, once all its tensors were read."""
-    from kineograph.data.packages import sha256_of
+    from kineograph.files import sha256_of
     from kineograph.public.folder import OF_DIFFUSERS, OF_TRANSFORMERS, opened
 
     checkpoint = opened(folder)

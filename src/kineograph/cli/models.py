@@ -71,7 +71,7 @@ def verify(
 def _digests(name: str) -> dict[str, str]:
     """sha256 by file of a model of ours, once all its tensors were read."""
     from kineograph import recipe
-    from kineograph.data.packages import sha256_of
+    from kineograph.files import sha256_of
 
     folder, digests = recipe.folder_of(name), {}
     for part in recipe.read(folder).parts:

@@ -8,7 +8,6 @@ the disk.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from kineograph.errors import InputError, KineographError, LimitError, MissingError
-from kineograph.files import placed
+from kineograph.files import placed, sha256_of
 
 MAX_MEMBER_BYTES = 256 * 2**20
 FETCH_SECONDS = 900
@@ -178,12 +177,6 @@ def cache_folder() -> Path:
     """The user's cache: `$XDG_CACHE_HOME` or `~/.cache`, then `kineograph`; not made here."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if base else Path.home() / ".cache") / "kineograph"
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fetch(package: Package, *, cache: Path | None = None) -> Path:

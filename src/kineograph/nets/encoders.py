@@ -106,7 +106,8 @@ def _foreign(folder: Path, tokens: int) -> tuple[nn.Module, Read]:
 
 def minilm_folder() -> Path:
     """Folder of the packaged MiniLM, its weights checked by hash."""
-    from kineograph.data.packages import cache_folder, sha256_of
+    from kineograph.data.packages import cache_folder
+    from kineograph.files import sha256_of
 
     spec = find_spec(MINILM_PACKAGE)
     places = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
