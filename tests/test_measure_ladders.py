@@ -80,6 +80,11 @@ def test_the_independent_levels_are_as_far_apart_as_their_greys(found):
     assert found.ways["independent"].agreement.value == pytest.approx(told, abs=0.3)
 
 
+def test_cost_is_told_beside_as_many_ordinary_pictures(found):
+    assert found.ways["independent"].cost == 1
+    assert all(way.cost > 0 for way in found.ways.values())
+
+
 def test_a_photo_is_held(found):
     assert found.photo >= 28
 

@@ -9,10 +9,12 @@ subjects on Lite0 features, taught from the painters' own pictures.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -51,7 +53,8 @@ class Way:
 
     agreement: decibels, mean over neighbours. least: the worst ladder and seed's mean. seam: mean
     over borders; 1 is none. seam_most: the worst ladder and seed's. fit: share of levels whose
-    subject the classifier names.
+    subject the classifier names. cost: processor time beside that of as many ordinary pictures, the
+    levels sampled independently; all ladders and seeds together.
     """
 
     agreement: Estimate
@@ -59,6 +62,7 @@ class Way:
     seam: Estimate
     seam_most: float
     fit: Estimate
+    cost: float
 
 
 @dataclass(frozen=True)
@@ -159,13 +163,14 @@ def ladders(
             texts = texts_of(subjects, 100 * number + k)
             cond = reduce(Cond.stack, [read([text]) for text in texts])
             own = maker.level_seeds(1000 * number + 100 * k, len(texts))
-            for name, (heard, shown) in filled(stage, cond, own).items():
+            for name, (heard, shown, seconds) in filled(stage, cond, own).items():
                 looks = look(shown[:, :, 0].add(1).div(2).clamp(0, 1))
                 tallies.setdefault(name, []).append(
                     _Tally(
                         agreement(heard, RATIO),
                         seam_energy(shown, RATIO),
                         (judge(looks) == torch.tensor(subjects)).double().tolist(),
+                        seconds,
                     )
                 )
                 if not number and not k:
@@ -173,8 +178,9 @@ def ladders(
             photos.append(_held(stage, cond, own, scenes, subjects[0], k))
             done += 1
             yield Progress(done / total, f"ladder {number + 1}, seed {k + 1}", None)
+    alone = math.fsum(one.seconds for one in tallies["independent"])
     study = Study(
-        ways={name: _way(each) for name, each in tallies.items()},
+        ways={name: _way(each, alone) for name, each in tallies.items()},
         fit_at={
             name: torch.tensor([one.fit for one in each]).mean(0).tolist()
             for name, each in tallies.items()
@@ -187,17 +193,27 @@ def ladders(
     yield Progress(1.0, "measured", study)
 
 
-def filled(stage: TextStage, cond: Cond, seeds: Sequence[int]) -> dict[str, tuple[Tensor, Tensor]]:
-    """For every way what the network answered last, and what is shown; both (K, 3, 1, H, W)."""
+class Filled(NamedTuple):
+    """heard: what the network answered last; shown: the levels; both (K, 3, 1, H, W). seconds: of
+    the processor."""
+
+    heard: Tensor
+    shown: Tensor
+    seconds: float
+
+
+def filled(stage: TextStage, cond: Cond, seeds: Sequence[int]) -> dict[str, Filled]:
+    """The levels, filled every way."""
     denoise = Thresholded(Guided(stage.denoise, stage.guidance))
     shape, sigmas = (3, 1, stage.size, stage.size), stage.schedule.grid(stage.steps)
     heard = Heard(denoise)
+    begun = time.process_time()
     noise = shared_noise([torch.Generator().manual_seed(seed) for seed in seeds], RATIO)
     start = noise(torch.empty(len(seeds), *shape)) * float(sigmas[0])
     *_, shown = maker.jointly(
         heard, start, sigmas, cond, noise=noise, ratio=RATIO, trust=maker.TRUST
     )
-    found = {"joint": (heard.last, shown)}
+    found = {"joint": Filled(heard.last, shown, time.process_time() - begun)}
     for name, way in (
         ("independent", independent),
         ("outpainting", outpainted),
@@ -205,8 +221,10 @@ def filled(stage: TextStage, cond: Cond, seeds: Sequence[int]) -> dict[str, tupl
     ):
         levels = [Heard(denoise) for _ in seeds]
         options = {} if way is independent else {"ratio": RATIO}
+        begun = time.process_time()
         made = way(levels, shape, sigmas, cond, seeds, **options)
-        found[name] = torch.cat([level.last for level in levels]), made
+        seconds = time.process_time() - begun
+        found[name] = Filled(torch.cat([level.last for level in levels]), made, seconds)
     return found
 
 
@@ -235,13 +253,15 @@ class _Tally:
     agreement: list[float]
     seam: list[float]
     fit: list[float]
+    seconds: float
 
 
-def _way(each: Sequence[_Tally]) -> Way:
+def _way(each: Sequence[_Tally], alone: float) -> Way:
     def estimate(values: list[float]) -> Estimate:
         return bootstrap(torch.tensor(values), torch.Generator().manual_seed(0))
 
     agreed = [math.fsum(one.agreement) / len(one.agreement) for one in each]
     seams = [math.fsum(one.seam) / len(one.seam) for one in each]
     fits = [math.fsum(one.fit) / len(one.fit) for one in each]
-    return Way(estimate(agreed), min(agreed), estimate(seams), max(seams), estimate(fits))
+    cost = math.fsum(one.seconds for one in each) / alone
+    return Way(estimate(agreed), min(agreed), estimate(seams), max(seams), estimate(fits), cost)
