@@ -16,7 +16,7 @@ ROOT = SRC.parent.parent
 # From the ground up: a file imports only what stands below it, and nothing beside it but its own
 # folder. A line names a file, a folder, or a file of a folder that stands elsewhere.
 FLOORS = (
-    ("errors",),
+    ("errors", "files"),
     ("clip",),
     ("prompt", "noise", "media", "states", "data.packages"),  # encoders look into packages' cache
     ("chain", "denoise", "exemplar"),  # the two questions

@@ -9,6 +9,7 @@ import torch
 from kineograph import media
 from kineograph.cli import main
 from kineograph.clip import Clip, from_bytes
+from kineograph.data.scenes.packs import Scenes
 from kineograph.data.sticker_features import RealClips, RealStills
 from kineograph.data.stickers import FRAMES, Sticker, Stickers
 from kineograph.errors import InputError, LimitError, MissingError
@@ -57,7 +58,7 @@ def last(steps):
 
 @pytest.mark.parametrize("exact", [False, True])
 def test_a_planted_duplicate_is_found_first(packs, index, exact):
-    given = packs if exact else None
+    given = study.sticker_album(packs) if exact else None
     for row in (0, 5, 11):
         sample = from_bytes(packs.stills[row : row + 1])
         found = last(study.influences(sample, index, see, given, k=3))
@@ -73,7 +74,7 @@ def test_distances_with_pictures_are_one_minus_the_cosine(packs, index):
     looks, records, kinds = features(packs)
     here = study.look_of(sample, see)
     truth = 1 - torch.nn.functional.cosine_similarity(here[None], looks)
-    for one in last(study.influences(sample, index, see, packs, k=4)):
+    for one in last(study.influences(sample, index, see, study.sticker_album(packs), k=4)):
         row = next(
             i for i, record in enumerate(records) if (record.key, kinds[i]) == (one.key, one.kind)
         )
@@ -116,7 +117,7 @@ def test_the_index_holds_nothing_that_is_held_out():
 def test_the_picture_shows_the_sample_and_then_its_neighbours(packs):
     found = [Neighbour("1f604", "thing 4", "flat", 0.25)]
     sample = from_bytes(packs.stills[0:1])
-    page = study.shown(sample, found, packs).frames[0]
+    page = study.shown(sample, found, study.sticker_album(packs)).frames[0]
     assert page.shape[1:] == (study.CELL + 2 * study.LINE + 4, 2 * (study.CELL + 4))
     big = sample.frames[0].repeat_interleave(2, 1).repeat_interleave(2, 2)
     assert torch.allclose(page[:, : study.CELL, : study.CELL], big, atol=1e-6)
@@ -124,7 +125,28 @@ def test_the_picture_shows_the_sample_and_then_its_neighbours(packs):
     left = study.CELL + 4
     assert torch.allclose(page[:, : study.CELL, left : left + study.CELL], second, atol=1e-6)
     with pytest.raises(MissingError, match="another make"):
-        study.example(packs, Neighbour("none", "none", "3d", 0.0))
+        study.sticker_album(packs)(Neighbour("none", "none", "3d", 0.0))
+
+
+def test_painted_pictures_are_indexed_and_shown(tmp_path):
+    rng = np.random.default_rng(4)
+    small = rng.integers(0, 256, (20, 8, 8, 3), np.uint8).repeat(8, 1).repeat(8, 2)
+    captions = tuple((f"world {i}", "world") for i in range(20))
+    scenes = Scenes(small, small, captions, np.zeros(20), np.ones(20, bool), np.arange(20) >= 18)
+    looks = see(from_bytes(small).frames)
+    *known, held = study.painted(scenes, looks)
+    torch.testing.assert_close(held, looks[18:])
+    save_index(index_of(*known), tmp_path, {})
+    index = load_index(tmp_path)
+    assert (index.data, len(index.rows)) == ("scenes", 18)
+
+    album = study.scene_album(scenes)
+    found = last(study.influences(from_bytes(small[5:6]), index, see, album, k=2))
+    assert found[0] == ("5", "world 5", "painting", pytest.approx(0, abs=1e-5))
+    assert torch.equal(album(found[0]).frames, from_bytes(small[5:6]).frames)
+    for key in ("6", "20", "-1", "x"):
+        with pytest.raises(MissingError, match="data scenes"):
+            album(Neighbour(key, "world 5", "painting", 0.0))
 
 
 def test_copies_are_told_from_new_things():

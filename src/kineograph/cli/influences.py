@@ -12,7 +12,9 @@ from kineograph.cli import door
 from kineograph.errors import InputError, MissingError
 
 if TYPE_CHECKING:
-    from kineograph.data.stickers import Stickers
+    from torch import Tensor
+
+    from kineograph.measure.influences import Album
 
 app = typer.Typer(add_completion=False)
 
@@ -56,17 +58,17 @@ def influences(
         raise InputError("-k", f"{k} is not in 1 … 100")
     name = model or made_by(file, media.note(file))
     known = study.load_index(folder_of(name))
-    packs = _packs(needed=out is not None)
+    album = _album(known.data, needed=out is not None)
     sample = media.read(file)
-    found = door.watch(study.influences(sample, known, lite0(), packs, k=k), "influences")
-    if out is not None and packs is not None:
+    found = door.watch(study.influences(sample, known, lite0(), album, k=k), "influences")
+    if out is not None and album is not None:
         about = {"kineograph": "influences", "of": file.name, "model": name}
-        media.save(study.shown(sample, found, packs), out, note=about)
+        media.save(study.shown(sample, found, album), out, note=about)
     if not as_json:
         for one in found:
             print(f"{one.distance:.3f}  {one.kind}: {one.name}")
-    exact = packs is not None
-    notes = [] if exact else ["by the index alone; exact after 'kineograph data stickers'"]
+    exact = album is not None
+    notes = [] if exact else [f"by the index alone; exact after 'kineograph data {known.data}'"]
     door.report(
         as_json,
         started,
@@ -94,12 +96,16 @@ def made_by(file: Path, note: dict[str, Any] | None) -> str:
     raise InputError("FILE", f"the recipe of '{file.name}' names no model", "give --model NAME")
 
 
-def _packs(*, needed: bool) -> Stickers | None:
-    """The data set; None when it is not here and not needed."""
-    from kineograph.data.stickers import load
+def _album(data: str, *, needed: bool) -> Album | None:
+    """The data set to look at; None when it is not here and not needed."""
+    from kineograph.data import stickers
+    from kineograph.data.scenes import packs
+    from kineograph.measure import influences as study
 
     try:
-        return load(64)
+        if data == "scenes":
+            return study.scene_album(packs.load())
+        return study.sticker_album(stickers.load(64))
     except MissingError:
         if needed:
             raise
@@ -108,6 +114,8 @@ def _packs(*, needed: bool) -> Stickers | None:
 
 def _index(folder: Path, started: float, force: bool, as_json: bool) -> None:
     from kineograph import recipe
+    from kineograph.data.scenes import packs
+    from kineograph.data.scenes.looks import painted_looks
     from kineograph.data.sticker_features import MOST_SEEN, real_clips, real_stills
     from kineograph.measure import influences as study
 
@@ -116,13 +124,16 @@ def _index(folder: Path, started: float, force: bool, as_json: bool) -> None:
     if (folder / study.FILE).exists() and not force:
         raise InputError("FILE", f"'{folder / study.FILE}' exists", "add --force")
     about = recipe.read(folder)
-    if getattr(about, "data", "") != "stickers":
-        raise InputError("FILE", f"'{folder}' was not taught from stickers", "it has no index")
-    clips = None
-    if not isinstance(about, recipe.VisualPrompts):
-        clips = door.watch(real_clips(MOST_SEEN), "clips")
-    stills = door.watch(real_stills(MOST_SEEN), "stills")
-    made = study.index_of(*study.examples(clips, stills))
+    known: tuple[Tensor, list[study.Named], list[str]]
+    if about.data == "scenes":
+        known = study.painted(packs.load(), door.watch(painted_looks(), "paintings"))[:3]
+    elif about.data == "stickers":
+        moving = not isinstance(about, recipe.VisualPrompts)
+        clips = door.watch(real_clips(MOST_SEEN), "clips") if moving else None
+        known = study.examples(clips, door.watch(real_stills(MOST_SEEN), "stills"))
+    else:
+        raise InputError("FILE", f"'{folder}' was taught from '{about.data}'", "it has no index")
+    made = study.index_of(*known)
     path = study.save_index(made, folder, {"model": about.name})
     notes = [f"{len(made.rows):,} examples, {path.stat().st_size:,} bytes"]
     door.report(as_json, started, [path], model=about.name, notes=notes, examples=len(made.rows))

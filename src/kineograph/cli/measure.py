@@ -312,6 +312,9 @@ def prompts(
 @app.command()
 def memory(
     files: Annotated[list[Path], typer.Argument(help="Pictures or clips a model made.")],
+    data: Annotated[str, typer.Option(help="What it was taught from: stickers or scenes.")] = (
+        "stickers"
+    ),
     stills: Annotated[
         bool, typer.Option("--stills", help="The model saw stills alone, no clips.")
     ] = False,
@@ -321,18 +324,24 @@ def memory(
     """Does a model copy? Distance of its samples to the nearest training example, beside that of
     real examples that were held out."""
     started = time.perf_counter()
+    if data not in ("stickers", "scenes"):
+        raise InputError("--data", f"'{data}' is unknown", "use stickers or scenes")
     import torch
 
     from kineograph import media
+    from kineograph.data.scenes import packs
+    from kineograph.data.scenes.looks import painted_looks
     from kineograph.data.sticker_features import MOST_SEEN, lite0, real_clips, real_stills
     from kineograph.measure import influences as study
 
     see = lite0()
     samples = torch.stack([study.look_of(media.read(path), see) for path in files])
-    known = watch(real_stills(MOST_SEEN), "real stills")
-    clips = None if stills else watch(real_clips(MOST_SEEN), "real clips")
-    train, _, _ = study.examples(clips, known)
-    held = study.held_examples(clips, known)
+    if data == "scenes":
+        train, *_, held = study.painted(packs.load(), watch(painted_looks(), "paintings"))
+    else:
+        known = watch(real_stills(MOST_SEEN), "real stills")
+        clips = None if stills else watch(real_clips(MOST_SEEN), "real clips")
+        train, held = study.examples(clips, known)[0], study.held_examples(clips, known)
     found = study.memory(samples, train, held, torch.Generator().manual_seed(seed))
     facts = plain(found._asdict())
     if not as_json:

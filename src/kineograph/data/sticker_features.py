@@ -170,7 +170,7 @@ def real_clips(
         arrays |= {"toned": torch.stack(others) if others else seen_twice[:0, ::2]}
         yield Progress(1.0, "seen", arrays)
 
-    for progress in _kept(f"clips_{seen}", _facts(folder, seen, look is None), compute):
+    for progress in kept(f"clips_{seen}", _facts(folder, seen, look is None), compute):
         if progress.value is None:
             yield progress
             continue
@@ -205,7 +205,7 @@ def real_stills(
             yield Progress(first / total, f"seeing real stills, {first} of {total}", None)
         yield Progress(1.0, "seen", {"looks": torch.cat(looks)})
 
-    for progress in _kept(f"stills_{seen}", _facts(folder, seen, look is None), compute):
+    for progress in kept(f"stills_{seen}", _facts(folder, seen, look is None), compute):
         if progress.value is not None:
             found = RealStills(packs.still_records, progress.value["looks"])
             progress = progress._replace(value=found)
@@ -213,15 +213,20 @@ def real_stills(
 
 
 def _facts(folder: Path, seen: int, published: bool) -> str | None:
-    """What the cached numbers depend on, as one hash; None for a network we do not know."""
+    """What the cached numbers depend on; None for a network we do not know."""
     if not published:
         return None
-    index = hashlib.sha256((folder / "index.json").read_bytes()).hexdigest()
-    facts = [LAYOUT, index, LITE0_SHA256, seen, INPUT, LOOKS, THUMB_FRAMES, THUMB, TONE]
+    return facts_of(folder / "index.json", LAYOUT, seen, LOOKS, THUMB_FRAMES, THUMB, TONE)
+
+
+def facts_of(index: Path, *more: int | str) -> str:
+    """What features depend on, as one hash: the packs' index, the network, and more."""
+    told = hashlib.sha256(index.read_bytes()).hexdigest()
+    facts = [told, LITE0_SHA256, INPUT, *more]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def _kept(
+def kept(
     name: str, facts: str | None, compute: Callable[[], Iterator[Progress]]
 ) -> Iterator[Progress]:
     """The arrays of `compute`, from the cache when they were made of the same facts."""

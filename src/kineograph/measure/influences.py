@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from kineograph.clip import Clip, from_bytes, to_bytes
+from kineograph.data.scenes.packs import Scenes
 from kineograph.data.sticker_features import (
     LOOKS,
     MOST_SEEN,
@@ -32,7 +33,7 @@ from kineograph.data.sticker_features import (
     evenly,
     reduced,
 )
-from kineograph.data.stickers import STYLES, Sticker, Stickers
+from kineograph.data.stickers import STYLES, Stickers
 from kineograph.errors import InputError, MissingError
 from kineograph.measure.sets import Estimate, bootstrap, closeness, median, principal
 from kineograph.prompt import Progress
@@ -40,10 +41,19 @@ from kineograph.recipe.files import read_tensors, save_tensors
 
 FILE = "influences.safetensors"
 AXES = 32  # numbers kept of the 1280 features of an example
-KINDS = ("clip", *STYLES)  # a moving sticker, or a still in one of the styles
+KINDS = ("clip", *STYLES, "painting")  # a moving sticker, a still in a style, a painted picture
 LOOKED = 4  # times as many examples are looked at again as are asked for
 CELL, LINE = 128, 12  # pixels of a cell of the picture, and of a line under it
 MAX_BYTES = 4 * 2**20
+
+
+class Named(Protocol):
+    """What is said of a training example."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def name(self) -> str: ...
 
 
 class Neighbour(NamedTuple):
@@ -73,6 +83,11 @@ class Index:
     kind: Tensor
     concepts: tuple[tuple[str, str], ...]
 
+    @property
+    def data(self) -> str:
+        """Name of the data set the examples are from."""
+        return "scenes" if KINDS[int(self.kind[0])] == "painting" else "stickers"
+
     def near(self, look: Tensor, k: int) -> list[Neighbour]:
         """The k nearest examples to features (1280,), nearest first."""
         here = (F.normalize(look.float(), dim=0) - self.mean) @ self.axes  # (A,)
@@ -93,7 +108,7 @@ def look_of(clip: Clip, see: Look) -> Tensor:
 
 
 def index_of(
-    looks: Tensor, records: Sequence[Sticker], kinds: Sequence[str], *, axes: int = AXES
+    looks: Tensor, records: Sequence[Named], kinds: Sequence[str], *, axes: int = AXES
 ) -> Index:
     """The index of examples: looks (N, 1280), their records and kinds."""
     if not len(looks) == len(records) == len(kinds) or len(looks) < 2:
@@ -168,9 +183,7 @@ def load_index(folder: Path) -> Index:
     return index
 
 
-def examples(
-    clips: RealClips | None, stills: RealStills
-) -> tuple[Tensor, list[Sticker], list[str]]:
+def examples(clips: RealClips | None, stills: RealStills) -> tuple[Tensor, list[Named], list[str]]:
     """What a model was taught from: features (N, 1280), records, kinds; nothing that is held out.
 
     clips: None for a model that saw no clips. Clips of `val_motion` were seen as pictures.
@@ -185,8 +198,10 @@ def held_examples(clips: RealClips | None, stills: RealStills) -> Tensor:
 
 def _chosen(
     clips: RealClips | None, stills: RealStills, wanted: Callable[[str], bool]
-) -> tuple[Tensor, list[Sticker], list[str]]:
-    looks, records, kinds = [], [], []
+) -> tuple[Tensor, list[Named], list[str]]:
+    looks: list[Tensor] = []
+    records: list[Named] = []
+    kinds: list[str] = []
     if clips is not None:
         rows = [i for i, record in enumerate(clips.records) if wanted(record.split)]
         looks.append(clips.looks[rows].mean(1))
@@ -199,21 +214,58 @@ def _chosen(
     return torch.cat(looks), records, kinds
 
 
+class Painting(NamedTuple):
+    """A painted picture. key: its row in the packs. name: its fullest caption."""
+
+    key: str
+    name: str
+
+
+def painted(scenes: Scenes, looks: Tensor) -> tuple[Tensor, list[Named], list[str], Tensor]:
+    """As `examples`, of painted pictures with features (N, 1280); last those held out."""
+    rows = (~scenes.held).nonzero()[0].tolist()
+    records: list[Named] = [Painting(str(row), scenes.captions[row][0]) for row in rows]
+    return looks[rows], records, ["painting"] * len(rows), looks[scenes.held.nonzero()[0]]
+
+
 # -- with the data at hand ---------------------------------------------------------------------
 
+Album = Callable[[Neighbour], Clip]
+"A training example to be seen; MissingError when it is not on this machine."
 
-def example(packs: Stickers, one: Neighbour) -> Clip:
-    """The training example itself, from the packs of 64 pixels."""
-    if one.kind == "clip":
-        for i, record in enumerate(packs.clip_records):
-            if record.key == one.key:
-                return from_bytes(packs.clips[i])
-    for i, record in enumerate(packs.still_records):
-        if (record.key, record.style) == (one.key, one.kind):
-            return from_bytes(packs.stills[i : i + 1])
-    raise MissingError(
+
+def sticker_album(packs: Stickers) -> Album:
+    """Stickers, from the packs of 64 pixels."""
+
+    def page(one: Neighbour) -> Clip:
+        if one.kind == "clip":
+            for i, record in enumerate(packs.clip_records):
+                if record.key == one.key:
+                    return from_bytes(packs.clips[i])
+        for i, record in enumerate(packs.still_records):
+            if (record.key, record.style) == (one.key, one.kind):
+                return from_bytes(packs.stills[i : i + 1])
+        raise _not_here(one, "stickers")
+
+    return page
+
+
+def scene_album(scenes: Scenes) -> Album:
+    """Painted pictures of 64 pixels."""
+
+    def page(one: Neighbour) -> Clip:
+        row = int(one.key) if one.key.isdecimal() else -1
+        if not 0 <= row < len(scenes.small) or scenes.captions[row][0] != one.name:
+            raise _not_here(one, "scenes")
+        return from_bytes(scenes.small[row : row + 1])
+
+    return page
+
+
+def _not_here(one: Neighbour, data: str) -> MissingError:
+    return MissingError(
         f"'{one.kind}: {one.name}' is not in the packs of this machine; "
-        "they are of another make: run 'kineograph data stickers' again"
+        f"they are of another make: run 'kineograph data {data}' again"
     )
 
 
@@ -221,26 +273,26 @@ def influences(
     sample: Clip,
     index: Index,
     see: Look,
-    packs: Stickers | None = None,
+    album: Album | None = None,
     *,
     k: int = 8,
 ) -> Iterator[Progress]:
     """The k nearest training examples of a sample, nearest first; the last value is their list.
 
-    With packs, LOOKED times as many by the index are looked at again, and distances are exact.
+    With an album, LOOKED times as many by the index are looked at again, and distances are exact.
     """
     if not 1 <= k <= 100:
         raise InputError("-k", f"{k} is not in 1 … 100")
     yield Progress(0.0, "looking at the sample", None)
     look = look_of(sample, see)
-    if packs is None:
+    if album is None:
         yield Progress(1.0, "by the index", index.near(look, k))
         return
     found = index.near(look, LOOKED * k)
     looks = []
     for done, one in enumerate(found):
         yield Progress(done / len(found), f"looking at {one.kind}: {one.name}", None)
-        looks.append(look_of(example(packs, one), see))
+        looks.append(look_of(album(one), see))
     apart = 1 - closeness(look[None], torch.stack(looks))[0]
     exact = [
         one._replace(distance=float(d)) for one, d in zip(found, apart.clamp(min=0), strict=True)
@@ -248,11 +300,11 @@ def influences(
     yield Progress(1.0, "by pictures", sorted(exact, key=lambda one: one.distance)[:k])
 
 
-def shown(sample: Clip, found: Sequence[Neighbour], packs: Stickers) -> Clip:
+def shown(sample: Clip, found: Sequence[Neighbour], album: Album) -> Clip:
     """One picture: the sample, then its nearest examples in a row, distance and name under each."""
     cells = [(_cell(sample), "sample", "")]
     for one in found:
-        cells.append((_cell(example(packs, one)), f"{one.distance:.3f} {one.kind}", one.name))
+        cells.append((_cell(album(one)), f"{one.distance:.3f} {one.kind}", one.name))
     page = Image.new("RGB", (len(cells) * (CELL + 4), CELL + 2 * LINE + 4), "white")
     draw = ImageDraw.Draw(page)
     for i, (cell, first, second) in enumerate(cells):
