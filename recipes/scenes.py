@@ -1,10 +1,11 @@
-"""scenes: from words to a picture of 256 pixels, two stages, taught on two CPU cores.
+"""scenes: from words to a picture of 256 pixels, three stages, taught on two CPU cores.
 
     kineograph data scenes
     kineograph train recipes/scenes.py --out runs/scenes
 
-Pictures only: our own painters', from galaxies to molecules. The base makes 64 pixels at once; the
-stage above learns what a step to 256 adds, from crops.
+Pictures only: our own painters', from galaxies to molecules. The base says what lies where, at 16
+pixels; the stages above learn what a step to 64 and one to 256 add. (A base of 64 pixels learned
+colours and textures in the same time, and no shapes: docs/zoom.md.)
 Time and numbers: weights/scenes/CARD.md.
 """
 
@@ -13,34 +14,50 @@ from kineograph.noise import Schedule
 from kineograph.recipe import Cascade, Phase, Stage
 
 WORDS = 384  # width of MiniLM's token states
-FINE = 0.20  # deviation of what a patch of 4 pixels does not share: noise above it is not passed on
-ADDS = 0.20  # deviation of what the second stage adds to the first
+ADDS = 0.20  # deviation of what a stage adds to the one below
+
+
+def shape(
+    patch: int, widths: tuple[int, ...], depth: int, attention: tuple[bool, ...], *, low: bool
+) -> SpaceTimeShape:
+    return SpaceTimeShape(
+        patch=patch,
+        widths=widths,
+        depth=depth,
+        attention=attention,
+        time="none",
+        head=16,
+        state=192 if not low else 128,
+        text=WORDS,
+        low=low,
+        circular=False,
+    )
 
 
 base = Stage(
     name="base",
     frames=1,
-    size=64,
+    size=16,
     low_frames=0,
     low_size=0,
-    shape=SpaceTimeShape(
-        patch=4,
-        widths=(96, 112),
-        depth=2,
-        attention=(False, True),
-        time="none",
-        head=16,
-        state=128,
-        text=WORDS,
-        low=False,
-        circular=False,
-    ),
+    shape=shape(2, (96, 144), 2, (True, True), low=False),
     schedule=Schedule(low=0.01, high=100.0),
-    phases=(Phase(samples=150_000, batch=48, frames=1, rate=3e-3, final=0.02, warm=2000),),
-    parameterization="edm",
-    deviation=FINE,
+    phases=(Phase(samples=190_000, batch=128, frames=1, rate=3e-3, final=0.02),),
 )
-
+space64 = Stage(
+    name="space64",
+    frames=1,
+    size=64,
+    low_frames=1,
+    low_size=16,
+    shape=shape(4, (96, 112), 1, (False, True), low=True),
+    schedule=Schedule(low=0.005, high=10.0, middle=ADDS),
+    phases=(Phase(samples=52_000, batch=32, frames=1, rate=3e-3, final=0.02, warm=960),),
+    parameterization="edm",
+    deviation=ADDS,
+    low_noise=0.05,
+    low_noise_most=0.3,
+)
 space256 = Stage(
     name="space256",
     frames=1,
@@ -75,7 +92,7 @@ recipe = Cascade(
     styles=(),
     seconds=1.0,
     text="minilm",
-    stages=(base, space256),
-    steps=(32, 2),
-    guidance=(2.0, 1.0),
+    stages=(base, space64, space256),
+    steps=(24, 8, 2),
+    guidance=(2.0, 1.0, 1.0),
 )

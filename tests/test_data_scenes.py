@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from kineograph.data.scenes import packs, pencils
 from kineograph.data.scenes.feed import ScenesFeed
@@ -192,6 +193,13 @@ def test_a_feed_is_a_function_of_seed_and_samples_seen(folder):
     assert not bool((clean == feed(5, 1, seed=3, seen=45)[0]).all())
 
 
+def test_smaller_pictures_are_means_of_the_same(folder):
+    whole, _ = ScenesFeed(64, folder=folder)(4, 1, seed=3, seen=8)
+    small, cond = ScenesFeed(32, low_size=16, folder=folder)(4, 1, seed=3, seen=8)
+    torch.testing.assert_close(small, whole.reshape(4, 3, 1, 32, 2, 32, 2).mean((4, 6)))
+    torch.testing.assert_close(cond.low, whole.reshape(4, 3, 1, 16, 4, 16, 4).mean((4, 6)))
+
+
 def test_what_is_held_out_is_never_shown(folder):
     feed, pack = ScenesFeed(64, folder=folder), packs.load(folder)
     shown = feed(200, 1, seed=0, seen=0)[0].add(1).mul(127.5).round().mean((1, 2, 3, 4))
@@ -209,6 +217,8 @@ def test_crops_come_with_their_means_below(folder):
 def test_sizes_that_are_not_there_are_named(folder, tmp_path):
     with pytest.raises(InputError, match="crops of 0"):
         ScenesFeed(128, folder=folder)
+    with pytest.raises(InputError, match="48 pixels"):
+        ScenesFeed(48, folder=folder)
     with pytest.raises(InputError, match="frames"):
         ScenesFeed(64, folder=folder)(1, 8, seed=0, seen=0)
     with pytest.raises(MissingError, match="kineograph data scenes"):

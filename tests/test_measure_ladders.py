@@ -50,7 +50,7 @@ def found():
     small = np.broadcast_to(grey[:, None, None, None], (len(subject), 16, 16, 3))
     held = np.arange(len(subject)) // COUNT % 10 == 9
     scenes = Scenes(small, small, (), subject, np.ones(len(subject), bool), held)
-    *_, last = study.ladders(stage, read, scenes, look, count=1, seeds=2)
+    *_, last = study.ladders([stage], read, scenes, look, count=1, seeds=2)
     return last.value
 
 

@@ -219,7 +219,7 @@ def tokens(
     knobs = TokenKnobs(candidates, guidance)
     makers: dict[str, study.Make] = {model: lambda p, s: maker.make_all(p, s, knobs)}
     if beside:
-        count = _stages_to(beside, maker.spelling.size)
+        count = _stages_to(beside, maker.spelling.size, "--beside")
         still = recipe.load(beside, stages=count).still()
         still_knobs = Knobs(size=maker.spelling.size, chunk=batch)
         makers[beside] = lambda p, s: still.make_all(p, s, still_knobs)
@@ -241,15 +241,15 @@ def tokens(
     )
 
 
-def _stages_to(model: str, size: int) -> int:
+def _stages_to(model: str, size: int, field: str) -> int:
     """How many stages of a cascade lead to pictures of `size` pixels."""
     from kineograph import recipe
 
     about = recipe.read(recipe.folder_of(model))
     if not isinstance(about, recipe.Cascade):
-        raise InputError("--beside", f"'{model}' is no cascade", "use stickers")
+        raise InputError(field, f"'{model}' is no cascade")
     if size not in [stage.size for stage in about.stages]:
-        raise InputError("--beside", f"'{model}' makes no pictures of {size} pixels")
+        raise InputError(field, f"'{model}' makes no pictures of {size} pixels")
     return sum(stage.size <= size for stage in about.stages)
 
 
@@ -396,12 +396,12 @@ def zoom(
 
     scenes = load()
     knobs = _knobs(None, None, steps, guidance, 1)
-    made = recipe.load(model, stages=1)
-    stage = made.stages[0]
-    stage = replace(stage, steps=knobs.steps or stage.steps)
-    stage = replace(stage, guidance=stage.guidance if guidance is None else guidance)
+    made = recipe.load(model, stages=_stages_to(model, scenes.small.shape[1], "--model"))
+    stages = [replace(stage, steps=knobs.steps or stage.steps) for stage in made.stages]
+    if guidance is not None:
+        stages[0] = replace(stages[0], guidance=guidance)
     found = watch(
-        study.ladders(stage, made.read, scenes, lite0(), count=ladders, seeds=seeds), "zoom"
+        study.ladders(stages, made.read, scenes, lite0(), count=ladders, seeds=seeds), "zoom"
     )
     ways = {name: plain(asdict(figures)) for name, figures in found.ways.items()}
     facts = {"classifier": found.accuracy, "photo, dB": found.photo}
@@ -416,8 +416,8 @@ def zoom(
         model=model,
         ladders=ladders,
         seeds=seeds,
-        steps=stage.steps,
-        guidance=stage.guidance,
+        steps=[stage.steps for stage in stages],
+        guidance=[stage.guidance for stage in stages],
         ways=ways,
         facts=plain(facts),
     )

@@ -12,9 +12,9 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,9 +33,11 @@ from kineograph.zoom import maker
 from kineograph.zoom.baselines import independent, outpainted, superresolved
 from kineograph.zoom.joint import shared_noise
 from kineograph.zoom.maker import TextStage
+from kineograph.zoom.stack import shrunk
 
 RATIO = 2
 LOOKED_AT = 100  # painted pictures of a subject that teach the classifier; a tenth as many test it
+BELOW = 10_000  # added to a seed for the noise through which the stage below is seen
 LADDERS = (  # subjects, widest first
     "galaxy, star field, planet, continent, forest, leaves, plant cells, molecules",
     "nebula, star field, planet, clouds, mountains, river delta, pebbles, crystal",
@@ -135,7 +137,7 @@ def texts_of(subjects: Sequence[int], seed: int) -> list[str]:
 
 
 def ladders(
-    stage: TextStage,
+    stages: Sequence[TextStage],
     read: Callable[[Sequence[str]], Cond],
     scenes: Scenes,
     look: Look,
@@ -145,7 +147,7 @@ def ladders(
 ) -> Iterator[Progress]:
     """Fill `count` ladders with every way from `seeds` seeds; the last value is a Study.
 
-    stage: the first stage of a text model, whose pictures are looked at. look: Lite0.
+    stages: the first stages of a text model; the pictures of the last are looked at. look: Lite0.
     """
     if not 1 <= count <= len(LADDERS):
         raise InputError("--ladders", f"{count} is not in 1 … {len(LADDERS)}")
@@ -163,7 +165,7 @@ def ladders(
             texts = texts_of(subjects, 100 * number + k)
             cond = reduce(Cond.stack, [read([text]) for text in texts])
             own = maker.level_seeds(1000 * number + 100 * k, len(texts))
-            for name, (heard, shown, seconds) in filled(stage, cond, own).items():
+            for name, (heard, shown, seconds) in filled(stages, cond, own).items():
                 looks = look(shown[:, :, 0].add(1).div(2).clamp(0, 1))
                 tallies.setdefault(name, []).append(
                     _Tally(
@@ -175,7 +177,7 @@ def ladders(
                 )
                 if not number and not k:
                     rows.append(Clip(torch.cat([clip.frames for clip in to_clips(shown, 8.0)])))
-            photos.append(_held(stage, cond, own, scenes, subjects[0], k))
+            photos.append(_held(stages, cond, own, scenes, subjects[0], k))
             done += 1
             yield Progress(done / total, f"ladder {number + 1}, seed {k + 1}", None)
     alone = math.fsum(one.seconds for one in tallies["independent"])
@@ -202,48 +204,76 @@ class Filled(NamedTuple):
     seconds: float
 
 
-def filled(stage: TextStage, cond: Cond, seeds: Sequence[int]) -> dict[str, Filled]:
-    """The levels, filled every way."""
+def filled(stages: Sequence[TextStage], cond: Cond, seeds: Sequence[int]) -> dict[str, Filled]:
+    """The levels, filled every way: every stage in that way, on what the stage below made so."""
+    return {name: _filled(way, stages, cond, seeds) for name, way in WAYS.items()}
+
+
+def _filled(
+    way: Callable[..., Filled], stages: Sequence[TextStage], cond: Cond, seeds: Sequence[int]
+) -> Filled:
+    seconds, found = 0.0, None
+    for stage in stages:
+        if found is not None:
+            cond = maker.above(found.shown, stage, cond, _noise([seed + BELOW for seed in seeds]))
+        found = way(stage, cond, seeds)
+        seconds += found.seconds
+    assert found is not None
+    return found._replace(seconds=seconds)
+
+
+def _jointly(
+    stage: TextStage, cond: Cond, seeds: Sequence[int], photo: maker.Photo | None = None
+) -> Filled:
+    begun, noise, sigmas = time.process_time(), _noise(seeds), stage.schedule.grid(stage.steps)
+    heard = Heard(Thresholded(Guided(stage.denoise, stage.guidance)))
+    start = noise(torch.empty(len(seeds), 3, 1, stage.size, stage.size)) * float(sigmas[0])
+    how: dict[str, Any] = {"noise": noise, "ratio": RATIO, "trust": maker.TRUST, "photo": photo}
+    *_, shown = maker.jointly(heard, start, sigmas, cond, **how)
+    return Filled(heard.last, shown, time.process_time() - begun)
+
+
+def _alone(
+    fill: Callable[..., Tensor], stage: TextStage, cond: Cond, seeds: Sequence[int]
+) -> Filled:
+    """By a baseline, which asks for one level at a time."""
+    begun, sigmas = time.process_time(), stage.schedule.grid(stage.steps)
     denoise = Thresholded(Guided(stage.denoise, stage.guidance))
-    shape, sigmas = (3, 1, stage.size, stage.size), stage.schedule.grid(stage.steps)
-    heard = Heard(denoise)
-    begun = time.process_time()
-    noise = shared_noise([torch.Generator().manual_seed(seed) for seed in seeds], RATIO)
-    start = noise(torch.empty(len(seeds), *shape)) * float(sigmas[0])
-    *_, shown = maker.jointly(
-        heard, start, sigmas, cond, noise=noise, ratio=RATIO, trust=maker.TRUST
-    )
-    found = {"joint": Filled(heard.last, shown, time.process_time() - begun)}
-    for name, way in (
-        ("independent", independent),
-        ("outpainting", outpainted),
-        ("super-resolution", superresolved),
-    ):
-        levels = [Heard(denoise) for _ in seeds]
-        options = {} if way is independent else {"ratio": RATIO}
-        begun = time.process_time()
-        made = way(levels, shape, sigmas, cond, seeds, **options)
-        seconds = time.process_time() - begun
-        found[name] = Filled(torch.cat([level.last for level in levels]), made, seconds)
-    return found
+    levels = [Heard(denoise) for _ in seeds]
+    shown = fill(levels, (3, 1, stage.size, stage.size), sigmas, cond, seeds)
+    return Filled(torch.cat([level.last for level in levels]), shown, time.process_time() - begun)
+
+
+WAYS: dict[str, Callable[..., Filled]] = {
+    "joint": _jointly,
+    "independent": partial(_alone, independent),
+    "outpainting": partial(_alone, partial(outpainted, ratio=RATIO)),
+    "super-resolution": partial(_alone, partial(superresolved, ratio=RATIO)),
+}
+
+
+def _noise(seeds: Sequence[int]) -> Callable[[Tensor], Tensor]:
+    return shared_noise([torch.Generator().manual_seed(seed) for seed in seeds], RATIO)
 
 
 def _held(
-    stage: TextStage, cond: Cond, seeds: Sequence[int], scenes: Scenes, subject: int, k: int
+    stages: Sequence[TextStage],
+    cond: Cond,
+    seeds: Sequence[int],
+    scenes: Scenes,
+    subject: int,
+    k: int,
 ) -> float:
     """PSNR of level 0 to a painted picture that it is held to, decibels."""
     rows = (scenes.held & (scenes.subject == subject)).nonzero()[0]
     picture = np.array(scenes.small[rows[k % len(rows)]])  # a copy: packs are read-only
     window = bytes_to_model(torch.from_numpy(picture[None, None]))
-    sigmas = stage.schedule.grid(stage.steps)
-    noise = shared_noise([torch.Generator().manual_seed(seed) for seed in seeds], RATIO)
-    start = noise(torch.empty(len(seeds), 3, 1, stage.size, stage.size)) * float(sigmas[0])
-    denoise = Thresholded(Guided(stage.denoise, stage.guidance))
-    photo = maker.Photo(window)
-    *_, shown = maker.jointly(
-        denoise, start, sigmas, cond, noise=noise, ratio=RATIO, trust=maker.TRUST, photo=photo
-    )
-    return psnr(shown[:1], window)
+
+    def way(stage: TextStage, cond: Cond, seeds: Sequence[int]) -> Filled:
+        seen = shrunk(window, window.shape[-1] // stage.size)
+        return _jointly(stage, cond, seeds, maker.Photo(seen))
+
+    return psnr(_filled(way, stages, cond, seeds).shown[:1], window)
 
 
 @dataclass(frozen=True)

@@ -164,9 +164,8 @@ def by_text(
     noise = shared_noise([torch.Generator().manual_seed(seed) for seed in seeds], ratio)
     total, done, x = sum(stage.steps * stage.size**2 for stage in chosen), 0, None
     for stage in chosen:
-        if x is not None:  # the stage below, through a little noise that all levels share
-            low = x + stage.low_noise * noise(x)
-            cond = replace(cond, low=low, low_sigma=torch.full((len(low),), stage.low_noise))
+        if x is not None:
+            cond = above(x, stage, cond, noise)
         shape = (len(texts), 3, stage.frames if living else 1, stage.size, stage.size)
         at_once = rows or max(1, MOST_PIXELS // math.prod(shape[2:]))
         denoise = Thresholded(Chunked(Guided(stage.denoise, stage.guidance), at_once))
@@ -186,6 +185,12 @@ def by_text(
             done += stage.size**2
             note = f"{stage.size} pixels, step {i} of {stage.steps}"
             yield Progress(done / total, note, ZoomStack(x, ratio, fps))
+
+
+def above(x: Tensor, stage: TextStage, cond: Cond, noise: Callable[[Tensor], Tensor]) -> Cond:
+    """What a stage is told of the levels below, x: seen through a little noise that all share."""
+    low = x + stage.low_noise * noise(x)
+    return replace(cond, low=low, low_sigma=torch.full((len(low),), stage.low_noise))
 
 
 # -- by example ------------------------------------------------------------------------------------

@@ -24,20 +24,22 @@ FULL = 0.8  # share of pictures shown with their full caption
 
 
 class ScenesFeed:
-    """Batches for one stage: whole pictures of 64 pixels, or crops of 256 with what is below."""
+    """Batches for one stage: whole pictures up to 64 pixels, or crops of 256, with those below."""
 
     def __init__(
         self, size: int, *, low_size: int = 0, crop: int = 0, folder: Path | None = None
     ) -> None:
         folder = folder or scenes_folder()
         scenes, self.text = load(folder), load_texts(folder)
-        if (size, bool(crop)) not in ((SMALL, False), (DRAWN, True)) or crop > CROP:
+        whole = not crop and size > 0 and SMALL % size == 0
+        if not whole and not (size == DRAWN and 0 < crop <= CROP):
             raise InputError(
                 "size",
                 f"{size} pixels with crops of {crop}",
-                f"scenes have {SMALL} whole, or {DRAWN} in crops up to {CROP}",
+                f"scenes have {SMALL} or a part of it whole, or {DRAWN} in crops up to {CROP}",
             )
         self.crop, self.factor = crop, size // low_size if low_size else 0
+        self.shrink = SMALL // size if whole else 1
         self.pictures = scenes.crops if crop else scenes.small
         self.rows = np.flatnonzero(~scenes.held)
         self.captions = np.array(
@@ -52,6 +54,7 @@ class ScenesFeed:
         rows = rng.choice(self.rows, batch)
         pictures = [self._shown(np.asarray(self.pictures[row]), rng) for row in rows]
         clean = bytes_to_model(torch.from_numpy(np.stack(pictures))[:, None])
+        clean = lowered(clean, 1, self.shrink)
         low = lowered(clean, 1, self.factor) if self.factor else None
         texts = np.where(rng.random(batch) < FULL, *self.captions[rows].T)
         return clean, Cond(*self._states(texts), low=low)
