@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from kineograph import media
-from kineograph.cascade import CascadeStage, Knobs
+from kineograph.cascade import CascadeMaker, CascadeStage, Knobs
 from kineograph.cli import main
 from kineograph.clip import Clip, from_bytes
 from kineograph.data import sticker_features
@@ -31,7 +31,7 @@ from kineograph.measure.sets import (
 )
 from kineograph.nets.lite0 import EPS, WIDTH, Lite0, Same, distance, folded
 from kineograph.noise import Schedule
-from kineograph.prompt import Progress
+from kineograph.prompt import Cond, Progress
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -419,6 +419,15 @@ def test_ways_stand_beside_one_another_with_what_they_cost(packs):
     assert constant.seconds > 0
     with pytest.raises(InputError, match="--concepts: 1"):
         last(quickness.table(ways, ground(packs), count=1, seed=3))
+
+
+def test_a_teacher_walks_its_first_stage_in_more_steps():
+    stages = [CascadeStage(n, look, Schedule(0.01, 9.0), 1, 8, 4, 2.5) for n in ("one", "two")]
+    maker = CascadeMaker(tuple(stages), lambda texts: Cond(), 1.0)
+    slow = quickness.walking(maker, 128)
+    calls = [stage.evaluations(Knobs()) for stage in slow.chosen(Knobs())]
+    assert calls == [256, 8]
+    assert replace(slow, stages=maker.stages) == maker
 
 
 def test_the_sheet_has_two_concepts_a_row_of_equal_cells(packs):

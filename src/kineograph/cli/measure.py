@@ -101,6 +101,9 @@ def steps(
     high: Annotated[
         float, typer.Option(help="Scale that oscillating guidance takes turns with none at.")
     ] = 4.0,
+    most: Annotated[
+        int, typer.Option(help="Also the teacher with so many steps of its first stage; 0: not.")
+    ] = 0,
     concepts: Annotated[int, typer.Option(help="Trained concepts to ask for.")] = 60,
     size: Size = None,
     frames: Frames = None,
@@ -114,9 +117,13 @@ def steps(
     knobs = _knobs(size, frames, None, None, batch)
     from kineograph.measure import quickness as study
 
+    if not 0 <= most <= 1024:
+        raise InputError("--most", f"{most} is not in 0 … 1024")
     rows = []
-    for model in models:
+    for i, model in enumerate(models):
         maker, plan = _model(model, knobs)
+        if most and not i:
+            rows += study.ways(f"{model} in {most}", study.walking(maker, most), knobs, high)
         rows += study.ways(model, maker, knobs, high)
     ground = _ground(_seen(plan.size))
     found = watch(study.table(rows, ground, count=concepts, seed=seed, batch=batch), "steps")

@@ -47,6 +47,12 @@ class Row:
     motion_ratio: Estimate
 
 
+def walking(maker: CascadeMaker, steps: int) -> CascadeMaker:
+    """The same maker, its first stage in so many steps."""
+    first, *rest = maker.stages
+    return replace(maker, stages=(replace(first, steps=steps), *rest))
+
+
 def ways(name: str, maker: CascadeMaker, knobs: Knobs, high: float) -> list[Way]:
     """A model with its own constant guidance, and oscillating between `high` and none."""
     turns = replace(knobs, guidance=high, oscillate=True)
