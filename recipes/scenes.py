@@ -50,13 +50,14 @@ space64 = Stage(
     size=64,
     low_frames=1,
     low_size=16,
-    shape=shape(4, (96, 112), 1, (False, True), low=True),
+    shape=shape(2, (64, 96), 2, (False, False), low=True),
     schedule=Schedule(low=0.005, high=10.0, middle=ADDS),
-    phases=(Phase(samples=52_000, batch=32, frames=1, rate=3e-3, final=0.02, warm=960),),
+    phases=(Phase(samples=300_000, batch=128, frames=1, rate=3e-3, final=0.02, warm=2560),),
     parameterization="edm",
     deviation=ADDS,
     low_noise=0.05,
     low_noise_most=0.3,
+    crop=32,
 )
 space256 = Stage(
     name="space256",

@@ -214,6 +214,23 @@ def test_crops_come_with_their_means_below(folder):
     assert float((cond.low - means).abs().max()) < 1e-6
 
 
+def test_crops_of_small_pictures_are_cut_from_them(folder):
+    clean, cond = ScenesFeed(64, low_size=16, crop=32, folder=folder)(3, 1, seed=1, seen=2)
+    assert tuple(clean.shape) == (3, 3, 1, 32, 32)
+    torch.testing.assert_close(cond.low, clean.reshape(3, 3, 1, 8, 4, 8, 4).mean((4, 6)))
+    small = packs.load(folder).small
+    shown = clean[0, :, 0].add(1).mul(127.5).round().byte().permute(1, 2, 0).numpy()
+    turned = [np.rot90(shown[:, ::step], k) for step in (1, -1) for k in range(4)]
+    corners = [(y, x) for y in range(0, 33, 4) for x in range(0, 33, 4)]
+    assert any(
+        (one == picture[y : y + 32, x : x + 32]).all()
+        for picture in small
+        for y, x in corners
+        for one in turned
+        if (one[0, 0] == picture[y, x]).all()
+    )
+
+
 def test_sizes_that_are_not_there_are_named(folder, tmp_path):
     with pytest.raises(InputError, match="crops of 0"):
         ScenesFeed(128, folder=folder)

@@ -24,7 +24,7 @@ FULL = 0.8  # share of pictures shown with their full caption
 
 
 class ScenesFeed:
-    """Batches for one stage: whole pictures up to 64 pixels, or crops of 256, with those below."""
+    """Batches for one stage: whole pictures up to 64 pixels, or crops of 64 or 256; those below."""
 
     def __init__(
         self, size: int, *, low_size: int = 0, crop: int = 0, folder: Path | None = None
@@ -32,15 +32,16 @@ class ScenesFeed:
         folder = folder or scenes_folder()
         scenes, self.text = load(folder), load_texts(folder)
         whole = not crop and size > 0 and SMALL % size == 0
-        if not whole and not (size == DRAWN and 0 < crop <= CROP):
+        part = 0 < crop <= {SMALL: SMALL, DRAWN: CROP}.get(size, 0)
+        if not whole and not part:
             raise InputError(
                 "size",
                 f"{size} pixels with crops of {crop}",
-                f"scenes have {SMALL} or a part of it whole, or {DRAWN} in crops up to {CROP}",
+                f"scenes have {SMALL} or a part of it, or {DRAWN} in crops up to {CROP}",
             )
-        self.crop, self.factor = crop, size // low_size if low_size else 0
-        self.shrink = SMALL // size if whole else 1
-        self.pictures = scenes.crops if crop else scenes.small
+        self.crop, self.factor = crop, size // low_size if low_size else 1
+        self.low, self.shrink = bool(low_size), SMALL // size if whole else 1
+        self.pictures = scenes.crops if size == DRAWN else scenes.small
         self.rows = np.flatnonzero(~scenes.held)
         self.captions = np.array(
             [[self.text.row[each[0]], self.text.row[each[-1]]] for each in scenes.captions]
@@ -55,7 +56,7 @@ class ScenesFeed:
         pictures = [self._shown(np.asarray(self.pictures[row]), rng) for row in rows]
         clean = bytes_to_model(torch.from_numpy(np.stack(pictures))[:, None])
         clean = lowered(clean, 1, self.shrink)
-        low = lowered(clean, 1, self.factor) if self.factor else None
+        low = lowered(clean, 1, self.factor) if self.low else None
         texts = np.where(rng.random(batch) < FULL, *self.captions[rows].T)
         return clean, Cond(*self._states(texts), low=low)
 
