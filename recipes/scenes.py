@@ -52,7 +52,7 @@ space64 = Stage(
     low_size=16,
     shape=shape(2, (64, 96), 2, (False, False), low=True),
     schedule=Schedule(low=0.005, high=10.0, middle=ADDS),
-    phases=(Phase(samples=300_000, batch=128, frames=1, rate=3e-3, final=0.02, warm=2560),),
+    phases=(Phase(samples=190_000, batch=128, frames=1, rate=3e-3, final=0.02, warm=2560),),
     parameterization="edm",
     deviation=ADDS,
     low_noise=0.05,

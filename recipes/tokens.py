@@ -39,8 +39,8 @@ recipe = Tokens(
     text="minilm",
     codec=codec,
     writer=writer,
-    guidance=2.0,
-    temperature=0.8,
-    candidates=4,
+    guidance=1.4,
+    temperature=0.6,
+    candidates=8,
     judge="animate",
 )

@@ -300,6 +300,8 @@ def test_a_truncated_file_is_refused(folder):
 def test_weights_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "a.safetensors"
     recipes.save_tensors(path, {"x": torch.ones(2)}, {"made": "now"})
+    (tmp_path / "usual").touch()
+    assert path.stat().st_mode == (tmp_path / "usual").stat().st_mode
 
     def fail(tensors, target, about):
         target.write_bytes(b"half")

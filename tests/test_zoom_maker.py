@@ -35,7 +35,7 @@ def coloured(x, sigma, cond):
 def stage(size, frames=2, denoise=coloured):
     return SimpleNamespace(
         denoise=denoise, schedule=Schedule(0.02, 40.0), frames=frames, size=size, steps=8,
-        guidance=1.5, low_noise=0.1,
+        guidance=1.5, low_noise=0.1, guided=0.0,
     )  # fmt: skip
 
 
@@ -58,6 +58,21 @@ def test_a_living_zoom_has_frames_and_runs_the_stages_that_add_them():
     assert tuple(last.value.layers.shape) == (2, 3, 4, 16, 16)
     *_, still = maker.by_text(["a", "b"], stages, read, seeds=(1, 2))
     assert tuple(still.value.layers.shape) == (2, 3, 1, 16, 16)
+
+
+def test_a_student_is_told_its_guidance():
+    told, seen = [], []
+
+    def student(x, sigma, cond):
+        told.append(cond.guidance.tolist())
+        seen.append(len(x))
+        return coloured(x, sigma, cond)
+
+    quick = stage(16, denoise=student)
+    quick.guided = 4.0
+    list(maker.by_text(["a", "b"], [quick], read, seeds=(1, 2)))
+    assert told == [[1.5, 1.5]] * 8
+    assert seen == [2] * 8  # one evaluation of each level a step
 
 
 def test_the_memory_bound_does_not_change_the_picture():

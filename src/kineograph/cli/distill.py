@@ -22,8 +22,8 @@ app = typer.Typer(add_completion=False)
 def distill(
     recipe: Annotated[str, typer.Argument(help="A .json or a .py recipe of a distillation.")],
     teacher: Annotated[
-        str, typer.Option(help="The model to make quick: a shipped one's name, or a folder.")
-    ] = "stickers",
+        str, typer.Option(help="The model to make quick: its folder, or a shipped one's name.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run.")] = Path("runs/distill"),
     time_limit: Annotated[str, typer.Option(help="Stop after this long: 90s, 9m, 2h.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,

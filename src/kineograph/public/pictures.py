@@ -72,6 +72,7 @@ class PictureStage:
     frames: int = 1
     guidance: float = 1.0
     low_noise: float = 0.0
+    guided: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,12 @@ class Distillation(ModelRecipe):
         if self.teacher is not None:
             for lap in self.laps:
                 one_of(f"laps.{lap.name}", lap.stage, [s.name for s in self.teacher.stages])
+                if self._stage(lap).guided:
+                    raise InputError(
+                        "teacher",
+                        f"its stage '{lap.stage}' is a student already",
+                        "name the model that it was taught by",
+                    )
 
     @property
     def parts(self) -> tuple[Student, ...]:

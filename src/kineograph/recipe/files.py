@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor
 
 from kineograph.errors import LimitError, MissingError
@@ -31,8 +31,10 @@ def folder_of(model: str) -> Path:
 def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
     """Write a safetensors file, whole or not at all."""
     with placed(path) as part:
-        whole = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-        part.write_bytes(save(whole, about))  # save_file would let nobody else read it
+        part.touch()
+        usual = part.stat().st_mode  # save_file lets nobody else read what it writes
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, about)
+        part.chmod(usual)
 
 
 def load_tensors(path: Path, want: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kineograph.clip import Clip, to_model
-from kineograph.denoise import Denoiser, Guided, Thresholded, integrate
+from kineograph.denoise import Denoiser, Guided, Thresholded, Told, integrate
 from kineograph.errors import InputError, KineographError
 from kineograph.exemplar import MOST_PATCHES, SMALLEST, Example, Exemplar, Matching, shrinking
 from kineograph.prompt import Cond, Progress
@@ -120,6 +120,8 @@ class TextStage(Sized, Protocol):
     def guidance(self) -> float: ...
     @property
     def low_noise(self) -> float: ...
+    @property
+    def guided(self) -> float: ...
 
 
 S = TypeVar("S", bound=Sized)
@@ -168,7 +170,9 @@ def by_text(
             cond = above(x, stage, cond, noise)
         shape = (len(texts), 3, stage.frames if living else 1, stage.size, stage.size)
         at_once = rows or max(1, MOST_PIXELS // math.prod(shape[2:]))
-        denoise = Thresholded(Chunked(Guided(stage.denoise, stage.guidance), at_once))
+        own = 1 <= stage.guidance <= stage.guided  # a student makes its guidance itself
+        by = Told if own else Guided
+        denoise = Thresholded(Chunked(by(stage.denoise, stage.guidance), at_once))
         start = noise(torch.empty(shape)) * stage.schedule.high
         walk = jointly(
             denoise,
@@ -180,6 +184,7 @@ def by_text(
             photo=photo(stage.size) if photo else None,
             trust=TRUST,
             order=order,
+            churn=0.0 if stage.guided else 1.0,  # it knows the levels of its few steps alone
         )
         for i, x in enumerate(walk, 1):
             done += stage.size**2
