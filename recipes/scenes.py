@@ -65,25 +65,14 @@ space256 = Stage(
     size=256,
     low_frames=1,
     low_size=64,
-    shape=SpaceTimeShape(
-        patch=4,
-        widths=(64, 64),
-        depth=1,
-        attention=(False, False),
-        time="none",
-        head=32,
-        state=64,
-        text=WORDS,
-        low=True,
-        circular=False,
-    ),
+    shape=shape(2, (48, 64), 2, (False, False), low=True),
     schedule=Schedule(low=0.005, high=10.0, middle=ADDS),
-    phases=(Phase(samples=34_000, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),),
+    phases=(Phase(samples=130_000, batch=128, frames=1, rate=3e-3, final=0.02, warm=2560),),
     parameterization="edm",
     deviation=ADDS,
     low_noise=0.05,
     low_noise_most=0.2,
-    crop=64,
+    crop=32,
 )
 
 recipe = Cascade(
