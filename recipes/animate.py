@@ -69,11 +69,11 @@ refine = Mover(
     shape=MovingShape(
         channels=3,
         sees=3,
-        patch=4,
-        fold=4,
-        widths=(64, 80),
+        patch=2,
+        fold=2,
+        widths=(48, 64, 80),
         depth=1,
-        attention=(False, True),
+        attention=(False, False, True),
         head=16,
         state=128,
         text=WORDS,
@@ -88,8 +88,8 @@ refine = Mover(
     offset=0.0,
     crop=64,
     phases=(
-        Phase(samples=45_000, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),
-        Phase(samples=600, batch=4, frames=16, rate=5e-4, final=0.02, pictures=16, warm=40),
+        Phase(samples=32_000, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),
+        Phase(samples=240, batch=4, frames=16, rate=5e-4, final=0.02, pictures=16, warm=40),
     ),
 )
 
