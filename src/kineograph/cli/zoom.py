@@ -112,7 +112,8 @@ def zoom(
     if canvas is not None and not asked.examples:
         raise InputError("--canvas", f"{canvas} pixels", "a text model has its own sizes")
     if dry_run:
-        facts, told = _plan(asked, model, canvas or 128, living, film)
+        begun = time.perf_counter() - started
+        facts, told = _plan(asked, model, canvas or 128, living, film, begun)
         typer.echo(json.dumps(facts) if as_json else told)
         return
     if out.suffix.lower() != ".html":
@@ -220,7 +221,7 @@ def _pick_page(photo: Path | None, size: int, out: Path) -> None:
 
 
 def _plan(
-    asked: Ladder, model: str, canvas: int, living: bool, film: tuple[int, int]
+    asked: Ladder, model: str, canvas: int, living: bool, film: tuple[int, int], begun: float
 ) -> tuple[dict[str, Any], str]:
     """The plan as facts and as a line."""
     from kineograph import recipe
@@ -232,7 +233,8 @@ def _plan(
         clips = _examples(asked, living)
         gflop = maker.example_gflop(maker.materials(clips, canvas, asked.ratio), canvas)
         count = len(clips[0][0])
-        plan = forecast.example_plan(gflop, len(asked), canvas, film, frames=count)
+        how: dict[str, Any] = {"frames": count, "begun": begun}
+        plan = forecast.example_plan(gflop, len(asked), canvas, film, **how)
         return plan._asdict(), plan.told()
     if is_checkpoint(model):
         from kineograph import public
@@ -240,7 +242,7 @@ def _plan(
         told = public.pictures(model, device=checkpoint.fastest()).plan(len(asked)).told()
         return {"plan": told}, told
     about = _text_model(recipe.read(recipe.folder_of(model)), living)
-    plan = forecast.zoom_plan(about, len(asked), film, living=living)
+    plan = forecast.zoom_plan(about, len(asked), film, living=living, begun=begun)
     return plan._asdict(), plan.told()
 
 

@@ -126,8 +126,10 @@ class ZoomPlan(NamedTuple):
         )
 
 
-def zoom_plan(recipe: Cascade, levels: int, film: tuple[int, int], *, living: bool) -> ZoomPlan:
-    """The plan of a zoom by text; film: frames and pixels of a side. Start-up is not counted."""
+def zoom_plan(
+    recipe: Cascade, levels: int, film: tuple[int, int], *, living: bool, begun: float = 0.0
+) -> ZoomPlan:
+    """The plan of a zoom by text; film: frames and pixels of a side. begun: as for `plan`."""
     stages = zoomed(recipe.stages, living)
     steps = [recipe.steps[recipe.stages.index(stage)] for stage in stages]
     scales = [recipe.guidance[recipe.stages.index(stage)] for stage in stages]
@@ -146,17 +148,24 @@ def zoom_plan(recipe: Cascade, levels: int, film: tuple[int, int], *, living: bo
         evaluations=sum(calls),
         gflop=gflop,
         film=film[0],
-        seconds=gflop / convolution_speed() + film_seconds(*film),
-        bytes=int(800e6 + at_once * BYTES_A_PIXEL + levels * held * STACK_BYTES),
+        seconds=gflop / convolution_speed() + film_seconds(*film) + STARTUP * begun,
+        bytes=int(BYTES_BY_TEXT + at_once * BYTES_A_PIXEL + levels * held * STACK_BYTES),
     )
 
 
 def example_plan(
-    gflop: float, levels: int, size: int, film: tuple[int, int], *, frames: int = 1
+    gflop: float,
+    levels: int,
+    size: int,
+    film: tuple[int, int],
+    *,
+    frames: int = 1,
+    begun: float = 0.0,
 ) -> ZoomPlan:
     """The plan of a zoom by example, whose searches are matrix products in float32."""
-    seconds = gflop / (PRODUCT_SHARE * convolution_speed()) + film_seconds(*film)
-    held = 700e6 + levels * frames * size**2 * STACK_BYTES * 4
+    searched = gflop / (PRODUCT_SHARE * convolution_speed())
+    seconds = searched + film_seconds(*film) + STARTUP * begun
+    held = BYTES_BY_EXAMPLE + levels * frames * size**2 * EXAMPLE_BYTES
     return ZoomPlan(levels, size, frames, 0, gflop, film[0], seconds, int(held))
 
 
@@ -165,11 +174,13 @@ def film_seconds(count: int, size: int) -> float:
     return count * (0.004 + size**2 * FRAME_SECONDS)
 
 
-BYTES_A_PIXEL = 600  # measured: peak memory of the widest stage over its pixels
-STACK_BYTES = 400  # measured: estimates, bands and copies of one pixel of a level
-FRAME_SECONDS = 2.5e-7  # measured: rendering and encoding one pixel of a film
+# Measured: 463, 447 and 411 MB for 8, 3 and 2 levels of 256 pixels, 558 MB for 2 living ones; by
+# example 369 and 341 MB for 6 and 2 levels of 128 pixels, 309 MB for 3 of 64.
+BYTES_BY_TEXT, BYTES_A_PIXEL, STACK_BYTES = 375e6, 130, 60
+BYTES_BY_EXAMPLE, EXAMPLE_BYTES = 300e6, 700
+FRAME_SECONDS = 1.6e-7  # measured: rendering and encoding one pixel of a film
 NETWORK_SHARE = 0.42  # measured: 0.38 in the base of stickers, 0.41 to 0.46 from space32 on
-PRODUCT_SHARE = 0.2  # of a convolution's speed: float32 products and the search after them
+PRODUCT_SHARE = 0.55  # measured: searches over networks, 2,153 GFLOP in 34 s and 558 in 10 s
 
 
 def convolution_speed(seconds: float = 0.15) -> float:
