@@ -15,7 +15,10 @@ recipe = VisualPrompts(
     filler=FillerPart(
         name="filler",
         shape=MaskedShape(cell=32, patch=4, width=160, depth=5, head=32, codes=512, detail=16),
-        phases=(Phase(samples=24_000, batch=24, frames=1, rate=2.5e-3, final=0.02, warm=480),),
+        phases=(
+            Phase(samples=24_000, batch=24, frames=1, rate=2.5e-3, final=0.02, warm=480),
+            Phase(samples=40_000, batch=24, frames=1, rate=2e-3, final=0.02, warm=480),
+        ),
         book=2_400,
     ),
 )
