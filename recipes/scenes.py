@@ -44,36 +44,31 @@ base = Stage(
     schedule=Schedule(low=0.01, high=100.0),
     phases=(Phase(samples=190_000, batch=128, frames=1, rate=3e-3, final=0.02),),
 )
-space64 = Stage(
-    name="space64",
-    frames=1,
-    size=64,
-    low_frames=1,
-    low_size=16,
-    shape=shape(2, (64, 96), 2, (False, False), low=True),
-    schedule=Schedule(low=0.005, high=10.0, middle=ADDS),
-    phases=(Phase(samples=190_000, batch=128, frames=1, rate=3e-3, final=0.02, warm=2560),),
-    parameterization="edm",
-    deviation=ADDS,
-    low_noise=0.05,
-    low_noise_most=0.3,
-    crop=32,
-)
-space256 = Stage(
-    name="space256",
-    frames=1,
-    size=256,
-    low_frames=1,
-    low_size=64,
-    shape=shape(2, (48, 64), 2, (False, False), low=True),
-    schedule=Schedule(low=0.005, high=10.0, middle=ADDS),
-    phases=(Phase(samples=130_000, batch=128, frames=1, rate=3e-3, final=0.02, warm=2560),),
-    parameterization="edm",
-    deviation=ADDS,
-    low_noise=0.05,
-    low_noise_most=0.2,
-    crop=32,
-)
+
+
+def above(
+    under: Stage, name: str, widths: tuple[int, ...], samples: int, *, low_noise_most: float
+) -> Stage:
+    """Four times as many pixels on a side, taught on crops of 32."""
+    return Stage(
+        name=name,
+        frames=1,
+        size=4 * under.size,
+        low_frames=1,
+        low_size=under.size,
+        shape=shape(2, widths, 2, (False, False), low=True),
+        schedule=Schedule(low=0.005, high=10.0, middle=ADDS),
+        phases=(Phase(samples, batch=128, frames=1, rate=3e-3, final=0.02, warm=2560),),
+        parameterization="edm",
+        deviation=ADDS,
+        low_noise=0.05,
+        low_noise_most=low_noise_most,
+        crop=32,
+    )
+
+
+space64 = above(base, "space64", (64, 96), 190_000, low_noise_most=0.3)
+space256 = above(space64, "space256", (48, 64), 130_000, low_noise_most=0.2)
 
 recipe = Cascade(
     name="scenes",
