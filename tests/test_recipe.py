@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import pickle
+import runpy
 import struct
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -317,3 +319,22 @@ def test_a_trained_network_asks_for_no_gradient(folder):
     net = recipes.trained(stage(), folder)
     assert not any(parameter.requires_grad for parameter in net.parameters())
     assert not net.training
+
+
+# -- the shipped models -------------------------------------------------------------------------
+
+
+def recipe_in(name):
+    path = Path(__file__).parents[1] / "recipes" / f"{name}.py"
+    return runpy.run_path(str(path))["recipe"]
+
+
+@pytest.mark.parametrize("model", sorted(set(recipes.models()) - {"stickers", "words"}))
+def test_a_shipped_model_is_what_its_recipe_says(model):  # that of words needs the book
+    shipped = recipes.read(recipes.folder_of(model))
+    assert recipe_in(model.replace("-", "_")) == shipped
+
+
+def test_the_shipped_stickers_are_the_lap_of_eight_steps():
+    course = dataclasses.replace(recipe_in("stickers_distilled"), teacher=recipe_in("stickers"))
+    assert course.graduate(("guided", "eight"))[0] == recipes.read(recipes.folder_of("stickers"))
