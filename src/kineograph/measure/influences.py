@@ -40,7 +40,8 @@ from kineograph.prompt import Progress
 from kineograph.recipe.files import read_tensors, save_tensors
 
 FILE = "influences.safetensors"
-AXES = 32  # numbers kept of the 1280 features of an example
+AXES = 32  # numbers kept of the 1280 features of an example, fewer where there are many
+BYTES = 200_000  # that all examples may take: the index ships
 KINDS = ("clip", *STYLES, "painting")  # a moving sticker, a still in a style, a painted picture
 LOOKED = 4  # times as many examples are looked at again as are asked for
 CELL, LINE = 128, 12  # pixels of a cell of the picture, and of a line under it
@@ -108,13 +109,16 @@ def look_of(clip: Clip, see: Look) -> Tensor:
 
 
 def index_of(
-    looks: Tensor, records: Sequence[Named], kinds: Sequence[str], *, axes: int = AXES
+    looks: Tensor, records: Sequence[Named], kinds: Sequence[str], *, axes: int = 0
 ) -> Index:
-    """The index of examples: looks (N, 1280), their records and kinds."""
+    """The index of examples: looks (N, 1280), their records and kinds.
+
+    axes: numbers kept of each; 0 is as many as BYTES allow, at most AXES.
+    """
     if not len(looks) == len(records) == len(kinds) or len(looks) < 2:
         raise InputError("looks", f"{len(looks)} features, {len(records)} records, {len(kinds)}")
     unit = F.normalize(looks.float(), dim=1)
-    basis = principal(unit, axes)
+    basis = principal(unit, axes or max(8, min(AXES, BYTES // len(looks))))
     mean = basis.mean.float()
     steps = basis.axes.abs().amax(0) / 127
     rounded = ((basis.axes / steps).round() * steps).float()  # as it will be read back
