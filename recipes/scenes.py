@@ -27,7 +27,7 @@ def shape(
         attention=attention,
         time="none",
         head=16,
-        state=192 if not low else 128,
+        state=128 if low else 192,
         text=WORDS,
         low=low,
         circular=False,

@@ -14,7 +14,7 @@ from kineograph.errors import InputError, MissingError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from kineograph.measure.influences import Album
+    from kineograph.measure.influences import Album, Named
 
 app = typer.Typer(add_completion=False)
 
@@ -112,11 +112,23 @@ def _album(data: str, *, needed: bool) -> Album | None:
         return None
 
 
-def _index(folder: Path, started: float, force: bool, as_json: bool) -> None:
-    from kineograph import recipe
+def known_examples(data: str, *, moving: bool) -> tuple[Tensor, list[Named], list[str], Tensor]:
+    """Training examples of a data set, stickers or scenes: features (N, 1280), records, kinds; last
+    the features of those held out. moving: whether the model saw clips, where there are any."""
     from kineograph.data.scenes import packs
     from kineograph.data.scenes.looks import painted_looks
     from kineograph.data.sticker_features import MOST_SEEN, real_clips, real_stills
+    from kineograph.measure import influences as study
+
+    if data == "scenes":
+        return study.painted(packs.load(), door.watch(painted_looks(), "paintings"))
+    stills = door.watch(real_stills(MOST_SEEN), "stills")
+    clips = door.watch(real_clips(MOST_SEEN), "clips") if moving else None
+    return *study.examples(clips, stills), study.held_examples(clips, stills)
+
+
+def _index(folder: Path, started: float, force: bool, as_json: bool) -> None:
+    from kineograph import recipe
     from kineograph.measure import influences as study
 
     if not (folder / "recipe.json").is_file():
@@ -124,16 +136,11 @@ def _index(folder: Path, started: float, force: bool, as_json: bool) -> None:
     if (folder / study.FILE).exists() and not force:
         raise InputError("FILE", f"'{folder / study.FILE}' exists", "add --force")
     about = recipe.read(folder)
-    known: tuple[Tensor, list[study.Named], list[str]]
-    if about.data == "scenes":
-        known = study.painted(packs.load(), door.watch(painted_looks(), "paintings"))[:3]
-    elif about.data == "stickers":
-        moving = not isinstance(about, recipe.VisualPrompts)
-        clips = door.watch(real_clips(MOST_SEEN), "clips") if moving else None
-        known = study.examples(clips, door.watch(real_stills(MOST_SEEN), "stills"))
-    else:
+    if about.data not in ("stickers", "scenes"):
         raise InputError("FILE", f"'{folder}' was taught from '{about.data}'", "it has no index")
-    made = study.index_of(*known)
+    moving = not isinstance(about, recipe.VisualPrompts)
+    looks, records, kinds, _ = known_examples(about.data, moving=moving)
+    made = study.index_of(looks, records, kinds)
     path = study.save_index(made, folder, {"model": about.name})
     notes = [f"{len(made.rows):,} examples, {path.stat().st_size:,} bytes"]
     door.report(as_json, started, [path], model=about.name, notes=notes, examples=len(made.rows))

@@ -336,19 +336,13 @@ def memory(
     import torch
 
     from kineograph import media
-    from kineograph.data.scenes import packs
-    from kineograph.data.scenes.looks import painted_looks
-    from kineograph.data.sticker_features import MOST_SEEN, lite0, real_clips, real_stills
+    from kineograph.cli.influences import known_examples
+    from kineograph.data.sticker_features import lite0
     from kineograph.measure import influences as study
 
     see = lite0()
     samples = torch.stack([study.look_of(media.read(path), see) for path in files])
-    if data == "scenes":
-        train, *_, held = study.painted(packs.load(), watch(painted_looks(), "paintings"))
-    else:
-        known = watch(real_stills(MOST_SEEN), "real stills")
-        clips = None if stills else watch(real_clips(MOST_SEEN), "real clips")
-        train, held = study.examples(clips, known)[0], study.held_examples(clips, known)
+    train, _, _, held = known_examples(data, moving=not stills)
     found = study.memory(samples, train, held, torch.Generator().manual_seed(seed))
     facts = plain(found._asdict())
     if not as_json:
@@ -400,11 +394,13 @@ def zoom(
     from kineograph.data.scenes.packs import load
     from kineograph.data.sticker_features import lite0
     from kineograph.measure import ladders as study
+    from kineograph.zoom.maker import zoomed
 
     scenes = load()
     knobs = _knobs(None, None, steps, guidance, 1)
     made = recipe.load(model, stages=_stages_to(model, scenes.small.shape[1], "--model"))
-    stages = [replace(stage, steps=knobs.steps or stage.steps) for stage in made.stages]
+    walked = zoomed(made.stages, living=False)
+    stages = [replace(stage, steps=knobs.steps or stage.steps) for stage in walked]
     if guidance is not None:
         stages[0] = replace(stages[0], guidance=guidance)
     found = watch(

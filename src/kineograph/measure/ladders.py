@@ -23,7 +23,7 @@ from torch import Tensor
 from kineograph.clip import Clip, bytes_to_model, to_clips
 from kineograph.data.scenes.packs import Scenes
 from kineograph.data.scenes.subjects import SUBJECTS, caption
-from kineograph.denoise import Denoiser, Guided, Thresholded
+from kineograph.denoise import Denoiser, Thresholded
 from kineograph.errors import InputError
 from kineograph.measure.sets import Estimate, bootstrap
 from kineograph.measure.styles import Classifier, fitted
@@ -226,7 +226,7 @@ def _jointly(
     stage: TextStage, cond: Cond, seeds: Sequence[int], photo: maker.Photo | None = None
 ) -> Filled:
     begun, noise, sigmas = time.process_time(), _noise(seeds), stage.schedule.grid(stage.steps)
-    heard = Heard(Thresholded(Guided(stage.denoise, stage.guidance)))
+    heard = Heard(Thresholded(maker.guided(stage)))
     start = noise(torch.empty(len(seeds), 3, 1, stage.size, stage.size)) * float(sigmas[0])
     how: dict[str, Any] = {"noise": noise, "ratio": RATIO, "trust": maker.TRUST, "photo": photo}
     *_, shown = maker.jointly(heard, start, sigmas, cond, **how)
@@ -238,7 +238,7 @@ def _alone(
 ) -> Filled:
     """By a baseline, which asks for one level at a time."""
     begun, sigmas = time.process_time(), stage.schedule.grid(stage.steps)
-    denoise = Thresholded(Guided(stage.denoise, stage.guidance))
+    denoise = Thresholded(maker.guided(stage))
     levels = [Heard(denoise) for _ in seeds]
     shown = fill(levels, (3, 1, stage.size, stage.size), sigmas, cond, seeds)
     return Filled(torch.cat([level.last for level in levels]), shown, time.process_time() - begun)

@@ -170,9 +170,7 @@ def by_text(
             cond = above(x, stage, cond, noise)
         shape = (len(texts), 3, stage.frames if living else 1, stage.size, stage.size)
         at_once = rows or max(1, MOST_PIXELS // math.prod(shape[2:]))
-        own = 1 <= stage.guidance <= stage.guided  # a student makes its guidance itself
-        by = Told if own else Guided
-        denoise = Thresholded(Chunked(by(stage.denoise, stage.guidance), at_once))
+        denoise = Thresholded(Chunked(guided(stage), at_once))
         start = noise(torch.empty(shape)) * stage.schedule.high
         walk = jointly(
             denoise,
@@ -190,6 +188,12 @@ def by_text(
             done += stage.size**2
             note = f"{stage.size} pixels, step {i} of {stage.steps}"
             yield Progress(done / total, note, ZoomStack(x, ratio, fps))
+
+
+def guided(stage: TextStage) -> Denoiser:
+    """The stage's Denoiser at its own scale, which a student is told and makes itself."""
+    by = Told if 1 <= stage.guidance <= stage.guided else Guided
+    return by(stage.denoise, stage.guidance)
 
 
 def above(x: Tensor, stage: TextStage, cond: Cond, noise: Callable[[Tensor], Tensor]) -> Cond:
