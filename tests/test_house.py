@@ -17,8 +17,11 @@ ROOT = SRC.parent.parent
 # folder. A line names a file, a folder, or a file of a folder that stands elsewhere.
 FLOORS = (
     ("errors", "files"),
+    ("values",),
     ("clip",),
     ("prompt", "noise", "media", "states", "data.packages"),  # encoders look into packages' cache
+    ("record",),
+    ("products", "trace"),
     ("chain", "denoise", "exemplar"),  # the two questions
     ("distill",),
     ("nets",),
@@ -37,11 +40,13 @@ FLOORS = (
     ("recipe",),
     ("train", "public"),
     ("lessons",),
+    ("families",),
+    ("models",),
     ("measure", "trust"),
     ("cli", "studio"),  # doors
     ("__main__", "__init__"),
 )
-FAMILIES = FLOORS[6]
+FAMILIES = next(floor for floor in FLOORS if "cascade" in floor)
 DOORS = ("cli", "studio")
 
 # Who joins a network with something else, and why it may.

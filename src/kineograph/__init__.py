@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kineograph.prompt import Cond, Progress, Prompt
     from kineograph.recipe import load
 
-version = "0.1.0"
+version = "0.2.0"
 
 _HOME = {
     "Clip": "clip",

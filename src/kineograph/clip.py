@@ -45,6 +45,14 @@ class Clip:
     def __len__(self) -> int:
         return len(self.frames)
 
+    def __getitem__(self, frames: slice) -> Clip:
+        """Some of the frames, at the same rate."""
+        return Clip(self.frames[frames], self.fps)
+
+    def array(self) -> NDArray[np.uint8]:
+        """(T, H, W, C) uint8."""
+        return to_bytes(self)
+
     def lasting(self, seconds: float) -> Clip:
         """The clip cut, or begun again and again, to the whole frames nearest to `seconds`."""
         count = max(1, round(seconds * self.fps))

@@ -17,12 +17,12 @@ class KineographError(Exception):
 
 
 class InputError(KineographError):
-    """Bad usage or input; `field` is the argument to correct."""
+    """Bad usage or input; `field` is the argument to correct, `remedy` what to do about it."""
 
     exit_code = 2
 
     def __init__(self, field: str, problem: str, remedy: str = "") -> None:
-        self.field = field
+        self.field, self.problem, self.remedy = field, problem, remedy
         super().__init__(f"{field}: {problem}" + (f"; {remedy}" if remedy else ""))
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from kineograph.errors import InputError
+from kineograph.values.progress import Progress
 
 if TYPE_CHECKING:  # families without networks start without torch
     import torch
     from torch import Tensor
 
     from kineograph.clip import Clip
+
+__all__ = ["MAX_LETTERS", "Cond", "Progress", "Prompt", "clean_text"]
 
 MAX_LETTERS = 2000
 
@@ -114,14 +117,3 @@ class Cond:
             first, second = replace(first, keys=None), replace(second, keys=None)
         pairs = {k: (v, getattr(second, k)) for k, v in vars(first).items() if v is not None}
         return Cond(**{k: torch.cat(pair) for k, pair in pairs.items()})
-
-
-class Progress(NamedTuple):
-    """What a maker yields: the share done in 0..1, a note for people, the best guess so far.
-
-    The last one is the answer, with done = 1.
-    """
-
-    done: float
-    note: str
-    value: Any

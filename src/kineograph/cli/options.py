@@ -1,0 +1,165 @@
+"""Flags from settings: a command's parameters are the fields of what its families take.
+
+Nothing is typed again here: name, type, limits, unit, default and help come from the field. A value
+that was not given is left out, so that the settings alone know the defaults.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+import typer
+from pydantic.fields import FieldInfo
+
+from kineograph.values.settings import Settings, choices, fields, limits_of
+from kineograph.values.source import Source
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Door:
+    """What the command itself is told, beside the settings.
+
+    out: the output; None where nothing is written. extras: files of second outputs by name. trace:
+    where the steps are written.
+    """
+
+    out: Path | None
+    seed: int | None
+    force: bool
+    as_json: bool
+    dry_run: bool
+    trace: Path | None
+    no_record: bool
+    extras: Mapping[str, Path]
+
+
+Run = Callable[[str, Values, Door], None]
+
+_DOOR: dict[str, tuple[Any, Any]] = {
+    "seed": (
+        int | None,
+        typer.Option(help="Whole number ≥ 0; the same seed gives the same bytes."),
+    ),
+    "dry_run": (bool, typer.Option("--dry-run", help="Print the plan and stop.")),
+    "trace": (
+        Path | None,
+        typer.Option(help="Write the steps of the making too: a clip, a sheet or a folder."),
+    ),
+    "no_record": (bool, typer.Option("--no-record", help="Leave the record out of it.")),
+    "force": (bool, typer.Option("--force", help="Overwrite an existing output.")),
+    "as_json": (bool, typer.Option("--json", help="Print one JSON object on stdout.")),
+}
+
+
+def flag(name: str) -> str:
+    """The flag of a field: `text_encoder` is --text-encoder."""
+    return "--" + name.replace("_", "-")
+
+
+def command(verb: str, families: tuple[type[Settings], ...], run: Run, help: str) -> Any:
+    """A function that Typer makes a command of; it calls run(verb, values, door)."""
+    known = fields(*families)
+    extras = {name: extra for family in families for name, extra in family.extras.items()}
+
+    def called(**given: Any) -> None:
+        values = {name: given[name] for name in known if _said(given[name])}
+        many = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        second = {name: given[name] for name in extras if given[name] is not None}
+        rest = {name: given[name] for name in ("out", *_DOOR)}
+        run(verb, values | many, Door(extras=second, **rest))
+
+    parameters = [_parameter(name, field) for name, field in known.items()]
+    suffixes = dict.fromkeys(suffix for family in families for suffix in family.forms)
+    told = " ".join(suffix or "or a folder of frames" for suffix in suffixes)
+    out = typer.Option("-o", "--out", help=f"Output: {told}.", show_default=False)
+    parameters.append(_typed("out", Path | None, out))
+    for name, extra in extras.items():
+        how = typer.Option(flag(name), help=f"{extra.help} ({', '.join(extra.suffixes)}).")
+        parameters.append(_typed(name, Path | None, how))
+    parameters += [_typed(name, kind, how) for name, (kind, how) in _DOOR.items()]
+    # What is taken by place comes first.
+    parameters.sort(key=lambda p: not isinstance(get_args(p.annotation)[1], _ARGUMENT))
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    called.__annotations__ = {p.name: p.annotation for p in parameters}
+    called.__doc__ = help
+    return called
+
+
+def _said(value: Any) -> bool:
+    """Whether a command line gave a value: a switch off, or an empty list, is none."""
+    return value is not None and value is not False and value != []
+
+
+_ARGUMENT = type(typer.Argument())
+
+
+def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
+    """The parameter of one field."""
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    kind, metavar = _type_of(field)
+    help = _help(field, extra)
+    if extra.get("place"):
+        place = typer.Argument(help=help, metavar=name.upper() + ("..." if kind is _MANY else ""))
+        return _typed(name, kind, place)
+    words = [flag(name)]
+    if letter := extra.get("letter"):
+        words.insert(0, f"-{letter}")
+    panel = str(extra["panel"]) if extra.get("panel") else None
+    how = typer.Option(
+        *words, help=help, metavar=metavar, show_default=False, rich_help_panel=panel
+    )
+    return _typed(name, kind, how)
+
+
+def _typed(name: str, kind: Any, how: Any) -> inspect.Parameter:
+    default = False if kind is bool else None
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, how]
+    )
+
+
+_MANY = list[str] | None
+
+
+def _type_of(field: FieldInfo) -> tuple[Any, str | None]:
+    """The type that Typer reads a field as, always optional, and a metavar."""
+    if words := choices(field):
+        return str | None, "|".join(words)
+    kinds = [field.annotation, *get_args(field.annotation)]
+    plain = {kind for kind in kinds if isinstance(kind, type)}
+    many = next((kind for kind in kinds if get_origin(kind) is tuple), None)
+    if many is not None and len(plain & {int, float, str}) == 0:
+        return _MANY, "FILE" if _of_sources(many) else None
+    if any(_is_source(kind) for kind in kinds):
+        return str | None, "FILE"
+    for kind in (bool, float, int):
+        if kind in plain and many is None:
+            return bool if kind is bool else kind | None, None
+    return str | None, None
+
+
+def _is_source(kind: Any) -> bool:
+    return kind is Source or (get_origin(kind) is Annotated and get_args(kind)[0] is Source)
+
+
+def _of_sources(kind: Any) -> bool:
+    return any(_is_source(inner) for inner in get_args(kind))
+
+
+def _help(field: FieldInfo, extra: Mapping[str, Any]) -> str:
+    """The field's line of help with its limits, unit and default."""
+    told = field.description or ""
+    facts = []
+    limits = limits_of(field)
+    if limits:
+        facts.append(f"{limits} {extra.get('unit', '')}".strip())
+    default = field.default
+    if not field.is_required() and default not in (None, "", (), False):
+        facts.append(f"default {default}")
+    return f"{told} ({'; '.join(facts)})" if facts else told
