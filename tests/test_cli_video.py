@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from kineograph import media, recipe
+from kineograph import media, recipe, record
 from kineograph.cli import main
 from kineograph.nets.space_time import SpaceTimeShape
 from kineograph.noise import Schedule
@@ -87,9 +87,9 @@ def test_words_become_a_file_with_its_recipe_inside(model, tmp_path, capsys):
     clip = media.read(out)
     assert tuple(clip.frames.shape) == (4, 3, 16, 16)
     assert clip.fps == pytest.approx(2.0)
-    note = media.note(out)
-    assert note["text"] == "a red heart"
-    assert note["seed"] == 7
+    said = record.read(out)
+    assert said.settings["text"] == "a red heart"
+    assert said.seed == 7
 
 
 @pytest.mark.parametrize("suffix", [*(s for s in media.MOVING if s), ""])
@@ -109,7 +109,7 @@ def test_guidance_may_oscillate_and_be_rescaled_at_the_door(model, tmp_path, cap
         words = ["a dog", "--model", model, "--size", 8, "--seed", 3, "--steps", 4, "-o", out]
         assert run(*words, "--guidance", 9, *way) == 0
     assert len({out.read_bytes() for out in outs}) == 3
-    assert media.note(outs[1])["oscillate"] is True
+    assert record.read(outs[1]).settings["oscillate"] is True
     dry = ["a dog", "--model", model, "--size", 16, "--steps", 4, "-o", tmp_path / "d.mp4"]
     capsys.readouterr()
     assert run(*dry, "--oscillate", "--dry-run", "--json") == 0
@@ -135,11 +135,11 @@ def test_when_memory_runs_out_the_next_smaller_clip_is_made_once(
     assert run(*words) == 0
     assert "memory ran out at 16 pixels; made 8" in capsys.readouterr().err
     assert media.read(out).frames.shape[-1] == 8
-    assert media.note(out)["size"] == 8
+    assert record.read(out).settings["size"] == 8
 
     monkeypatch.setattr(Precond, "forward", cramped(4))
     assert run(*words, "--force") == 4
-    assert "memory ran out; ask for a smaller --size" in capsys.readouterr().err
+    assert "memory ran out; ask for a smaller size" in capsys.readouterr().err
 
 
 def test_a_longer_clip_goes_round_again(model, tmp_path):

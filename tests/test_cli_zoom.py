@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kineograph import media
+from kineograph import media, record
 from kineograph.cli import main
 from test_cli_video import model, quick_words  # noqa: F401
 
@@ -24,8 +24,8 @@ def test_texts_become_a_film_through_every_stage(model, tmp_path, capsys):  # no
     told = json.loads(capsys.readouterr().out)
     assert told["seed"] == 2
     assert tuple(media.read(out).frames.shape) == (5, 3, 32, 32)
-    assert media.note(out)["levels"] == ["an island", "a tree", "a leaf"]
-    assert media.note(out)["canvas"] == 16
+    assert list(record.read(out).settings["level"]) == ["an island", "a tree", "a leaf"]
+    assert told["canvas"] == 16
 
 
 def test_a_living_zoom_moves_while_one_rests(model, tmp_path):  # noqa: F811

@@ -140,7 +140,7 @@ class CascadeMaker:
         if not prompts or len(prompts) != len(seeds):
             raise InputError("seeds", f"{len(seeds)} for {len(prompts)} prompts")
         stages = self.chosen(knobs)
-        texts = [self._styled(clean_text(p.text)) for p in prompts]
+        texts = [self.styled(clean_text(p.text)) for p in prompts]
         cond = self._read(texts)
         negatives = [clean_text(p.negative, "negative") if p.negative else "" for p in prompts]
         away = self._read(negatives) if any(negatives) else None
@@ -173,7 +173,7 @@ class CascadeMaker:
         if not stages or clip.frames.shape[-2] != side:
             shape = f"{side}x{clip.frames.shape[-2]} pixels, {len(clip)} frames"
             raise InputError("clip", shape, "no stage of this model makes it larger")
-        cond, x = self._read([self._styled(clean_text(prompt.text))]), to_model([clip])
+        cond, x = self._read([self.styled(clean_text(prompt.text))]), to_model([clip])
         rngs = [torch.Generator().manual_seed(seed)]
         for n, stage in enumerate(stages):
             for i, clean in self._walk(stage, x, cond, None, rngs, knobs):
@@ -269,7 +269,8 @@ class CascadeMaker:
         """Conditions of every text, each read alone: its states do not depend on its company."""
         return reduce(Cond.stack, [self.read([text]) for text in texts])
 
-    def _styled(self, text: str) -> str:
+    def styled(self, text: str) -> str:
+        """The text after the model's own style word, where it names none."""
         word = text.split(":", 1)[0].strip().lower()
         if not self.style or (":" in text and word in self.styles):
             return text

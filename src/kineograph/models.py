@@ -1,34 +1,48 @@
 """The catalogue: which families a command has, and the model that answers a family's settings.
 
 Families meet here and nowhere else: where one needs another, it is handed the other's Model.
+Settings are light and imported at once; a model's module only when it is asked for.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kineograph.errors import InputError
+from kineograph.families.checkpoint.settings import CheckpointVideo
+from kineograph.families.image_to_video.settings import ImageToVideo, Refine
+from kineograph.families.text_to_image.settings import ByDiffusion, ByTokens
+from kineograph.families.text_to_video.settings import TextToVideo
+from kineograph.families.texture.settings import Apply, Extend, Fill, Grow
+from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage
 from kineograph.values.request import Model
-from kineograph.values.settings import Settings, fields
+from kineograph.values.settings import Settings, choices, fields, unknown
+from kineograph.values.source import Source
 
-VERBS = ("texture grow", "texture fill", "texture extend", "texture apply")
-"Every command that makes something of a request."
+Families = tuple[type[Settings], ...]
+
+VERBS: dict[str, Families] = {
+    "video": (CheckpointVideo, Refine, ImageToVideo, TextToVideo),
+    "image": (ByTokens, ByDiffusion),
+    "zoom": (LadderExample, PickPage, FromPictures, FromTexts),
+    "texture grow": (Grow,),
+    "texture fill": (Fill,),
+    "texture extend": (Extend,),
+    "texture apply": (Apply,),
+}
+"Every command that makes something of a request; the first family that is `wanted` answers."
 
 
-def families(verb: str) -> tuple[type[Settings], ...]:
-    """The families of a command; the first that `wanted` the values answers.
-
-    Raises InputError for a command that makes nothing.
-    """
-    match verb:
-        case "texture grow" | "texture fill" | "texture extend" | "texture apply":
-            from kineograph.families.texture.settings import FAMILIES
-
-            return FAMILIES[verb]
+def families(verb: str) -> Families:
+    """The families of a command. Raises InputError for a command that makes nothing."""
+    if verb in VERBS:
+        return VERBS[verb]
     near = difflib.get_close_matches(verb, VERBS, 1)
-    raise InputError("verb", f"'{verb}' makes nothing", f"did you mean {near[0]}?" if near else "")
+    remedy = f"did you mean {near[0]}?" if near else f"use one of {', '.join(VERBS)}"
+    raise InputError("verb", f"'{verb}' makes nothing", remedy)
 
 
 def settings_of(verb: str, values: Mapping[str, Any]) -> Settings:
@@ -37,22 +51,84 @@ def settings_of(verb: str, values: Mapping[str, Any]) -> Settings:
     Raises InputError, naming the field, for what no family or another family takes.
     """
     several = families(verb)
+    for name in fields(*several):
+        words = list(dict.fromkeys(word for one in several for word in _words(one, name)))
+        if words and name in values and values[name] not in words:
+            raise unknown(name, values[name], words)
     chosen = next((family for family in several if family.wanted(values)), several[-1])
     for name in values:
         if name not in chosen.model_fields and name in fields(*several):
-            raise InputError(name, f"is not for {chosen.about}", "leave it out")
+            takers = [one.about for one in several if name in one.model_fields]
+            raise InputError(name, f"is not for {chosen.about}", f"it is for {' or '.join(takers)}")
     return chosen(**values).resolved()
 
 
+def _words(family: type[Settings], name: str) -> list[Any]:
+    field = family.model_fields.get(name)
+    return choices(field) if field is not None else []
+
+
 def model_of(settings: Settings) -> Model[Any, Any]:
-    """The model that answers these settings, its weights loaded."""
-    match settings.verb:
-        case "texture grow" | "texture fill" | "texture extend":
+    """The model that answers these settings; its weights are read when it first makes."""
+    match settings:
+        case TextToVideo():
+            from kineograph.families.text_to_video.model import TextToVideoModel
+
+            return TextToVideoModel(settings.model, text_encoder=_folder(settings.text_encoder))
+        case ImageToVideo():
+            from kineograph.families.image_to_video.model import ImageToVideoModel
+
+            return ImageToVideoModel(settings.model, text_encoder=_folder(settings.text_encoder))
+        case Refine():
+            from kineograph.families.image_to_video.model import RefineModel
+
+            return RefineModel(settings.model, text_encoder=_folder(settings.text_encoder))
+        case CheckpointVideo():
+            from kineograph.families.checkpoint.model import CheckpointModel
+
+            return CheckpointModel(settings.model, motion=settings.motion)
+        case ByDiffusion():
+            from kineograph.families.text_to_image.model import DiffusionModel
+
+            return DiffusionModel(settings.model)
+        case ByTokens():
+            from kineograph.families.text_to_image.model import TokensModel
+
+            return TokensModel(settings.model)
+    return _by_example(settings)
+
+
+def _by_example(settings: Settings) -> Model[Any, Any]:
+    """The same for zooms and for what is made from examples."""
+    match settings:
+        case FromTexts():
+            from kineograph.families.zoom.model import FromTextsModel
+
+            encoder = _folder(settings.text_encoder)
+            return FromTextsModel(settings.model, living=settings.living, text_encoder=encoder)
+        case FromPictures():
+            from kineograph.families.zoom.model import FromPicturesModel
+
+            return FromPicturesModel()
+        case PickPage():
+            from kineograph.families.zoom.model import PickPageModel
+
+            return PickPageModel()
+        case LadderExample():
+            from kineograph.families.zoom.model import LadderExampleModel
+
+            return LadderExampleModel()
+        case Grow() | Fill() | Extend():
             from kineograph.families.texture.model import TextureModel
 
             return TextureModel()
-        case "texture apply":
+        case Apply():
             from kineograph.families.texture.model import MapModel
 
             return MapModel()
     raise TypeError(f"{type(settings).__name__} belongs to no model")
+
+
+def _folder(encoder: Source | None) -> Path | None:
+    """The folder of a text encoder, where one is named."""
+    return None if encoder is None else encoder.there("text_encoder")

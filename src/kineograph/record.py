@@ -30,7 +30,7 @@ MOST_DEPTH = 12
 MOST_PAGE = 300 * 10**6  # bytes of a page that is searched for its record
 BESIDE = ".record.json"
 "Suffix of the record beside a file that can hold none: a text, a table."
-_IN_PAGE = re.compile(rb'<script type="application/json" id="recipe">(.*?)</script>', re.DOTALL)
+_IN_PAGE = re.compile(rb'<script type="application/json" id="kineograph">(.*?)</script>', re.DOTALL)
 
 
 class Record(NamedTuple):

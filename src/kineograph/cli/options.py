@@ -129,27 +129,28 @@ _MANY = list[str] | None
 
 def _type_of(field: FieldInfo) -> tuple[Any, str | None]:
     """The type that Typer reads a field as, always optional, and a metavar."""
-    if words := choices(field):
-        return str | None, "|".join(words)
-    kinds = [field.annotation, *get_args(field.annotation)]
-    plain = {kind for kind in kinds if isinstance(kind, type)}
-    many = next((kind for kind in kinds if get_origin(kind) is tuple), None)
-    if many is not None and len(plain & {int, float, str}) == 0:
-        return _MANY, "FILE" if _of_sources(many) else None
-    if any(_is_source(kind) for kind in kinds):
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and extra.get("words"):
+        return str | None, str(extra["words"])
+    words = choices(field)
+    if words == [True]:
+        return bool, None
+    if words:
+        return int | None if isinstance(words[0], int) else str | None, "|".join(map(str, words))
+    kind = field.annotation
+    if get_origin(kind) is tuple:
+        return _MANY, "FILE" if _holds(kind, Source) else None
+    if _holds(kind, Source):
         return str | None, "FILE"
-    for kind in (bool, float, int):
-        if kind in plain and many is None:
-            return bool if kind is bool else kind | None, None
+    for plain in (bool, float, int):
+        if _holds(kind, plain):
+            return bool if plain is bool else plain | None, None
     return str | None, None
 
 
-def _is_source(kind: Any) -> bool:
-    return kind is Source or (get_origin(kind) is Annotated and get_args(kind)[0] is Source)
-
-
-def _of_sources(kind: Any) -> bool:
-    return any(_is_source(inner) for inner in get_args(kind))
+def _holds(kind: Any, wanted: type) -> bool:
+    """Whether a type is `wanted`, or a union, a tuple or an annotation of it."""
+    return kind is wanted or any(_holds(inner, wanted) for inner in get_args(kind))
 
 
 def _help(field: FieldInfo, extra: Mapping[str, Any]) -> str:

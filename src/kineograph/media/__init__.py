@@ -20,6 +20,7 @@ from kineograph.media.encode import Writer, probe_writer, save, writer
 from kineograph.media.formats import LIMITS, MOVING, STILL, Frame, Info, Limits, Sound
 from kineograph.media.notes import note
 from kineograph.media.sound import sound
+from kineograph.media.sources import check_fits, clip_of, file_bytes, first_frame, frames_in
 
 if TYPE_CHECKING:
     from kineograph.clip import Clip
@@ -33,6 +34,11 @@ __all__ = [
     "Limits",
     "Sound",
     "Writer",
+    "check_fits",
+    "clip_of",
+    "file_bytes",
+    "first_frame",
+    "frames_in",
     "note",
     "probe",
     "probe_writer",

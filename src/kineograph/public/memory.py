@@ -101,3 +101,8 @@ def parts_of(checkpoint: Checkpoint, dtypes: dict[str, torch.dtype]) -> tuple[Pa
 
 def _gib(count: int) -> str:
     return f"{count / 2**30:7.2f} GiB"
+
+
+def fastest() -> str:
+    """The device that public checkpoints run on: a GPU when there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -64,11 +64,12 @@ def viewer_page(
     return _filled("zoom.html", parts)
 
 
-def pick_page(photo: Clip, name: str, *, size: int) -> str:
+def pick_page(photo: Clip, name: str, *, size: int, record: dict[str, Any] | None = None) -> str:
     """A page on which a person clicks the point of a photo that a zoom goes to.
 
     name: of the photo's file, for the command that the page shows. size: pixels of the canvas,
-    which the square about the point must have. The page tells the point as shares of the sides.
+    which the square about the point must have. record: how it was made, kept in the page. It tells
+    the point as shares of the sides.
     """
     picture = Image.fromarray(to_bytes(Clip(photo.over().frames[:1]))[0])
     width, height = picture.size
@@ -79,6 +80,7 @@ def pick_page(photo: Clip, name: str, *, size: int) -> str:
     data = {"photo": source, "name": name, "width": width, "height": height, "size": size}
     parts = {
         "style": _part("zoom.css"),
+        "recipe": _embedded(record or {}),
         "data": _embedded(data),
         "script": _part("pick.js"),
     }
