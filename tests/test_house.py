@@ -42,6 +42,7 @@ FLOORS = (
     ("lessons",),
     ("families",),
     ("models",),
+    ("again", "batch", "api"),
     ("measure", "trust"),
     ("cli", "studio"),  # doors
     ("__main__", "__init__"),
