@@ -16,7 +16,8 @@ ROOT = SRC.parent.parent
 # From the ground up: a file imports only what stands below it, and nothing beside it but its own
 # folder. A line names a file, a folder, or a file of a folder that stands elsewhere.
 FLOORS = (
-    ("errors", "files"),
+    ("errors",),
+    ("files", "signals"),
     ("clip",),
     ("prompt", "noise", "media", "states", "data.packages"),  # encoders look into packages' cache
     ("chain", "denoise", "exemplar"),  # the two questions
@@ -41,7 +42,7 @@ FLOORS = (
     ("cli", "studio"),  # doors
     ("__main__", "__init__"),
 )
-FAMILIES = FLOORS[6]
+FAMILIES = FLOORS[7]
 DOORS = ("cli", "studio")
 
 # Who joins a network with something else, and why it may.
