@@ -48,6 +48,7 @@ DOORS = ("cli", "studio")
 # Who joins a network with something else, and why it may.
 JOINS = {
     "data.sticker_texts": "a frozen encoder: caption states are data",
+    "data.cutout_texts": "a frozen encoder: caption states are data",
     "data.sticker_features": "a frozen encoder: picture features are data",
     "lessons.codec": "a codec's running means and its critic learn outside the gradient",
 }
@@ -61,6 +62,7 @@ WEIGHTS = {
 }
 # Who opens pictures or videos outside media, and why it may.
 OPENERS = {
+    "data.cutout_packs": "decodes pinned archives checked by hash, thousands of pictures a run",
     "data.sticker_packs": "decodes pinned archives checked by hash, thousands of pictures a run",
 }
 

@@ -199,6 +199,14 @@ def save(state: State, folder: Path) -> Path:
     return target
 
 
+def save_mean(state: State, folder: Path) -> Path:
+    """Write the running mean alone, in bfloat16, as `folder`/mean-SEEN.safetensors."""
+    path = folder / f"mean-{state.seen:012d}.safetensors"
+    half = {name: _halved(tensor) for name, tensor in state.ema.items()}
+    recipes.save_tensors(path, half, {"samples": str(state.seen)})
+    return path
+
+
 def checkpoints(folder: Path) -> list[Path]:
     """Finished checkpoints, oldest first."""
     return sorted(p for p in folder.glob("[0-9]" * 12) if (p / "state.json").is_file())
@@ -276,6 +284,8 @@ class Run:
     folder: Path
     every: float = 240.0
     "Seconds between checkpoints."
+    keep_every: int = 0
+    "Samples between snapshots of the running mean that are kept for good; 0 keeps none."
     started: float = field(default_factory=time.monotonic)
 
     def begin(self, *, resume: bool) -> None:
@@ -318,6 +328,8 @@ class Run:
                 entry = report._asdict() | {"stage": part.name, "seconds": now - clock}
                 self._log(entry)
                 clock = now
+                if self._is_kept(report.seen, phase_at(part, report.seen)):
+                    save_mean(state, folder)
                 if now - saved > self.every:
                     save(state, folder)
                     saved = now
@@ -332,6 +344,11 @@ class Run:
                 if stop or self.out_of_time(time_limit):
                     break
             save(state, folder)
+
+    def _is_kept(self, seen: int, phase: Phase | None) -> bool:
+        """Whether the step that ends at `seen` is the first beyond a multiple of `keep_every`."""
+        batch = phase.batch if phase else 1
+        return self.keep_every > 0 and seen % self.keep_every < batch
 
     def out_of_time(self, time_limit: float) -> bool:
         """Whether `time_limit` seconds have passed since the run started."""

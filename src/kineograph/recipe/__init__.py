@@ -38,6 +38,7 @@ from kineograph.recipe.fields import Part, Phase, one_of, parsed
 from kineograph.recipe.files import WEIGHTS, folder_of, load_tensors, models, save_tensors
 from kineograph.recipe.forecast import Plan, cascade_maker, cascade_stage, plan
 from kineograph.recipe.language import Language, Speaker, language_model
+from kineograph.recipe.pictures import Pictures
 from kineograph.recipe.tokens import Tokens, Writer, tokens_maker
 from kineograph.recipe.visual_prompts import FillerPart, VisualPrompts
 from kineograph.tokens import Rank
@@ -58,6 +59,7 @@ __all__ = [
     "Mover",
     "Part",
     "Phase",
+    "Pictures",
     "Plan",
     "Recipe",
     "Speaker",
@@ -85,7 +87,9 @@ __all__ = [
 MAX_RECIPE_BYTES = 1_000_000
 MAX_PARAMETERS = 3_000_000_000
 
-Recipe = Cascade | Distillation | CodecRecipe | Animate | VisualPrompts | Tokens | Language
+Recipe = (
+    Cascade | Distillation | CodecRecipe | Animate | VisualPrompts | Tokens | Language | Pictures
+)
 FAMILIES: dict[str, type[Recipe]] = {
     "cascade": Cascade,
     "distillation": Distillation,
@@ -94,6 +98,7 @@ FAMILIES: dict[str, type[Recipe]] = {
     "visual-prompts": VisualPrompts,
     "tokens": Tokens,
     "language": Language,
+    "pictures": Pictures,
 }
 
 
@@ -233,6 +238,8 @@ def load(
             return _animate(recipe, folder, text_encoder, routes)
         case Distillation():
             raise InputError("--model", f"'{folder}' is a distillation", "name what it exported")
+        case Pictures() as recipe:
+            return trained(recipe.base, folder)
         case CodecRecipe() as recipe:
             return trained(recipe.codec, folder)
         case VisualPrompts() as recipe:
