@@ -31,6 +31,7 @@ FLOORS = (
         "tokens",
         "cascade",
         "animate",
+        "pictures",
         "zoom",
         "visual_prompts",
     ),  # families

@@ -442,6 +442,18 @@ def test_the_log_holds_a_line_a_step(tmp_path):
     assert {entry["stage"] for entry in log} == {"base"}
 
 
+def test_snapshots_of_the_running_mean_are_kept_for_good(tmp_path):
+    about = recipe()
+    one = about.stages[0]
+    run = train.Run(about, tmp_path, keep_every=8)
+    run.begin(resume=False)
+    list(run.part(one, lesson_for(one)))  # seen: 4, 8, 12, 15, 18, 21
+    kept = sorted(path.name for path in (tmp_path / "base").glob("mean-*"))
+    assert kept == [f"mean-{seen:012d}.safetensors" for seen in (8, 18)]
+    want = train.fresh(about, one).net.state_dict()
+    assert recipes.load_tensors(tmp_path / "base" / kept[0], want)
+
+
 # -- export ---------------------------------------------------------------------------------------
 
 

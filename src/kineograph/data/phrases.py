@@ -98,6 +98,11 @@ def _styled(text: str, word: str, form: int) -> str:
     return f"{text}, {word} style"
 
 
+def with_article(record: Cutout) -> str:
+    """The plain name with its article, "a dog"."""
+    return _with_article(plain(record), record)
+
+
 def shared_names(records: Iterable[Cutout]) -> frozenset[str]:
     """Names that more than one concept goes by."""
     owner: dict[str, str] = {}

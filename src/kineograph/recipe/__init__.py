@@ -29,6 +29,7 @@ from kineograph.nets.moving import Moving, Routes, repeated
 from kineograph.nets.picture_encoder import PictureEncoder
 from kineograph.nets.space_time import SpaceTime, below
 from kineograph.noise import PARAMETERIZATIONS, Parameterization, edm
+from kineograph.pictures import PictureMaker
 from kineograph.prompt import Cond
 from kineograph.recipe.animate import Animate, Eye, Mover, animate_maker
 from kineograph.recipe.cascade import Cascade, Stage
@@ -76,6 +77,7 @@ __all__ = [
     "load_tensors",
     "models",
     "network",
+    "picture_maker",
     "plan",
     "read",
     "read_cascade",
@@ -228,7 +230,8 @@ def load(
     """A model ready to make things, by name or folder.
 
     A Cascade gives a CascadeMaker; `stages` loads that many, counted from the first. An Animate
-    gives an AnimateMaker; `routes` closes some of the ways by which its base sees the picture.
+    gives an AnimateMaker; `routes` closes some of the ways by which its base sees the picture. A
+    Pictures gives a PictureMaker.
     """
     folder = folder_of(model)
     match read(folder):
@@ -239,7 +242,7 @@ def load(
         case Distillation():
             raise InputError("--model", f"'{folder}' is a distillation", "name what it exported")
         case Pictures() as recipe:
-            return trained(recipe.base, folder)
+            return _pictures(recipe, folder, text_encoder)
         case CodecRecipe() as recipe:
             return trained(recipe.codec, folder)
         case VisualPrompts() as recipe:
@@ -263,6 +266,25 @@ def _cascade(
     ]
     width = recipe.stages[0].shape.text
     return cascade_maker(recipe, ready, _of_width(texts(text_encoder), width))
+
+
+def _pictures(recipe: Pictures, folder: Path, text_encoder: Path | None) -> PictureMaker:
+    net = trained(recipe.base, folder, as_stored=True)
+    read = _of_width(texts(text_encoder), recipe.base.shape.text)
+    return picture_maker(recipe, net, read)
+
+
+def picture_maker(recipe: Pictures, net: Precond, read: Texts) -> PictureMaker:
+    """The maker of a recipe with a trained network."""
+    return PictureMaker(
+        frozen(net),
+        read,
+        recipe.base.schedule,
+        recipe.base.size,
+        recipe.steps,
+        recipe.scale,
+        prepared(net),
+    )
 
 
 def _animate(
