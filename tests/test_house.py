@@ -16,7 +16,8 @@ ROOT = SRC.parent.parent
 # From the ground up: a file imports only what stands below it, and nothing beside it but its own
 # folder. A line names a file, a folder, or a file of a folder that stands elsewhere.
 FLOORS = (
-    ("errors", "files"),
+    ("errors",),
+    ("files", "signals"),
     ("values",),
     ("clip",),
     ("prompt", "noise", "media", "states", "data.packages"),  # encoders look into packages' cache
@@ -33,6 +34,7 @@ FLOORS = (
         "tokens",
         "cascade",
         "animate",
+        "pictures",
         "zoom",
         "visual_prompts",
     ),  # families
@@ -53,6 +55,7 @@ DOORS = ("cli", "studio")
 # Who joins a network with something else, and why it may.
 JOINS = {
     "data.sticker_texts": "a frozen encoder: caption states are data",
+    "data.cutout_texts": "a frozen encoder: caption states are data",
     "data.sticker_features": "a frozen encoder: picture features are data",
     "lessons.codec": "a codec's running means and its critic learn outside the gradient",
 }
@@ -66,6 +69,7 @@ WEIGHTS = {
 }
 # Who opens pictures or videos outside media, and why it may.
 OPENERS = {
+    "data.cutout_packs": "decodes pinned archives checked by hash, thousands of pictures a run",
     "data.sticker_packs": "decodes pinned archives checked by hash, thousands of pictures a run",
 }
 

@@ -90,6 +90,18 @@ def to_clips(x: Tensor, fps: float) -> list[Clip]:
     return [Clip(one, fps) for one in frames.add(1).div(2).clamp(0, 1)]
 
 
+def from_premultiplied(x: Tensor, *, least: float = 0.02) -> list[Clip]:
+    """Clips with straight alpha from (B, 4, T, H, W) in model range, colours multiplied by alpha.
+
+    Alpha under `least` is nothing at all: the ground is exactly transparent.
+    """
+    frames = rearrange(x.detach().float().cpu(), "b c t h w -> b t c h w").add(1).div(2)
+    colour, alpha = frames[:, :, :3], frames[:, :, 3:].clamp(0, 1)
+    alpha = torch.where(alpha < least, 0.0, alpha)
+    straight = (colour / alpha.clamp(min=least)).clamp(0, 1) * (alpha > 0)
+    return [Clip(one) for one in torch.cat([straight, alpha], dim=2)]
+
+
 def bytes_to_model(frames: Tensor) -> Tensor:
     """(B, C, T, H, W) float32 in [-1, 1] from (B, T, H, W, C) uint8, the layout of data packs."""
     return rearrange(frames, "b t h w c -> b c t h w").float().div(127.5).sub(1)

@@ -65,6 +65,11 @@ WEIGHTINGS: dict[str, Weighting] = {
 }
 
 
+def capped(weighting: Weighting, cap: float) -> Weighting:
+    """The weight up to `cap`: low noise, where 1/sigma^2 is large, does not rule the loss."""
+    return lambda sigma, out: weighting(sigma, out).clamp(max=cap)
+
+
 Centre = Callable[[Tensor, Cond], Tensor]
 
 

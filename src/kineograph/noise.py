@@ -2,8 +2,8 @@
 
 x = clean + sigma * noise, noise ~ N(0, I). In the papers' variance-preserving letters
 alpha = 1/sqrt(1+sigma^2), the log-SNR is lambda = -2 ln sigma, and z = alpha * x. A
-parameterization is four coefficients of sigma (Karras et al. 2022, eq. 7); noise, v, flow and EDM
-networks differ in nothing else.
+parameterization is four coefficients of sigma (Karras et al. 2022, eq. 7); noise, v, flow, EDM and
+clean networks differ in nothing else.
 """
 
 from __future__ import annotations
@@ -55,7 +55,19 @@ def edm(sigma: Tensor, deviation: float = 0.5) -> Coeffs:
     return Coeffs((deviation * total) ** 2, sigma * deviation * total, total, sigma.log() / 4)
 
 
-PARAMETERIZATIONS: dict[str, Parameterization] = {"eps": eps, "v": v, "flow": flow, "edm": edm}
+def clean(sigma: Tensor) -> Coeffs:
+    """F estimates the clean clip itself (Li & He 2025): little to say where a patch is large."""
+    zero = torch.zeros_like(sigma)
+    return Coeffs(zero, zero + 1, (1 + sigma**2).rsqrt(), sigma.log() / 4)
+
+
+PARAMETERIZATIONS: dict[str, Parameterization] = {
+    "eps": eps,
+    "v": v,
+    "flow": flow,
+    "edm": edm,
+    "clean": clean,
+}
 
 
 class Levels(ABC):
