@@ -32,7 +32,7 @@ from kineograph.noise import PARAMETERIZATIONS, Parameterization, edm
 from kineograph.pictures import PictureMaker
 from kineograph.prompt import Cond
 from kineograph.recipe.animate import Animate, Eye, Mover, animate_maker
-from kineograph.recipe.cascade import Cascade, Stage
+from kineograph.recipe.cascade import Cascade, Stage, cascade_maker, cascade_stage
 from kineograph.recipe.codec import CodecPart, CodecRecipe
 from kineograph.recipe.distillation import Distillation, Lap, Student
 from kineograph.recipe.fields import Part, Phase, one_of, parsed
@@ -44,9 +44,9 @@ from kineograph.recipe.files import (
     models,
     save_tensors,
 )
-from kineograph.recipe.forecast import Plan, cascade_maker, cascade_stage, plan
 from kineograph.recipe.language import Language, Speaker, language_model
 from kineograph.recipe.pictures import Pictures
+from kineograph.recipe.plan import Plan, plan
 from kineograph.recipe.tokens import Tokens, Writer, tokens_maker
 from kineograph.recipe.visual_prompts import FillerPart, VisualPrompts
 from kineograph.tokens import Rank

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kineograph.cascade import SAMPLERS
@@ -9,6 +10,7 @@ from kineograph.denoise import WEIGHTINGS, Weighting, capped
 from kineograph.errors import InputError
 from kineograph.nets.space_time import SpaceTimeShape
 from kineograph.noise import PARAMETERIZATIONS, Schedule
+from kineograph.prompt import Cond
 from kineograph.recipe.fields import MOST_FRAMES, MOST_PIXELS, ModelRecipe, Phase, one_of, within
 
 
@@ -125,3 +127,38 @@ class Cascade(ModelRecipe):
     def parts(self) -> tuple[Stage, ...]:
         """What is taught, in order."""
         return self.stages
+
+
+def cascade_stage(
+    recipe: Cascade, i: int, denoise: Denoiser, prepare: Callable[[Cond], Cond] = lambda cond: cond
+) -> CascadeStage:
+    stage = recipe.stages[i]
+    first = next((s.name for s in recipe.stages if 0 < s.low_size < s.size), "")
+    oscillating = recipe.oscillating or (recipe.stages[0].name, first)
+    return CascadeStage(
+        name=stage.name,
+        denoise=denoise,
+        schedule=stage.schedule,
+        frames=stage.frames,
+        size=stage.size,
+        steps=recipe.steps[i],
+        guidance=recipe.guidance[i],
+        low_noise=stage.low_noise,
+        sampler=recipe.samplers[i] if recipe.samplers else "dpm",
+        guided=stage.guided,
+        oscillates=stage.name in oscillating,
+        prepare=prepare,
+        cost=stage.shape.flop(stage.frames, stage.size) / 1e9,
+    )
+
+
+def cascade_maker(recipe: Cascade, stages: Sequence[CascadeStage], read: Texts) -> CascadeMaker:
+    return CascadeMaker(
+        tuple(stages),
+        read,
+        recipe.seconds,
+        recipe.style,
+        recipe.styles,
+        recipe.size,
+        recipe.threshold,
+    )

@@ -10,10 +10,10 @@ from kineograph import media, recipe
 from kineograph.animate.maker import AnimateMaker, Knobs
 from kineograph.clip import Clip
 from kineograph.errors import InputError
+from kineograph.families.image_to_video.forecast import forecast
 from kineograph.families.image_to_video.settings import MOST_SIZE, ImageToVideo, Moved, Refine
 from kineograph.products import ClipProduct
 from kineograph.prompt import Progress, Prompt
-from kineograph.recipe.animate import forecast
 from kineograph.record import record_of
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result

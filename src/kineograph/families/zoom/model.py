@@ -14,11 +14,11 @@ import torch
 from kineograph import media, public, recipe
 from kineograph.clip import Clip
 from kineograph.errors import InputError
+from kineograph.families.zoom import forecast
 from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage, Zoom
 from kineograph.products import EitherProduct, FileProduct, FilmProduct, PageProduct
 from kineograph.public.folder import digests, is_checkpoint
 from kineograph.public.memory import fastest
-from kineograph.recipe import forecast
 from kineograph.record import record_of
 from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
