@@ -17,7 +17,7 @@ ROOT = SRC.parent.parent
 # folder. A line names a file, a folder, or a file of a folder that stands elsewhere.
 FLOORS = (
     ("errors",),
-    ("files", "signals"),
+    ("files", "signals", "machine"),
     ("values",),
     ("clip",),
     ("prompt", "noise", "media", "states", "data.packages"),  # encoders look into packages' cache

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kineograph.cascade import SAMPLERS
-from kineograph.denoise import WEIGHTINGS, Weighting, capped
+from kineograph.cascade import SAMPLERS, CascadeMaker, CascadeStage, Texts
+from kineograph.denoise import WEIGHTINGS, Denoiser, Weighting, capped
 from kineograph.errors import InputError
 from kineograph.nets.space_time import SpaceTimeShape
 from kineograph.noise import PARAMETERIZATIONS, Schedule

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from kineograph.cascade import Knobs
-from kineograph.nets.speed import convolution_speed
+from kineograph.machine import convolution_speed
 from kineograph.prompt import Cond
 from kineograph.recipe.cascade import Cascade, cascade_maker, cascade_stage
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kineograph.animate.maker import Knobs
-from kineograph.nets.speed import convolution_speed
+from kineograph.machine import convolution_speed
 from kineograph.recipe.animate import Animate
 from kineograph.recipe.plan import Plan
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kineograph.nets.speed import convolution_speed
+from kineograph.machine import convolution_speed
 from kineograph.recipe.cascade import Cascade
 from kineograph.zoom.maker import MOST_PIXELS, zoomed
 
