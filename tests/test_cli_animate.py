@@ -10,11 +10,11 @@ from PIL import Image
 from kineograph import media, recipe, record
 from kineograph.animate.maker import AnimateMaker
 from kineograph.cli import main
+from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.moving import MovingShape, Routes
 from kineograph.nets.picture_encoder import PictureShape
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
 from kineograph.recipe import Animate, Eye, Mover, Phase
+from kineograph.values.prompt import Cond
 
 PHASES = (Phase(samples=8, batch=4, frames=1, rate=1e-3),)
 

@@ -8,7 +8,7 @@ import torch
 import public_folders
 from kineograph import media, record
 from kineograph.cli import main
-from kineograph.clip import Clip
+from kineograph.values.clip import Clip
 
 
 def left(*words):

@@ -7,13 +7,13 @@ import torch
 
 from kineograph import media, recipe
 from kineograph.cli import main
-from kineograph.clip import Clip
+from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.causal import CausalShape
 from kineograph.nets.codec import CodecShape
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
 from kineograph.recipe import Cascade, CodecPart, Phase, Stage, Tokens, Writer
+from kineograph.values.clip import Clip
+from kineograph.values.prompt import Cond
 
 PHASES = (Phase(samples=8, batch=4, frames=1, rate=1e-3),)
 

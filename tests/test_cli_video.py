@@ -7,8 +7,8 @@ import torch
 
 from kineograph import media, recipe, record
 from kineograph.cli import main
+from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import Schedule
 from kineograph.recipe import Cascade, Phase, Stage
 
 
@@ -48,7 +48,7 @@ def model(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def quick_words(monkeypatch):
     """Texts read by their letters, so that no encoder is loaded."""
-    from kineograph.prompt import Cond
+    from kineograph.values.prompt import Cond
 
     def read(texts):
         rows = torch.zeros(len(texts), 24, 384)
@@ -66,7 +66,7 @@ def run(*words):
 
 
 def test_a_text_encoder_of_another_width_is_refused(model, tmp_path, monkeypatch, capsys):
-    from kineograph.prompt import Cond
+    from kineograph.values.prompt import Cond
 
     def narrow(texts):
         return Cond(torch.zeros(1, 4, 64), torch.ones(1, 4, dtype=torch.bool), torch.zeros(1, 64))
@@ -119,7 +119,7 @@ def test_guidance_may_oscillate_and_be_rescaled_at_the_door(model, tmp_path, cap
 def test_when_memory_runs_out_the_next_smaller_clip_is_made_once(
     model, tmp_path, monkeypatch, capsys
 ):
-    from kineograph.denoise import Precond
+    from kineograph.diffusion.denoiser import Precond
 
     def cramped(most):
         def forward(self, x, sigma, cond):
@@ -206,7 +206,7 @@ def test_a_model_that_is_not_here_is_named(tmp_path, capsys):
 
 
 def test_cancelling_leaves_nothing(model, tmp_path, monkeypatch):
-    from kineograph.cascade import CascadeMaker
+    from kineograph.diffusion.cascade import CascadeMaker
 
     def cancelled(self, prompt, seed, knobs):
         raise KeyboardInterrupt
@@ -221,7 +221,7 @@ def test_a_termination_is_an_orderly_end(model, tmp_path, monkeypatch):
     import os
     import signal
 
-    from kineograph.cascade import CascadeMaker
+    from kineograph.diffusion.cascade import CascadeMaker
 
     def ended(self, prompt, seed, knobs):
         os.kill(os.getpid(), signal.SIGTERM)

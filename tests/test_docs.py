@@ -8,9 +8,9 @@ import pytest
 import typer
 
 from kineograph import cli, recipe
-from kineograph.cascade import CascadeMaker, CascadeStage
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
+from kineograph.diffusion.cascade import CascadeMaker, CascadeStage
+from kineograph.diffusion.schedule import Schedule
+from kineograph.values.prompt import Cond
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -4,11 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kineograph.clip import Clip, from_bytes
 from kineograph.data.stickers import load
 from kineograph.measure.tokens import pictures_of, tokens
-from kineograph.prompt import Progress
 from kineograph.tokens import Spelling
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.prompt import Progress
 from test_measure import ground, last, packs  # noqa: F401 (fixture)
 
 GRID, CODES = 4, 4

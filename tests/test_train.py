@@ -12,12 +12,12 @@ import torch
 
 from kineograph import recipe as recipes
 from kineograph import train
-from kineograph.errors import InputError, KineographError
+from kineograph.diffusion.schedule import Schedule
 from kineograph.lessons.denoising import Denoising, groups
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
 from kineograph.recipe import Cascade, Phase, Stage
+from kineograph.values.errors import InputError, KineographError
+from kineograph.values.prompt import Cond
 
 PHASES = (
     Phase(samples=12, batch=4, frames=1, rate=2e-3, final=0.5),

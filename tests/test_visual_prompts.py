@@ -10,13 +10,13 @@ import torch
 
 from kineograph import media, recipe
 from kineograph.cli import main
-from kineograph.clip import Clip
 from kineograph.data.grids import Batch
-from kineograph.errors import InputError
 from kineograph.lessons.visual_prompts import Filling, hidden_places
 from kineograph.nets.masked import Masked, MaskedShape, patches, unfolded
 from kineograph.recipe import FillerPart, Phase, VisualPrompts
 from kineograph.train import fit, fresh
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
 from kineograph.visual_prompts import Filler, checked
 
 SHAPE = MaskedShape(cell=8, patch=4, width=16, depth=2, head=8, codes=8, detail=2)

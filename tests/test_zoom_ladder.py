@@ -8,8 +8,8 @@ from PIL import Image
 
 from kineograph import media
 from kineograph.cli import main
-from kineograph.errors import InputError, LimitError, MissingError
-from kineograph.zoom.ladder import EXAMPLE, Ladder, parsed, read_ladder
+from kineograph.families.zoom.ladder import EXAMPLE, Ladder, parsed, read_ladder
+from kineograph.values.errors import InputError, LimitError, MissingError
 
 
 def test_the_example_ladder_is_a_good_one(tmp_path):
@@ -125,9 +125,9 @@ def test_a_photo_grounds_the_widest_level(pictures, tmp_path):
     assert run(*words, "--photo", pictures[2], "--seed", 3, "-o", out) == 0
     import torch
 
-    from kineograph.clip import to_model
+    from kineograph.families.zoom.photo import photo_window
     from kineograph.measure.zoom import psnr
-    from kineograph.zoom.photo import photo_window
+    from kineograph.values.clip import to_model
 
     seen = to_model([media.read(out)])[0][:, :1]
     assert psnr(seen, photo_window(media.read(pictures[2]), 32)[0]) >= 28

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kineograph import models, record
-from kineograph.errors import InputError, MissingError
 from kineograph.record import Record
+from kineograph.values.errors import InputError, MissingError
 from kineograph.values.request import Model, Request
 from kineograph.values.settings import Settings
 
@@ -50,7 +50,7 @@ def again(
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise InputError("seed", f"{seed!r} is not in 0 … 2**63 - 1", "set another: --set seed=1")
     settings = models.settings_of(known.verb, values | changed)
-    form = known.form or path.suffix.lower() or "folder"
+    form = known.form if known.schema else path.suffix.lower() or "folder"
     return Again(Request(settings, form), seed, differences(known, models.model_of(settings)))
 
 

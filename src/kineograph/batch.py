@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kineograph import models
-from kineograph.errors import InputError, KineographError
 from kineograph.files import placed
+from kineograph.values.errors import InputError, KineographError
 from kineograph.values.progress import Progress, finished
 from kineograph.values.request import Model, Request
 from kineograph.values.settings import Settings
@@ -283,7 +283,7 @@ def _alike(pictures: Sequence[Any]) -> Any:
     """Pictures of any sizes as frames of one clip, each centred on white."""
     import torch
 
-    from kineograph.clip import Clip
+    from kineograph.values.clip import Clip
 
     height = max(one.frames.shape[2] for one in pictures)
     width = max(one.frames.shape[3] for one in pictures)

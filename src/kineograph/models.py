@@ -9,18 +9,24 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from kineograph.errors import InputError
 from kineograph.families.checkpoint.settings import CheckpointVideo
 from kineograph.families.image_to_video.settings import ImageToVideo, Refine
 from kineograph.families.text_to_image.settings import ByDiffusion, ByTokens
 from kineograph.families.text_to_video.settings import TextToVideo
 from kineograph.families.texture.settings import Apply, Extend, Fill, Grow
 from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage
+from kineograph.values.errors import InputError
 from kineograph.values.request import Model
 from kineograph.values.settings import Settings, choices, fields, unknown
 from kineograph.values.source import Source
+
+if TYPE_CHECKING:
+    from kineograph.families.image_to_video.model import ImageToVideoModel
+    from kineograph.families.text_to_image.model import TokensModel
+    from kineograph.families.text_to_video.model import TextToVideoModel
+    from kineograph.families.zoom.model import FromTextsModel
 
 Families = tuple[type[Settings], ...]
 
@@ -132,3 +138,53 @@ def _by_example(settings: Settings) -> Model[Any, Any]:
 def _folder(encoder: Source | None) -> Path | None:
     """The folder of a text encoder, where one is named."""
     return None if encoder is None else encoder.there("text_encoder")
+
+
+# -- by name ---------------------------------------------------------------------------------------
+
+
+@overload
+def load(name: Literal["stickers"]) -> TextToVideoModel: ...
+@overload
+def load(name: Literal["animate"]) -> ImageToVideoModel: ...
+@overload
+def load(name: Literal["tokens"]) -> TokensModel: ...
+@overload
+def load(name: Literal["scenes"]) -> FromTextsModel: ...
+@overload
+def load(name: str) -> Model[Any, Any]: ...
+def load(name: str) -> Model[Any, Any]:
+    """A model by its shipped name, or by a folder of ours or in the diffusers layout.
+
+    Its weights are read when it first makes. Raises MissingError when there is no such model,
+    InputError when it makes nothing by itself (a codec, a distillation).
+
+        model = load("stickers")
+        settings = TextToVideo(text="a red heart beating")
+        result = finished(model.make(Request(settings), seed=1))
+    """
+    from kineograph import recipe
+    from kineograph.families.checkpoint.settings import is_checkpoint
+
+    if is_checkpoint(name):
+        from kineograph.families.checkpoint.model import CheckpointModel
+
+        return CheckpointModel(name)
+    match recipe.read(recipe.folder_of(name)):
+        case recipe.Cascade() as about if about.stages[-1].frames == 1:
+            from kineograph.families.zoom.model import FromTextsModel
+
+            return FromTextsModel(name)
+        case recipe.Cascade():
+            from kineograph.families.text_to_video.model import TextToVideoModel
+
+            return TextToVideoModel(name)
+        case recipe.Animate():
+            from kineograph.families.image_to_video.model import ImageToVideoModel
+
+            return ImageToVideoModel(name)
+        case recipe.Tokens():
+            from kineograph.families.text_to_image.model import TokensModel
+
+            return TokensModel(name)
+    raise InputError("model", f"'{name}' makes nothing by itself", "see kineograph models list")

@@ -24,10 +24,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from kineograph import recipe as recipes
-from kineograph.errors import InputError, KineographError
 from kineograph.files import locked, publish, removed_whole, sha256_of
 from kineograph.recipe import Part, Phase, Recipe
 from kineograph.signals import held
+from kineograph.values.errors import InputError, KineographError
 
 CLIP_NORM = 1.0
 KEEP = 2

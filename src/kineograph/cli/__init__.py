@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from kineograph.errors import InputError, KineographError
+from kineograph.values.errors import InputError, KineographError
 
 VERBS = {
     # name: (module, one line of help)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kineograph.cli.door import Force, Json, Seed, checked_output, chosen_seed, report, watch
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 
 if TYPE_CHECKING:
-    from kineograph.clip import Clip
     from kineograph.patches.analogies import Analogy, Matching
+    from kineograph.values.clip import Clip
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 SOLVERS = ("patches", "tokens", "both")
@@ -190,7 +190,7 @@ def beside(
     import torch
 
     from kineograph import media
-    from kineograph.clip import Clip, from_bytes
+    from kineograph.values.clip import Clip, from_bytes
 
     answer = made.picture if made.picture.dtype == np.uint8 else made.picture // 257
     colours = answer[:, :, :3] if answer.shape[2] > 2 else np.repeat(answer[:, :, :1], 3, 2)

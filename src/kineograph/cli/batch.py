@@ -32,7 +32,7 @@ def batch(
     """Make every request of a file; started again, it goes on where it was."""
     started = time.perf_counter()
     from kineograph import batch as many
-    from kineograph.errors import KineographError
+    from kineograph.values.errors import KineographError
 
     items = many.read(file)
     if dry_run:

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from kineograph.cli.door import Force, Json, Seed, checked_output, chosen_seed, report, watch
-from kineograph.errors import InputError
 from kineograph.files import placed
-from kineograph.prompt import Progress
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 app = typer.Typer(add_completion=False)
 
@@ -43,7 +43,7 @@ def chain(
 
     import torch
 
-    from kineograph.markov import fit
+    from kineograph.sequence.markov import fit
     from kineograph.states import read_states
 
     record = read_states(states, column)

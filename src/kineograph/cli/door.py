@@ -16,8 +16,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from kineograph.errors import InputError, LimitError
-from kineograph.prompt import Progress as Making
+from kineograph.values.errors import InputError, LimitError
+from kineograph.values.prompt import Progress as Making
 
 Made = TypeVar("Made")
 Knobs = TypeVar("Knobs")

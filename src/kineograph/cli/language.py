@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from kineograph.cli.door import chosen_seed, report, watch
 from kineograph.cli.train import seconds_of
-from kineograph.errors import InputError, MissingError
 from kineograph.files import placed
+from kineograph.values.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from kineograph.words.language import LanguageModel, Looked, Neighbour, Said
@@ -47,7 +47,7 @@ def write_learned(asked: Asked) -> None:
         raise InputError("CORPUS", many, "give a text to learn from, or --model words")
     seed = chosen_seed(asked.seed)
 
-    from kineograph.chain import Draw
+    from kineograph.sequence.draw import Draw
     from kineograph.words.language import attended, continued, nearest
 
     draw = Draw(asked.temperature, asked.top_k, asked.top_p)

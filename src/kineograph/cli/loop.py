@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kineograph.cli.door import Force, Json, Seed, checked_output, chosen_seed, report, watch
-from kineograph.errors import InputError
 from kineograph.files import placed
 from kineograph.media import MOVING, Sound, probe, sound, stream, writer
 from kineograph.media.formats import format_of
+from kineograph.values.errors import InputError
 
 if TYPE_CHECKING:
     from kineograph.frames.distance import Frame
     from kineograph.frames.texture import Looped, Span, Texture
-    from kineograph.prompt import Progress
+    from kineograph.values.prompt import Progress
 
 app = typer.Typer(add_completion=False)
 
@@ -263,7 +263,7 @@ def write_page(made: Iterator[Progress], out: Path) -> None:
 
 
 def _written(frames: Iterator[Frame], file: Any, count: int) -> Iterator[Progress]:
-    from kineograph.prompt import Progress
+    from kineograph.values.prompt import Progress
 
     for number, frame in enumerate(frames, 1):
         file.add(frame)

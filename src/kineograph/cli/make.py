@@ -20,7 +20,7 @@ import typer
 
 from kineograph.cli import door
 from kineograph.cli.options import Door, command, flag
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 from kineograph.values.request import Model, Request
 from kineograph.values.result import Result

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from kineograph.cli import door
-from kineograph.errors import MissingError
+from kineograph.values.errors import MissingError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 

@@ -11,7 +11,7 @@ import typer
 
 from kineograph.cli import door
 from kineograph.cli.make import made
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 
 app = typer.Typer(add_completion=False)
 
@@ -48,7 +48,7 @@ def rerun(
     settings = asked.request.settings
     target = out or file.with_name(f"{file.stem}.again{file.suffix}")
     request = asked.request
-    if target.suffix.lower() != file.suffix.lower():
+    if request.form and target.suffix.lower() != file.suffix.lower():
         request = request.to(target.suffix.lower() or "folder")
     door.checked_output(target, settings.forms, force or dry_run)
     model = models.model_of(settings)

@@ -11,8 +11,8 @@ import typer
 
 from kineograph.cli.door import Force, Json, Seed, checked_output, chosen_seed, report, watch
 from kineograph.cli.loop import Clip, Every, found_clip, taken, write_page
-from kineograph.errors import InputError
 from kineograph.media import probe, stream
+from kineograph.values.errors import InputError
 
 if TYPE_CHECKING:
     from kineograph.frames.sprites import Sprite

@@ -11,8 +11,8 @@ import typer
 
 from kineograph.cli.door import Force, Json, Seed, checked_output, chosen_seed, report, watch
 from kineograph.cli.language import Asked, write_learned
-from kineograph.errors import InputError, MissingError
 from kineograph.files import placed
+from kineograph.values.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from kineograph.words import Bits, Choice, Corpus, Written

@@ -17,7 +17,7 @@ from torch import Tensor
 from kineograph.data import cutouts
 from kineograph.data.cutouts import Cutout
 from kineograph.data.sticker_features import COARSE, MOST_SEEN, Look, facts_of, kept, lite0, reduced
-from kineograph.prompt import Progress
+from kineograph.values.prompt import Progress
 
 LAYOUT = 1  # of the cached file; raised when what is stored changes
 BATCH = 64

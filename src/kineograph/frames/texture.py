@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from kineograph.chain import Draw, extend, row_generators
-from kineograph.errors import InputError
 from kineograph.frames.distance import (
     Frame,
     Matrix,
@@ -29,7 +27,9 @@ from kineograph.frames.loops import Loop, best_loop, best_singles
 from kineograph.frames.policy import Costs, Rules, jump_costs, play_table
 from kineograph.frames.render import Reel, Seams, Shown, fitted, rendered, seams
 from kineograph.frames.walk import FrameChain, Table, range_cost
-from kineograph.prompt import Progress
+from kineograph.sequence.draw import Draw, extend, row_generators
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 GOOD_SEAM = 1.2  # a seam up to this multiple of the usual step passes unseen
 

@@ -18,7 +18,6 @@ from kineograph.data.grids import Grids
 from kineograph.data.motions import MotionFeed
 from kineograph.data.scenes.feed import ScenesFeed
 from kineograph.data.sticker_features import lite0
-from kineograph.errors import InputError, MissingError
 from kineograph.lessons.animate import Animating, Refining
 from kineograph.lessons.codec import Reconstruction
 from kineograph.lessons.contrast import Contrast
@@ -49,6 +48,7 @@ from kineograph.recipe import (
 from kineograph.recipe.animate import space_of
 from kineograph.recipe.tokens import spelling
 from kineograph.train import Lesson, fresh, restore
+from kineograph.values.errors import InputError, MissingError
 
 
 def lesson_of(

@@ -14,10 +14,10 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from kineograph.denoise import Precond
+from kineograph.diffusion.denoiser import Precond
 from kineograph.lessons.seeds import mixed
-from kineograph.prompt import Cond
 from kineograph.recipe import Phase, Stage
+from kineograph.values.prompt import Cond
 
 
 class Feed(Protocol):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kineograph.errors import MissingError
+from kineograph.values.errors import MissingError
 
 TOKENS = 24
 MINILM = "minilm"

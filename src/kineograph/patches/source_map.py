@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
 from kineograph.files import placed
 from kineograph.patches.search import Flags, Longs, Sheet
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from kineograph.errors import LimitError, MissingError
 from kineograph.files import sha256_of
+from kineograph.values.errors import LimitError, MissingError
 
 INDEX = "model_index.json"
 MOST_BYTES = 5_000_000  # of one JSON file; a shard index of a large model has some hundred thousand

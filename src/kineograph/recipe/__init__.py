@@ -19,18 +19,16 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from kineograph.animate.maker import AnimateMaker
-from kineograph.cascade import CascadeMaker, Texts
-from kineograph.denoise import Denoiser, Precond
-from kineograph.errors import InputError, LimitError
+from kineograph.diffusion.cascade import CascadeMaker, Texts
+from kineograph.diffusion.denoiser import Denoiser, Precond
+from kineograph.diffusion.schedule import PARAMETERIZATIONS, Parameterization, edm
 from kineograph.nets.causal import Causal
 from kineograph.nets.codec import Codec
 from kineograph.nets.masked import Masked
 from kineograph.nets.moving import Moving, Routes, repeated
 from kineograph.nets.picture_encoder import PictureEncoder
 from kineograph.nets.space_time import SpaceTime, below
-from kineograph.noise import PARAMETERIZATIONS, Parameterization, edm
 from kineograph.pictures import PictureMaker
-from kineograph.prompt import Cond
 from kineograph.recipe.animate import Animate, Eye, Mover, animate_maker
 from kineograph.recipe.cascade import Cascade, Stage, cascade_maker, cascade_stage
 from kineograph.recipe.codec import CodecPart, CodecRecipe
@@ -50,6 +48,8 @@ from kineograph.recipe.plan import Plan, plan
 from kineograph.recipe.tokens import Tokens, Writer, tokens_maker
 from kineograph.recipe.visual_prompts import FillerPart, VisualPrompts
 from kineograph.tokens import Rank
+from kineograph.values.errors import InputError, LimitError
+from kineograph.values.prompt import Cond
 from kineograph.visual_prompts import Filler
 
 __all__ = [

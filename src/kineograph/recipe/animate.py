@@ -8,12 +8,12 @@ from typing import Any
 from kineograph.animate.maker import AnimateMaker, Texts
 from kineograph.animate.maker import Stage as Ready
 from kineograph.animate.space import Latents, Motion, Pixels, Space
-from kineograph.denoise import Denoiser
-from kineograph.errors import InputError
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.schedule import PARAMETERIZATIONS, Levels, Lowest, Schedule, ZeroTerminal
 from kineograph.nets.moving import MovingShape, Routes
 from kineograph.nets.picture_encoder import PictureShape
-from kineograph.noise import PARAMETERIZATIONS, Levels, Lowest, Schedule, ZeroTerminal
 from kineograph.recipe.fields import MOST_FRAMES, MOST_PIXELS, ModelRecipe, Phase, one_of, within
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kineograph.cascade import SAMPLERS, CascadeMaker, CascadeStage, Texts
-from kineograph.denoise import WEIGHTINGS, Denoiser, Weighting, capped
-from kineograph.errors import InputError
+from kineograph.diffusion.cascade import SAMPLERS, CascadeMaker, CascadeStage, Texts
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.loss import WEIGHTINGS, Weighting, capped
+from kineograph.diffusion.schedule import PARAMETERIZATIONS, Schedule
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import PARAMETERIZATIONS, Schedule
-from kineograph.prompt import Cond
 from kineograph.recipe.fields import MOST_FRAMES, MOST_PIXELS, ModelRecipe, Phase, one_of, within
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kineograph.errors import InputError
 from kineograph.recipe.cascade import Stage
 from kineograph.recipe.fields import ModelRecipe, one_of, within
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from kineograph.cascade import Knobs
+from kineograph.diffusion.cascade import Knobs
 from kineograph.machine import convolution_speed
-from kineograph.prompt import Cond
 from kineograph.recipe.cascade import Cascade, cascade_maker, cascade_stage
+from kineograph.values.prompt import Cond
 
 
 class Plan(NamedTuple):

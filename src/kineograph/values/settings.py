@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 from kineograph.values.source import Source
 
 MOVING = (".mp4", ".webm", ".gif", ".webp", ".apng", "")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 
 STRENGTHS = "weak|strong|NUMBER"
 _WORDS = {"weak": 0.5, "strong": 2.0}

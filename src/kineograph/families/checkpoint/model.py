@@ -9,14 +9,14 @@ from functools import cached_property
 from typing import Any
 
 from kineograph import media, public
-from kineograph.cascade import Knobs
-from kineograph.clip import Clip
+from kineograph.diffusion.cascade import Knobs
 from kineograph.families.checkpoint.settings import CheckpointVideo
 from kineograph.products import ClipProduct
-from kineograph.prompt import Progress, Prompt
 from kineograph.public.folder import digests
 from kineograph.public.memory import fastest
 from kineograph.record import record_of
+from kineograph.values.clip import Clip
+from kineograph.values.prompt import Progress, Prompt
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 

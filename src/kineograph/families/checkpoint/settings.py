@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
-from kineograph.prompt import clean_text
+from kineograph.values.prompt import clean_text
 from kineograph.values.settings import MOVING, Settings, setting
 from kineograph.values.source import PictureSource
 from kineograph.values.strength import STRENGTHS, Strength

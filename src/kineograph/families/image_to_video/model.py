@@ -8,13 +8,13 @@ from pathlib import Path
 
 from kineograph import media, recipe
 from kineograph.animate.maker import AnimateMaker, Knobs
-from kineograph.clip import Clip
-from kineograph.errors import InputError
 from kineograph.families.image_to_video.forecast import forecast
 from kineograph.families.image_to_video.settings import MOST_SIZE, ImageToVideo, Moved, Refine
 from kineograph.products import ClipProduct
-from kineograph.prompt import Progress, Prompt
 from kineograph.record import record_of
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress, Prompt
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 

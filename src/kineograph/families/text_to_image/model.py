@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import Any
 
 from kineograph import media, recipe
-from kineograph.cascade import CascadeMaker, Knobs, Texts
-from kineograph.clip import Clip, enlarged
-from kineograph.errors import InputError, MissingError
+from kineograph.diffusion.cascade import CascadeMaker, Knobs, Texts
 from kineograph.families.text_to_image.settings import ByDiffusion, ByTokens
 from kineograph.products import ClipProduct
-from kineograph.prompt import Progress, Prompt
 from kineograph.record import record_of
 from kineograph.tokens import TokenKnobs, TokensMaker
+from kineograph.values.clip import Clip, enlarged
+from kineograph.values.errors import InputError, MissingError
+from kineograph.values.prompt import Progress, Prompt
 from kineograph.values.request import About, Forecast, Model, Request
 from kineograph.values.result import Result
 

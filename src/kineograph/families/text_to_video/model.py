@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from kineograph import media, recipe
-from kineograph.cascade import CascadeMaker, Knobs
-from kineograph.clip import Clip
-from kineograph.errors import InputError, LimitError
+from kineograph.diffusion.cascade import CascadeMaker, Knobs
 from kineograph.families.text_to_video.settings import TextToVideo
 from kineograph.products import ClipProduct
-from kineograph.prompt import Progress, Prompt
 from kineograph.record import record_of
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError, LimitError
+from kineograph.values.prompt import Progress, Prompt
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 

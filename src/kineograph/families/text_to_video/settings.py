@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
-from kineograph.prompt import clean_text
+from kineograph.values.prompt import clean_text
 from kineograph.values.settings import MOVING, Settings, setting
 from kineograph.values.source import FolderSource
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kineograph.clip import Clip
-from kineograph.errors import InputError
 from kineograph.families.texture.settings import Apply, Extend, Fill, Grow, Growth
 from kineograph.media.exact import Picture, picture_of, save_picture
 from kineograph.patches import texture
@@ -21,6 +19,8 @@ from kineograph.patches.source_map import (
 )
 from kineograph.products import FileProduct, PictureProduct, clip_of
 from kineograph.record import record_of
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result

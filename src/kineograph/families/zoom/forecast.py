@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from kineograph.families.zoom.maker import MOST_PIXELS, zoomed
 from kineograph.machine import convolution_speed
 from kineograph.recipe.cascade import Cascade
-from kineograph.zoom.maker import MOST_PIXELS, zoomed
 
 # Measured: 463, 447 and 411 MB for 8, 3 and 2 levels of 256 pixels, 558 MB for 2 living ones; by
 # example 369 and 341 MB for 6 and 2 levels of 128 pixels, 309 MB for 3 of 64.

@@ -12,24 +12,23 @@ from typing import Any
 import torch
 
 from kineograph import media, public, recipe
-from kineograph.clip import Clip
-from kineograph.errors import InputError
-from kineograph.families.zoom import forecast
+from kineograph.families.zoom import flight as flying
+from kineograph.families.zoom import forecast, latent, maker
+from kineograph.families.zoom.ladder import EXAMPLE
+from kineograph.families.zoom.photo import photo_window
 from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage, Zoom
+from kineograph.families.zoom.stack import ZoomStack, check_geometry
+from kineograph.families.zoom.viewer import pick_page, viewer_page
 from kineograph.products import EitherProduct, FileProduct, FilmProduct, PageProduct
 from kineograph.public.folder import digests, is_checkpoint
 from kineograph.public.memory import fastest
 from kineograph.record import record_of
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 from kineograph.values.source import Source
-from kineograph.zoom import flight as flying
-from kineograph.zoom import latent, maker
-from kineograph.zoom.ladder import EXAMPLE
-from kineograph.zoom.photo import photo_window
-from kineograph.zoom.stack import ZoomStack, check_geometry
-from kineograph.zoom.viewer import pick_page, viewer_page
 
 MAKING = 0.9  # share of the progress that the stack takes
 

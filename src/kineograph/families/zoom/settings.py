@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 from kineograph.values.settings import MOVING, PAGE, Settings, setting
 from kineograph.values.source import FolderSource, PictureSource, Source
 
@@ -103,7 +103,7 @@ class Zoom(Settings):
 
     def _in_file(self, ladder: Source) -> dict[str, Any]:
         """What a ladder file says, by this family's fields."""
-        from kineograph.zoom.ladder import read_ladder
+        from kineograph.families.zoom.ladder import read_ladder
 
         read = vars(read_ladder(ladder.there("ladder")))
         found = {name: read[key] for key, name in FROM_LADDER.items() if read[key]}
@@ -140,7 +140,7 @@ class FromTexts(Zoom):
     )
 
     def check(self) -> None:
-        from kineograph.zoom.ladder import Ladder
+        from kineograph.families.zoom.ladder import Ladder
 
         Ladder(levels=self.level, ratio=self.ratio, seeds=self.seeds)
 
@@ -166,7 +166,7 @@ class FromPictures(Zoom):
         return ladder is not None and _has_examples(Source.of(ladder))
 
     def check(self) -> None:
-        from kineograph.zoom.ladder import Ladder
+        from kineograph.families.zoom.ladder import Ladder
 
         names = tuple(tuple(one.name for one in row) for row in self.example)
         Ladder(levels=self.level, examples=names, ratio=self.ratio, seeds=self.seeds)
@@ -210,7 +210,7 @@ FAMILIES: tuple[type[Settings], ...] = (LadderExample, PickPage, FromPictures, F
 
 
 def _has_examples(ladder: Source) -> bool:
-    from kineograph.zoom.ladder import read_ladder
+    from kineograph.families.zoom.ladder import read_ladder
 
     path = ladder.path
     return isinstance(path, Path) and path.is_file() and bool(read_ladder(path).examples)

@@ -16,10 +16,10 @@ from typing import Any
 
 from PIL import Image
 
-from kineograph.clip import Clip, to_bytes
-from kineograph.errors import LimitError
-from kineograph.zoom.flight import FEATHER, Flight
-from kineograph.zoom.stack import ZoomStack
+from kineograph.families.zoom.flight import FEATHER, Flight
+from kineograph.families.zoom.stack import ZoomStack
+from kineograph.values.clip import Clip, to_bytes
+from kineograph.values.errors import LimitError
 
 MAX_BYTES = 64_000_000  # of pictures in one page
 SHOWN = 1600  # pixels of the longer side of a photo to click on
@@ -105,7 +105,7 @@ def _pictures(clip: Clip) -> list[str]:
 
 
 def _part(name: str) -> str:
-    return (resources.files("kineograph.zoom") / "page" / name).read_text(encoding="utf-8")
+    return (resources.files("kineograph.families.zoom") / "page" / name).read_text(encoding="utf-8")
 
 
 def _embedded(value: dict[str, Any]) -> str:

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from kineograph.denoise import Denoiser, Noise, noise_from
-from kineograph.errors import InputError
-from kineograph.prompt import Cond
-from kineograph.zoom.stack import blended, bordered, rendered, rendered_noise
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.sampling import Noise, noise_from
+from kineograph.families.zoom.stack import blended, bordered, rendered, rendered_noise
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 
 class Joint:

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kineograph.clip import to_bytes, to_clips
-from kineograph.errors import InputError
-from kineograph.zoom.stack import ZoomStack
+from kineograph.families.zoom.stack import ZoomStack
+from kineograph.values.clip import to_bytes, to_clips
+from kineograph.values.errors import InputError
 
 WAYS = ("in", "out", "in-and-out")
 FEATHER = 0.1  # of half a level: width of the soft border, where both levels agree

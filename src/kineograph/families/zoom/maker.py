@@ -16,14 +16,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kineograph.clip import Clip, to_model
-from kineograph.denoise import Denoiser, Guided, Thresholded, Told, integrate
-from kineograph.errors import InputError, KineographError
-from kineograph.exemplar import MOST_PATCHES, SMALLEST, Example, Exemplar, Matching, shrinking
-from kineograph.prompt import Cond, Progress
-from kineograph.zoom.joint import BlankStart, Chunked, Joint, shared_noise
-from kineograph.zoom.photo import Grounded, Method
-from kineograph.zoom.stack import ZoomStack, centre, check_geometry
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.exemplar import (
+    MOST_PATCHES,
+    SMALLEST,
+    Example,
+    Exemplar,
+    Matching,
+    shrinking,
+)
+from kineograph.diffusion.guidance import Guided, Thresholded, Told
+from kineograph.diffusion.sampling import integrate
+from kineograph.families.zoom.joint import BlankStart, Chunked, Joint, shared_noise
+from kineograph.families.zoom.photo import Grounded, Method
+from kineograph.families.zoom.stack import ZoomStack, centre, check_geometry
+from kineograph.values.clip import Clip, to_model
+from kineograph.values.errors import InputError, KineographError
+from kineograph.values.prompt import Cond, Progress
 
 Order = Literal["plain", "paper"]
 TRUST = 0.5  # of a level in what the next closer one shows, by text; the paper has 1

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from kineograph.errors import InputError, KineographError
-from kineograph.prompt import Cond
+from kineograph.values.errors import InputError, KineographError
+from kineograph.values.prompt import Cond
 
 # -- the contract ----------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 
 
 class Coeffs(NamedTuple):

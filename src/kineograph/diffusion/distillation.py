@@ -14,10 +14,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from kineograph.denoise import Denoiser
-from kineograph.errors import InputError
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.schedule import Schedule
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 
 def guided(denoise: Denoiser, x: Tensor, sigma: Tensor, cond: Cond, scale: Tensor) -> Tensor:

@@ -21,8 +21,8 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from kineograph.errors import InputError
-from kineograph.prompt import Cond
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 MOST_PATCHES = 16_384  # of one picture; more are thinned evenly
 CELLS = 2**21  # of one matrix of scores, 8 MB

@@ -14,13 +14,15 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from kineograph.denoise import Denoiser, Guided, integrate
-from kineograph.errors import InputError, KineographError
-from kineograph.prompt import Cond, Progress
-from kineograph.zoom.joint import Chunked, Joint, shared_noise
-from kineograph.zoom.maker import Photo, TextStage
-from kineograph.zoom.photo import Grounded
-from kineograph.zoom.stack import ZoomStack, check_geometry
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.guidance import Guided
+from kineograph.diffusion.sampling import integrate
+from kineograph.families.zoom.joint import Chunked, Joint, shared_noise
+from kineograph.families.zoom.maker import Photo, TextStage
+from kineograph.families.zoom.photo import Grounded
+from kineograph.families.zoom.stack import ZoomStack, check_geometry
+from kineograph.values.errors import InputError, KineographError
+from kineograph.values.prompt import Cond, Progress
 
 PREVIEWS = 8  # decodings shown on the way; each costs about as much as the network's own answer
 

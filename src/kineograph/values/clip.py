@@ -6,8 +6,13 @@ axis order (frames first outside, channels first in models). It opens no files: 
 
 from __future__ import annotations
 
+import base64
+import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +20,10 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Clip:
     """Frames in order.
 
@@ -52,6 +57,33 @@ class Clip:
     def array(self) -> NDArray[np.uint8]:
         """(T, H, W, C) uint8."""
         return to_bytes(self)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the clip whole, or nothing; the suffix names the format, none a folder of frames.
+
+        Raises InputError for a suffix, a rate or a size that cannot be written.
+        """
+        from kineograph import media
+
+        return media.save(self, path)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """How a notebook shows it: as a moving picture, small ones enlarged pixel by pixel."""
+        from PIL import Image
+
+        frames = [Image.fromarray(frame) for frame in self.array()]
+        file = io.BytesIO()
+        how: dict[str, Any] = {"save_all": True, "append_images": frames[1:], "lossless": True}
+        frames[0].save(file, "WEBP", duration=round(1000 / self.fps), loop=0, **how)
+        source = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+        width = self.frames.shape[3] * max(1, 256 // self.frames.shape[3])
+        style = f"width:{width}px;image-rendering:pixelated"
+        return {"text/html": f'<img src="{source}" style="{style}">', "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        count, channels, height, width = self.frames.shape
+        kind = "with alpha" if channels == 4 else "opaque"
+        return f"Clip({count} frames of {width}x{height}, {self.fps:g} a second, {kind})"
 
     def lasting(self, seconds: float) -> Clip:
         """The clip cut, or begun again and again, to the whole frames nearest to `seconds`."""

@@ -20,9 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kineograph.chain import Draw, extend
-from kineograph.errors import InputError, LimitError
-from kineograph.prompt import Cond
+from kineograph.sequence.draw import Draw, extend
+from kineograph.values.errors import InputError, LimitError
+from kineograph.values.prompt import Cond
 
 MAX_CELLS = 20_000_000  # contexts × states: 160 MB of float64
 DENSE_CLASS = 1_000  # contexts in one closed class up to which it is solved as a dense matrix

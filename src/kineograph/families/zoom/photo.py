@@ -15,11 +15,11 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from kineograph.clip import Clip, to_model
-from kineograph.denoise import Denoiser
-from kineograph.errors import InputError
-from kineograph.prompt import Cond
-from kineograph.zoom.stack import centre, pyramid_depth, shrunk
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.families.zoom.stack import centre, pyramid_depth, shrunk
+from kineograph.values.clip import Clip, to_model
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 Method = Literal["projection", "adam"]
 ADAM_STEPS, ADAM_RATE = 5, 0.1  # paper, section 4.5

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from kineograph.denoise import Denoiser, Pinned, integrate, noise_from
-from kineograph.prompt import Cond
-from kineograph.zoom.stack import centre, enlarged, shrunk
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.guidance import Pinned
+from kineograph.diffusion.sampling import integrate, noise_from
+from kineograph.families.zoom.stack import centre, enlarged, shrunk
+from kineograph.values.prompt import Cond
 
 
 def _sample(denoise: Denoiser, start: Tensor, sigmas: Tensor, cond: Cond, seed: int) -> Tensor:

@@ -17,8 +17,8 @@ from einops import rearrange, reduce
 from torch import Tensor
 from torch.nn import functional as F
 
-from kineograph.clip import Clip, to_clips
-from kineograph.errors import InputError, LimitError
+from kineograph.values.clip import Clip, to_clips
+from kineograph.values.errors import InputError, LimitError
 
 MOST_LEVELS = 24  # 2**23: from a continent to a grain of sand
 MOST_RATIO = 16

@@ -6,14 +6,14 @@ import unicodedata
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 
 if TYPE_CHECKING:  # families without networks start without torch
     import torch
     from torch import Tensor
 
-    from kineograph.clip import Clip
+    from kineograph.values.clip import Clip
 
 __all__ = ["MAX_LETTERS", "Cond", "Progress", "Prompt", "clean_text"]
 

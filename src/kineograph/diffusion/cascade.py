@@ -16,20 +16,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from kineograph.clip import Clip, to_clips, to_model
-from kineograph.denoise import (
-    Denoiser,
-    Guided,
-    Thresholded,
-    Told,
-    Track,
-    integrate,
-    noise_from,
-    oscillating,
-)
-from kineograph.errors import InputError, KineographError
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond, Progress, Prompt, clean_text
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.guidance import Guided, Thresholded, Told, Track, oscillating
+from kineograph.diffusion.sampling import integrate, noise_from
+from kineograph.diffusion.schedule import Schedule
+from kineograph.values.clip import Clip, to_clips, to_model
+from kineograph.values.errors import InputError, KineographError
+from kineograph.values.prompt import Cond, Progress, Prompt, clean_text
 
 
 @dataclass(frozen=True)

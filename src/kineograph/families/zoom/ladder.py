@@ -15,9 +15,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from kineograph.errors import InputError, LimitError, MissingError
-from kineograph.prompt import clean_text
-from kineograph.zoom.stack import MOST_LEVELS, MOST_RATIO
+from kineograph.families.zoom.stack import MOST_LEVELS, MOST_RATIO
+from kineograph.values.errors import InputError, LimitError, MissingError
+from kineograph.values.prompt import clean_text
 
 MOST_BYTES = 100_000
 ALIASES = {"p": "ratio", "prompts": "levels"}  # of the public repositories' JSON
