@@ -34,7 +34,8 @@ FLOORS = (
     ("families",),  # peers
     ("models",),
     ("measure", "trust"),
-    ("again", "batch", "api"),
+    ("again", "batch"),
+    ("api",),
     ("cli", "studio"),  # doors
     ("__main__", "__init__"),
 )
