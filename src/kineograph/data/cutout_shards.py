@@ -1,7 +1,7 @@
 """The cut-outs as a pack to pass on: every still in full, 256 or 128 pixels, named and attributed.
 
-KEY is the style, "_" and the code points. The facts of a picture are its record. The finisher learns
-from these; the 64-pixel arrays beside them are what the picture network learns from.
+KEY is the style, "_" and the code points. The facts of a picture are its record. The finisher
+learns from these; the 64-pixel arrays beside them are what the picture network learns from.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A pack of pictures as people exchange them: a folder of tar shards and a file that describes it.
 
 `pack.json` says what the pack holds, from what, under which licences, by which rule it is split,
-and the sha256 of every shard. A shard is a plain tar of pairs, KEY.webp (lossless, RGBA with straight
-alpha) and KEY.json (what it shows), in the manner of WebDataset: any tool can read it in one pass.
-A key has no dot. `ATTRIBUTION.md` names every source for people.
+and the sha256 of every shard. A shard is a plain tar of pairs, KEY.webp (lossless, RGBA with
+straight alpha) and KEY.json (what it shows), in the manner of WebDataset: any tool can read it in
+one pass. A key has no dot. `ATTRIBUTION.md` names every source for people.
 Shards are written the same, byte for byte, from the same pictures.
 """
 

@@ -24,6 +24,7 @@ from kineograph.denoise import Denoiser, Precond
 from kineograph.errors import InputError, LimitError
 from kineograph.nets.causal import Causal
 from kineograph.nets.codec import Codec
+from kineograph.nets.compact import Compact
 from kineograph.nets.masked import Masked
 from kineograph.nets.moving import Moving, Routes, repeated
 from kineograph.nets.picture_encoder import PictureEncoder
@@ -37,6 +38,7 @@ from kineograph.recipe.codec import CodecPart, CodecRecipe
 from kineograph.recipe.distillation import Distillation, Lap, Student
 from kineograph.recipe.fields import Part, Phase, one_of, parsed
 from kineograph.recipe.files import WEIGHTS, folder_of, load_tensors, models, save_tensors
+from kineograph.recipe.finisher import Finisher, FinisherPart
 from kineograph.recipe.forecast import Plan, cascade_maker, cascade_stage, plan
 from kineograph.recipe.language import Language, Speaker, language_model
 from kineograph.recipe.pictures import Pictures
@@ -55,6 +57,8 @@ __all__ = [
     "Distillation",
     "Eye",
     "FillerPart",
+    "Finisher",
+    "FinisherPart",
     "Language",
     "Lap",
     "Mover",
@@ -90,7 +94,15 @@ MAX_RECIPE_BYTES = 1_000_000
 MAX_PARAMETERS = 3_000_000_000
 
 Recipe = (
-    Cascade | Distillation | CodecRecipe | Animate | VisualPrompts | Tokens | Language | Pictures
+    Cascade
+    | Distillation
+    | CodecRecipe
+    | Animate
+    | VisualPrompts
+    | Tokens
+    | Language
+    | Pictures
+    | Finisher
 )
 FAMILIES: dict[str, type[Recipe]] = {
     "cascade": Cascade,
@@ -101,6 +113,7 @@ FAMILIES: dict[str, type[Recipe]] = {
     "tokens": Tokens,
     "language": Language,
     "pictures": Pictures,
+    "finisher": Finisher,
 }
 
 
@@ -194,6 +207,8 @@ def _network(part: Part) -> nn.Module:
             centre = repeated if part.centred else None
             moving = Moving(part.shape, part.routes, part.deviation)
             return Precond(moving, _parameterization(part), centre)
+        case FinisherPart():
+            return Compact(part.shape)
         case Writer() | Speaker():
             return Causal(part.shape)
     raise TypeError(f"{type(part).__name__} is no part of a recipe")
@@ -245,6 +260,8 @@ def load(
             return _pictures(recipe, folder, text_encoder)
         case CodecRecipe() as recipe:
             return trained(recipe.codec, folder)
+        case Finisher() as recipe:
+            return trained(recipe.finish, folder)
         case VisualPrompts() as recipe:
             return filler(recipe, trained(recipe.filler, folder))
         case Language() as recipe:
