@@ -63,7 +63,7 @@ def quick_words(monkeypatch):
         rows = torch.zeros(len(texts), 24, 384)
         return Cond(rows, rows[..., 0] > 0, rows.mean(1))
 
-    monkeypatch.setattr(recipe, "texts", lambda folder=None: read)
+    monkeypatch.setattr(recipe.loading, "texts", lambda folder=None: read)
 
 
 def run(*words):

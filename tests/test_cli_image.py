@@ -83,7 +83,7 @@ def quick_words(monkeypatch, models):
             row[: len(text.encode()), 0] = torch.tensor([*text.encode()][:24]) / 255
         return Cond(rows, rows[..., 0] > 0, rows.mean(1))
 
-    monkeypatch.setattr(recipe, "texts", lambda folder=None: read)
+    monkeypatch.setattr(recipe.loading, "texts", lambda folder=None: read)
     monkeypatch.setattr("kineograph.families.text_to_image.model.FINER", str(models / "tiny"))
 
 

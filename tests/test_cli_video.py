@@ -56,7 +56,7 @@ def quick_words(monkeypatch):
             row[: len(text.encode()), 0] = torch.tensor([*text.encode()][:24]) / 255
         return Cond(rows, rows[..., 0] > 0, rows.mean(1))
 
-    monkeypatch.setattr(recipe, "texts", lambda folder=None: read)
+    monkeypatch.setattr(recipe.loading, "texts", lambda folder=None: read)
 
 
 def run(*words):
@@ -71,7 +71,7 @@ def test_a_text_encoder_of_another_width_is_refused(model, tmp_path, monkeypatch
     def narrow(texts):
         return Cond(torch.zeros(1, 4, 64), torch.ones(1, 4, dtype=torch.bool), torch.zeros(1, 64))
 
-    monkeypatch.setattr(recipe, "texts", lambda folder=None: narrow)
+    monkeypatch.setattr(recipe.loading, "texts", lambda folder=None: narrow)
     out = tmp_path / "a.webp"
     assert run("a heart", "--model", model, "--size", 16, "-o", out) == 2
     assert "--text-encoder: its states are 64 wide" in capsys.readouterr().err

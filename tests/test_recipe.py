@@ -160,7 +160,7 @@ def test_counting_weights_draws_nothing():
     torch.manual_seed(3)
     first = recipes.network(stage()).state_dict()
     torch.manual_seed(3)
-    plain = recipes.SpaceTime(stage().shape).state_dict()
+    plain = recipes.cascade.SpaceTime(stage().shape).state_dict()
     assert all(torch.equal(first[f"net.{name}"], value) for name, value in plain.items())
 
 
