@@ -139,6 +139,25 @@ class PageProduct:
 
 
 @dataclass(frozen=True)
+class EitherProduct:
+    """What can be a film and a page: the suffix decides."""
+
+    film: FilmProduct
+    page: PageProduct
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        return (*self.film.suffixes, *self.page.suffixes)
+
+    def value(self) -> Clip:
+        return self.film.value()
+
+    def written(self, path: Path, record: Note) -> Iterator[Progress]:
+        chosen = self.page if path.suffix.lower() in self.page.suffixes else self.film
+        return chosen.written(path, record)
+
+
+@dataclass(frozen=True)
 class TextProduct:
     """A text, UTF-8, with one line end at its end."""
 

@@ -30,7 +30,7 @@ MOST_DEPTH = 12
 MOST_PAGE = 300 * 10**6  # bytes of a page that is searched for its record
 BESIDE = ".record.json"
 "Suffix of the record beside a file that can hold none: a text, a table."
-_IN_PAGE = re.compile(rb'<script type="application/json" id="recipe">(.*?)</script>', re.DOTALL)
+_IN_PAGE = re.compile(rb'<script type="application/json" id="kineograph">(.*?)</script>', re.DOTALL)
 
 
 class Record(NamedTuple):
@@ -90,7 +90,7 @@ def record_of(
     if about.name:
         found["model"] = {"name": about.name, "weights": dict(sorted(about.weights.items()))}
     if about.torch:
-        found |= {"threads": threads(), "torch": installed("torch").split("+")[0]}
+        found |= {"threads": threads(), "torch": torch_version()}
     return found
 
 
@@ -99,6 +99,11 @@ def threads() -> int:
     import torch
 
     return torch.get_num_threads()
+
+
+def torch_version() -> str:
+    """The version of torch, without the name of its build."""
+    return installed("torch").split("+")[0]
 
 
 def read(path: Path) -> Record:
@@ -265,9 +270,21 @@ def found_inputs(
                 f"'{path.name}' is not the file this was made from (sha256 {digest})",
                 f"give that one: --input {place}=FILE",
             )
-        field, _, number = place.partition(".")
-        if number:
-            found.setdefault(field, []).append(path)
-        else:
-            found[field] = path
+        _put(found, place.split("."), path)
     return found
+
+
+def _put(tree: dict[str, Any], place: list[str], path: Path) -> None:
+    """Set `field`, `field.0` or `field.0.1`; places come in order, so a list grows at its end."""
+    field, *numbers = place
+    if not numbers:
+        tree[field] = path
+        return
+    if any(not number.isdecimal() or len(number) > 4 for number in numbers):
+        raise InputError("record", f"names input {'.'.join(place)!r}", "it is none of ours")
+    row: list[Any] = tree.setdefault(field, [])
+    for number in map(int, numbers[:-1]):
+        if number == len(row):
+            row.append([])
+        row = row[min(number, len(row) - 1)]
+    row.append(path)

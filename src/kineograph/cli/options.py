@@ -58,8 +58,8 @@ _DOOR: dict[str, tuple[Any, Any]] = {
 
 
 def flag(name: str) -> str:
-    """The flag of a field: `text_encoder` is --text-encoder."""
-    return "--" + name.replace("_", "-")
+    """The flag of a field: `text_encoder` is --text-encoder, `n` is -n."""
+    return f"-{name}" if len(name) == 1 else "--" + name.replace("_", "-")
 
 
 def command(verb: str, families: tuple[type[Settings], ...], run: Run, help: str) -> Any:
@@ -74,13 +74,16 @@ def command(verb: str, families: tuple[type[Settings], ...], run: Run, help: str
         rest = {name: given[name] for name in ("out", *_DOOR)}
         run(verb, values | many, Door(extras=second, **rest))
 
-    parameters = [_parameter(name, field) for name, field in known.items()]
+    parameters = [_parameter(name, known[name], _words(families, name)) for name in known]
     suffixes = dict.fromkeys(suffix for family in families for suffix in family.forms)
     told = " ".join(suffix or "or a folder of frames" for suffix in suffixes)
     out = typer.Option("-o", "--out", help=f"Output: {told}.", show_default=False)
     parameters.append(_typed("out", Path | None, out))
     for name, extra in extras.items():
-        how = typer.Option(flag(name), help=f"{extra.help} ({', '.join(extra.suffixes)}).")
+        how = typer.Option(
+            flag(name),
+            help=f"{extra.help} ({', '.join(one or 'a folder' for one in extra.suffixes)}).",
+        )
         parameters.append(_typed(name, Path | None, how))
     parameters += [_typed(name, kind, how) for name, (kind, how) in _DOOR.items()]
     # What is taken by place comes first.
@@ -99,10 +102,18 @@ def _said(value: Any) -> bool:
 _ARGUMENT = type(typer.Argument())
 
 
-def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
-    """The parameter of one field."""
+def _words(families: tuple[type[Settings], ...], name: str) -> str:
+    """What a field chooses from in any of the families, as `counts|transformer`."""
+    found = (choices(one.model_fields[name]) for one in families if name in one.model_fields)
+    return "|".join(dict.fromkeys(str(word) for words in found for word in words))
+
+
+def _parameter(name: str, field: FieldInfo, chosen: str) -> inspect.Parameter:
+    """The parameter of one field; chosen: the words of all families, "" where it is free."""
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     kind, metavar = _type_of(field)
+    if metavar is not None and metavar in chosen:
+        metavar = chosen
     help = _help(field, extra)
     if extra.get("place"):
         place = typer.Argument(help=help, metavar=name.upper() + ("..." if kind is _MANY else ""))
@@ -129,27 +140,28 @@ _MANY = list[str] | None
 
 def _type_of(field: FieldInfo) -> tuple[Any, str | None]:
     """The type that Typer reads a field as, always optional, and a metavar."""
-    if words := choices(field):
-        return str | None, "|".join(words)
-    kinds = [field.annotation, *get_args(field.annotation)]
-    plain = {kind for kind in kinds if isinstance(kind, type)}
-    many = next((kind for kind in kinds if get_origin(kind) is tuple), None)
-    if many is not None and len(plain & {int, float, str}) == 0:
-        return _MANY, "FILE" if _of_sources(many) else None
-    if any(_is_source(kind) for kind in kinds):
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and extra.get("words"):
+        return str | None, str(extra["words"])
+    words = choices(field)
+    if words == [True]:
+        return bool, None
+    if words:
+        return int | None if isinstance(words[0], int) else str | None, "|".join(map(str, words))
+    kind = field.annotation
+    if get_origin(kind) is tuple:
+        return _MANY, "FILE" if _holds(kind, Source) else None
+    if _holds(kind, Source):
         return str | None, "FILE"
-    for kind in (bool, float, int):
-        if kind in plain and many is None:
-            return bool if kind is bool else kind | None, None
+    for plain in (bool, float, int):
+        if _holds(kind, plain):
+            return bool if plain is bool else plain | None, None
     return str | None, None
 
 
-def _is_source(kind: Any) -> bool:
-    return kind is Source or (get_origin(kind) is Annotated and get_args(kind)[0] is Source)
-
-
-def _of_sources(kind: Any) -> bool:
-    return any(_is_source(inner) for inner in get_args(kind))
+def _holds(kind: Any, wanted: type) -> bool:
+    """Whether a type is `wanted`, or a union, a tuple or an annotation of it."""
+    return kind is wanted or any(_holds(inner, wanted) for inner in get_args(kind))
 
 
 def _help(field: FieldInfo, extra: Mapping[str, Any]) -> str:

@@ -31,6 +31,8 @@ from kineograph.frames.render import Reel, Seams, Shown, fitted, rendered, seams
 from kineograph.frames.walk import FrameChain, Table, range_cost
 from kineograph.prompt import Progress
 
+Span = tuple[int, int]  # first and last frame of a wanted range
+
 GOOD_SEAM = 1.2  # a seam up to this multiple of the usual step passes unseen
 
 
@@ -69,6 +71,14 @@ class Texture:
         room."""
         return min(max(2, round(self.fps / 6)), len(self) // 3)
 
+    def array(self) -> Frame:
+        """All frames, (N, H, W, C) uint8."""
+        return np.stack([self.reel[number] for number in range(len(self))])
+
+    def within(self, span: Span) -> None:
+        """Raises InputError when a range (first, last) leaves the clip or is turned round."""
+        range_cost(len(self), *span)
+
     def shown(self, fade: int, *, closed: bool) -> Shown:
         """How orders of this clip are rendered; `closed` when the order repeats."""
         return Shown(fade=fade, closed=closed, circle=self.circle)
@@ -93,7 +103,7 @@ def study(
 ) -> Iterator[Progress]:
     """Read a clip once and compare all its frames; the last value is a `Texture`.
 
-    frames: (H, W, 3 or 4) uint8. pixels: frames kept for showing are made smaller to at most this
+    Until then the value is the frame just read, (h, w, C) uint8, small, or None. frames: (H, W, 3 or 4) uint8. pixels: frames kept for showing are made smaller to at most this
     many.
     even: make the brightness of the still background equal first. expected: number of frames as
     declared, for the progress. Raises InputError for fewer than 2 frames, LimitError for more than
@@ -107,10 +117,10 @@ def study(
         small.append(thumbnail(frame))
         if number % 16 == 0:
             share = min(1.0, number / expected) if expected else 0.5
-            yield Progress(0.9 * share, f"reading frame {number}", None)
+            yield Progress(0.9 * share, f"reading frame {number}", small[-1])
     if len(reel) < 2:
         raise InputError(
-            "CLIP", f"has {len(reel)} frame, at least 2 are needed", "give a moving clip"
+            "clip", f"has {len(reel)} frame, at least 2 are needed", "give a moving clip"
         )
     yield Progress(0.92, "comparing all frames", None)
     pictures = np.stack(small)
@@ -138,7 +148,6 @@ def _brightened(reel: Reel, gains: np.ndarray[tuple[int], np.dtype[np.float64]])
 
 # -- endless play ----------------------------------------------------------------------------------
 
-Span = tuple[int, int]  # first and last frame of a wanted range
 Speeds = Sequence[tuple[float, float]]  # (seconds, speed), linear in between
 Spans = Sequence[tuple[float, Span | None]]  # (seconds, range from then on; None is the whole clip)
 
@@ -156,7 +165,7 @@ def played(
     when, rates = [at for at, _ in speeds] or [0.0], [value for _, value in speeds] or [1.0]
     rate = np.interp(times, when, rates)
     if not np.all((rate > 0) & (rate <= 16)):
-        raise InputError("--speed", "leaves 0 … 16", "1 is the clip's own speed")
+        raise InputError("speed", "leaves 0 … 16", "1 is the clip's own speed")
     position = np.floor(np.concatenate([[0.0], np.cumsum(rate)[:-1]]) + 1e-9).astype(int)
 
     begins = [(int(position[min(count - 1, round(at * texture.fps))]), span) for at, span in spans]

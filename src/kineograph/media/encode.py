@@ -98,7 +98,7 @@ class Writer:
         self.form = format_of(path)
         if sound is not None and not self.form.sound:
             raise InputError("sound", f"a .{self.form.kind} carries none", "use .mp4 or .webm")
-        _check(self.form, fps, size)
+        check_format(self.form, fps, size)
         self._shape = (size[1], size[0], 4 if alpha else 3)
         self._fps, self._text = fps, text_of(note)
         self._sound = sound
@@ -227,7 +227,8 @@ class _Folder:
 # -- rules and names -------------------------------------------------------------------------------
 
 
-def _check(form: Format, fps: float, size: tuple[int, int]) -> None:
+def check_format(form: Format, fps: float, size: tuple[int, int]) -> None:
+    """Raises InputError for a rate or a size (width, height) that the format cannot hold."""
     width, height = size
     low, high = form.fps
     if not low <= fps <= high:

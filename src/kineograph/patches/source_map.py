@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from kineograph.errors import InputError
 from kineograph.files import placed
+from kineograph.media.exact import save_picture
 from kineograph.patches.search import Flags, Longs, Sheet
+from kineograph.products import FileProduct
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,18 @@ def save_map(source: SourceMap, path: Path) -> None:
             fresh=source.fresh,
             sizes=np.array(source.sizes, np.int64),
         )
+
+
+def map_product(source: SourceMap) -> FileProduct:
+    """The map as a file, and its picture beside it."""
+
+    def write(path: Path) -> None:
+        save_map(source, path)
+
+    def beside(path: Path) -> None:
+        save_picture(map_picture(source), path.with_suffix(".png"))
+
+    return FileProduct(write, (".npz",), source, beside)
 
 
 def load_map(path: Path) -> SourceMap:

@@ -35,7 +35,14 @@ from kineograph.recipe.cascade import Cascade, Stage
 from kineograph.recipe.codec import CodecPart, CodecRecipe
 from kineograph.recipe.distillation import Distillation, Lap, Student
 from kineograph.recipe.fields import Part, Phase, one_of, parsed
-from kineograph.recipe.files import WEIGHTS, folder_of, load_tensors, models, save_tensors
+from kineograph.recipe.files import (
+    WEIGHTS,
+    digests,
+    folder_of,
+    load_tensors,
+    models,
+    save_tensors,
+)
 from kineograph.recipe.forecast import Plan, cascade_maker, cascade_stage, plan
 from kineograph.recipe.language import Language, Speaker, language_model
 from kineograph.recipe.tokens import Tokens, Writer, tokens_maker
@@ -69,6 +76,7 @@ __all__ = [
     "folder_of",
     "from_json",
     "frozen",
+    "hashes",
     "language_model",
     "load",
     "load_tensors",
@@ -131,6 +139,11 @@ def read(folder: Path) -> Recipe:
         return from_json(path.read_text("utf-8"))
     except UnicodeDecodeError as error:
         raise InputError("recipe", f"'{path}' is not UTF-8 text") from error
+
+
+def hashes(folder: Path, recipe: Recipe) -> dict[str, str]:
+    """SHA-256 by file name of a model's weights."""
+    return digests(folder, (part.name for part in recipe.parts))
 
 
 def read_cascade(model: str) -> Cascade:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from kineograph.errors import LimitError, MissingError
-from kineograph.files import placed
+from kineograph.files import placed, sha256_of
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -26,6 +27,12 @@ def folder_of(model: str) -> Path:
         if (folder / "recipe.json").is_file():
             return folder
     raise MissingError(f"model '{model}' is not here; there are: {', '.join(models()) or 'none'}")
+
+
+def digests(folder: Path, parts: Iterable[str]) -> dict[str, str]:
+    """SHA-256 by file name of the weights of a model's parts, of those that are there."""
+    paths = (folder / f"{part}.safetensors" for part in sorted(parts))
+    return {path.name: sha256_of(path) for path in paths if path.is_file()}
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ Errors name the field (`size`), never a flag.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -34,14 +34,16 @@ def setting(
     letter: str = "",
     place: bool = False,
     panel: str = "",
+    words: str = "",
 ) -> Any:
     """One field of a family's settings.
 
     default: its value when it is not given; `...` when it must be. help: one line for people.
     least, most: limits, both allowed; above: a limit that is not. letter: a one-letter flag.
     place: the command takes it by place, not by flag. panel: heading of its flag in the help.
+    words: how it is written where it is no plain number ("weak|strong|NUMBER").
     """
-    shown = {"unit": unit, "letter": letter, "place": place, "panel": panel}
+    shown = {"unit": unit, "letter": letter, "place": place, "panel": panel, "words": words}
     extra: dict[str, Any] = {name: value for name, value in shown.items() if value}
     return Field(default, description=help, ge=least, le=most, gt=above, json_schema_extra=extra)
 
@@ -100,15 +102,10 @@ class Settings(BaseModel):
         return type(self)(**kept | values)
 
     def sources(self) -> Iterator[tuple[str, Source]]:
-        """What is read, with the field's name; `name.0`, `name.1` where a field holds several."""
+        """What is read, with the field's name; `name.0`, `name.1` where it holds several."""
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if isinstance(value, Source):
-                yield name, value
-            elif isinstance(value, tuple):
-                for i, one in enumerate(value):
-                    if isinstance(one, Source):
-                        yield f"{name}.{i}", one
+            yield from _sources(name, value)
 
     def plain(self) -> dict[str, Any]:
         """Everything that is set as JSON values; what is read stands as {name, sha256}."""
@@ -173,6 +170,14 @@ def _words(part: dict[str, Any]) -> list[str]:
     return [part["const"]] if "const" in part else list(part.get("enum", ()))
 
 
+def _sources(place: str, value: Any) -> Iterator[tuple[str, Source]]:
+    if isinstance(value, Source):
+        yield place, value
+    elif isinstance(value, tuple):
+        for i, one in enumerate(value):
+            yield from _sources(f"{place}.{i}", one)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Source):
         return {"name": value.name, "sha256": value.sha256()}
@@ -207,8 +212,7 @@ def _told(error: ValidationError, family: type[Settings], values: Mapping[str, A
     if field is not None:
         words = choices(field)
         if words:
-            near = difflib.get_close_matches(str(given), words, 1)
-            return InputError(name, f"'{given}' is unknown", f"use {' or '.join(near or words)}")
+            return unknown(name, given, words)
         limits = limits_of(field)
         if limits and kind.startswith(("greater", "less", "finite")):
             return InputError(name, f"{given} is not in {limits}", "")
@@ -216,7 +220,14 @@ def _told(error: ValidationError, family: type[Settings], values: Mapping[str, A
     return InputError(name, f"{given!r}: {first['msg'][0].lower()}{first['msg'][1:]}", remedy)
 
 
-def choices(field: FieldInfo) -> list[str]:
+def unknown(name: str, given: Any, words: Sequence[Any]) -> InputError:
+    """The refusal of a word that a field does not know; it lists those it does."""
+    *front, last = map(str, words)
+    known = f"{', '.join(front)} or {last}" if front else last
+    return InputError(name, f"'{given}' is unknown", f"use {known}")
+
+
+def choices(field: FieldInfo) -> list[Any]:
     """The words a field chooses from; none where it is free."""
     kinds = [field.annotation, *get_args(field.annotation)]
     return [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
@@ -233,8 +244,14 @@ def limits_of(field: FieldInfo) -> str:
     if low is None and high is None:
         return ""
     if high is None:
-        return f"{'above ' if 'gt' in found else ''}{low:,g} or more".replace(
+        return f"{'above ' if 'gt' in found else ''}{_number(low)} or more".replace(
             "above 0 or more", "numbers above 0"
         )
     opened = "above " if "gt" in found else ""
-    return f"{opened}{low:,g} … {high:,g}" if low is not None else f"… {high:,g}"
+    return f"{opened}{_number(low)} … {_number(high)}" if low is not None else f"… {_number(high)}"
+
+
+def _number(value: float | None) -> str:
+    """`1,000,000` for a whole number, `0.05` for another."""
+    assert value is not None
+    return f"{value:,.0f}" if value == round(value) else f"{value:,g}"
