@@ -80,10 +80,8 @@ def command(verb: str, families: tuple[type[Settings], ...], run: Run, help: str
     out = typer.Option("-o", "--out", help=f"Output: {told}.", show_default=False)
     parameters.append(_typed("out", Path | None, out))
     for name, extra in extras.items():
-        how = typer.Option(
-            flag(name),
-            help=f"{extra.help} ({', '.join(one or 'a folder' for one in extra.suffixes)}).",
-        )
+        kinds = ", ".join(suffix or "a folder" for suffix in extra.suffixes)
+        how = typer.Option(flag(name), help=f"{extra.help} ({kinds}).")
         parameters.append(_typed(name, Path | None, how))
     parameters += [_typed(name, kind, how) for name, (kind, how) in _DOOR.items()]
     # What is taken by place comes first.

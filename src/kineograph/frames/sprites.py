@@ -144,7 +144,9 @@ def study(
 ) -> Iterator[Progress]:
     """Cut the figure out of a clip and compare its frames; the last value is a `Sprite`.
 
-    Until then the value is the frame read, or the figure cut, (h, w, C) uint8, or None. frames: (H, W, 3 or 4) uint8. key: the colour to take away; None uses the clip's alpha, else the
+    Until then the value is the frame read, or the figure cut, (h, w, C) uint8, or None.
+
+    frames: (H, W, 3 or 4) uint8. key: the colour to take away; None uses the clip's alpha, else the
     border's colour, else the still background. mirrored: add every frame's mirror image, for a
     figure that only moves one way. Raises InputError when no figure is left.
     """

@@ -103,11 +103,12 @@ def study(
 ) -> Iterator[Progress]:
     """Read a clip once and compare all its frames; the last value is a `Texture`.
 
-    Until then the value is the frame just read, (h, w, C) uint8, small, or None. frames: (H, W, 3 or 4) uint8. pixels: frames kept for showing are made smaller to at most this
-    many.
-    even: make the brightness of the still background equal first. expected: number of frames as
-    declared, for the progress. Raises InputError for fewer than 2 frames, LimitError for more than
-    MAX_FRAMES.
+    Until then the value is the frame just read, (h, w, C) uint8, small, or None.
+
+    frames: (H, W, 3 or 4) uint8. pixels: frames kept for showing are made smaller to at most this
+    many. even: make the brightness of the still background equal first. expected: number of frames
+    as declared, for the progress. Raises InputError for fewer than 2 frames, LimitError for more
+    than MAX_FRAMES.
     """
     reel, small, gains = Reel(), [], None
     check_count(expected)

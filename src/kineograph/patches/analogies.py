@@ -158,9 +158,8 @@ def analogy(
         )
     shortest = min(min(p.shape[:2]) for p in (*first, target))
     if shortest < 3:
-        raise InputError(
-            "a", f"A or B has a side of {shortest} pixels", "use pictures of at least 3×3"
-        )
+        problem = f"A or B has a side of {shortest} pixels"
+        raise InputError("a", problem, "use pictures of at least 3×3")
 
     finest = _matched(first, second, target, knobs)
     levels = [finest]

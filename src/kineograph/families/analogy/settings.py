@@ -76,7 +76,7 @@ class ByPatches(Matching):
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:
-        return values.get("by", "patches") == "patches"
+        return bool(values.get("by", "patches") == "patches")
 
 
 class ByTokens(Analogy):

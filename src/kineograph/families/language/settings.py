@@ -83,7 +83,7 @@ class Learned(Settings):
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:
-        return values.get("by", "transformer" if values.get("model") else "") == "transformer"
+        return bool(values.get("by", values.get("model") and "transformer") == "transformer")
 
     @field_validator("time_limit")
     @classmethod

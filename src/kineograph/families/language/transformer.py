@@ -131,7 +131,8 @@ class TransformerModel:
             if step.value is None:
                 yield step
             else:
-                yield step._replace(value=_learned(*step.value, seconds))
+                about, language = step.value
+                yield step._replace(value=_learned(about, language, seconds))
 
 
 @dataclass(frozen=True)

@@ -102,9 +102,8 @@ def _steps(settings: Growth, seed: int) -> Iterator[Progress[Any]]:
         case Fill():
             further = [picture_of(one, "sample") for one in settings.sample]
             how = {"seed": seed, "knobs": knobs, "avoid": _only(masks), "examples": further}
-            return texture.fill(
-                picture_of(settings.picture), picture_of(settings.mask, "mask"), **how
-            )
+            picture, mask = picture_of(settings.picture), picture_of(settings.mask, "mask")
+            return texture.fill(picture, mask, **how)
         case Extend():
             picture = picture_of(settings.picture)
             how = {"seed": seed, "knobs": knobs, "avoid": _only(masks)}
