@@ -57,7 +57,7 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
         seed = door.chosen_seed(asked.seed) if settings.drawn else 0
         result = made(model, request, seed, trace=asked.trace, label=verb)
         outputs = written(result, asked)
-        if asked.out is None and settings.spoken and not asked.as_json:
+        if (settings.aloud or asked.out is None and settings.spoken) and not asked.as_json:
             print(result.value)
         about = model.about.name or None
         door.report(

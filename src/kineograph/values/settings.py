@@ -66,7 +66,7 @@ class Settings(BaseModel):
 
     verb: the command it belongs to. about: what it makes, for a sentence ("a picture that comes
     alive"). forms: suffixes of the outputs it can be saved as. spoken: whether the result is shown
-    when no output is named. drawn: whether chance takes part, so that a seed matters. extras:
+    when no output is named; aloud: whether it is shown even then, as the file holds a part. drawn: whether chance takes part, so that a seed matters. extras:
     second outputs by name.
 
     Raises InputError, naming the field, the value and the remedy, when a value is refused.
@@ -78,6 +78,7 @@ class Settings(BaseModel):
     about: ClassVar[str]
     forms: ClassVar[tuple[str, ...]]
     spoken: ClassVar[bool] = False
+    aloud: ClassVar[bool] = False
     drawn: ClassVar[bool] = True
     extras: ClassVar[Mapping[str, Extra]] = {}
 

@@ -20,6 +20,7 @@ class Chain(Settings):
     about: ClassVar[str] = "a Markov chain"
     forms: ClassVar[tuple[str, ...]] = (".csv",)
     spoken: ClassVar[bool] = True
+    aloud: ClassVar[bool] = True
 
     states: TableSource | None = setting(None, "CSV file, one state a line.", place=True)
     matrix: TableSource | None = setting(
