@@ -58,7 +58,8 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
         result = made(model, request, seed, trace=asked.trace, label=verb)
         outputs = written(result, asked)
         if (settings.aloud or asked.out is None and settings.spoken) and not asked.as_json:
-            print(result.value)
+            if told := str(result.value):
+                print(told)
         about = model.about.name or None
         door.report(
             asked.as_json,
