@@ -8,11 +8,12 @@ import torch
 from kineograph.animate.maker import AnimateMaker, Knobs, Stage, drift, start_noise
 from kineograph.animate.picture import framed, matted
 from kineograph.animate.space import FLOW, Motion, Pixels
-from kineograph.clip import Clip
-from kineograph.denoise import Ideal, integrate, noise_from
-from kineograph.errors import InputError, LimitError
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond, Prompt
+from kineograph.diffusion.denoiser import Ideal
+from kineograph.diffusion.sampling import integrate, noise_from
+from kineograph.diffusion.schedule import Schedule
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError, LimitError
+from kineograph.values.prompt import Cond, Prompt
 
 SIZE = 16
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kineograph.cascade import SAMPLERS, CascadeMaker, CascadeStage, Knobs
-from kineograph.clip import Clip, to_bytes, to_model
-from kineograph.denoise import Ideal, Precond
-from kineograph.errors import InputError, KineographError
+from kineograph.diffusion.cascade import SAMPLERS, CascadeMaker, CascadeStage, Knobs
+from kineograph.diffusion.denoiser import Ideal, Precond
+from kineograph.diffusion.schedule import Schedule, v
 from kineograph.nets.space_time import SpaceTime, SpaceTimeShape
-from kineograph.noise import Schedule, v
-from kineograph.prompt import Cond, Prompt
+from kineograph.values.clip import Clip, to_bytes, to_model
+from kineograph.values.errors import InputError, KineographError
+from kineograph.values.prompt import Cond, Prompt
 
 SCHEDULE = Schedule(0.01, 100.0)
 TEXT = 8

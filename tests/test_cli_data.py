@@ -6,7 +6,7 @@ import pytest
 
 from kineograph.cli import main
 from kineograph.data import sticker_packs
-from kineograph.errors import MissingError
+from kineograph.values.errors import MissingError
 
 
 @pytest.fixture(autouse=True)

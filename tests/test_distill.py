@@ -11,15 +11,17 @@ from torch import nn
 
 from kineograph import recipe as recipes
 from kineograph.cli import main
-from kineograph.denoise import Guided, Ideal, Told, integrate, noise_from
-from kineograph.distill import guided, moves, scales, target, walked
-from kineograph.errors import InputError
+from kineograph.diffusion.denoiser import Ideal
+from kineograph.diffusion.distillation import guided, moves, scales, target, walked
+from kineograph.diffusion.guidance import Guided, Told
+from kineograph.diffusion.sampling import integrate, noise_from
+from kineograph.diffusion.schedule import Schedule
 from kineograph.lessons.distillation import Distilling, graduated, schooling, taught
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
 from kineograph.recipe import Cascade, Distillation, Lap, Phase, Stage
 from kineograph.train import Run, fresh
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 SCHEDULE = Schedule(0.01, 50.0)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from kineograph import cli, media
-from kineograph.clip import from_bytes
 from kineograph.data.simulations import simulate
+from kineograph.values.clip import from_bytes
 
 
 @pytest.fixture(scope="module")

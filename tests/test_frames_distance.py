@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kineograph.data.simulations import drawings
-from kineograph.errors import InputError, LimitError
 from kineograph.frames import distance
+from kineograph.values.errors import InputError, LimitError
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from kineograph.data.simulations import SCENES, drawings, simulate
-from kineograph.errors import InputError, LimitError
 from kineograph.frames import regions, render, texture
 from kineograph.frames.distance import Frame, steps
+from kineograph.values.errors import InputError, LimitError
 
 
 def studied(frames: Iterable[Frame], fps: float = 30.0) -> texture.Texture:

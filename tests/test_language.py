@@ -12,12 +12,12 @@ import torch
 
 from kineograph import recipe as recipes
 from kineograph.data import prose
-from kineograph.errors import InputError, MissingError
 from kineograph.lessons import lesson_of
 from kineograph.lessons.language import Reading, keep, taught, taught_part
 from kineograph.nets.causal import Causal, CausalShape
 from kineograph.recipe import Language, Phase, Speaker
 from kineograph.recipe.language import language_model
+from kineograph.values.errors import InputError, MissingError
 from kineograph.words.byte_pairs import BytePairs, byte_pairs
 from kineograph.words.language import LanguageModel, attended, continued, cost, nearest
 

@@ -9,13 +9,12 @@ import torch
 import torch.nn.functional as F
 
 from kineograph import media
-from kineograph.cascade import CascadeMaker, CascadeStage, Knobs
 from kineograph.cli import main
-from kineograph.clip import Clip, from_bytes
 from kineograph.data import sticker_features
 from kineograph.data.sticker_features import evenly, real_clips, real_stills
 from kineograph.data.stickers import FRAMES, STYLES, Sticker, load
-from kineograph.errors import InputError
+from kineograph.diffusion.cascade import CascadeMaker, CascadeStage, Knobs
+from kineograph.diffusion.schedule import Schedule
 from kineograph.measure import quickness, stickers, styles
 from kineograph.measure.making import Ground
 from kineograph.measure.motion import apart, energy, loop_gap, motion
@@ -30,8 +29,9 @@ from kineograph.measure.sets import (
     within,
 )
 from kineograph.nets.lite0 import EPS, WIDTH, Lite0, Same, distance, folded
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond, Progress
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond, Progress
 
 
 def rng(seed: int = 0) -> torch.Generator:

@@ -9,10 +9,10 @@ import torch
 
 from kineograph.data.scenes.packs import Scenes
 from kineograph.data.scenes.subjects import SUBJECTS, caption
-from kineograph.errors import InputError
+from kineograph.diffusion.schedule import Schedule
 from kineograph.measure import ladders as study
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 COUNT = len(SUBJECTS)
 GREY = {

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
 from kineograph.patches import analogies
 from kineograph.patches.analogies import BORDER, FILTER, MODES, Analogy, analogy
 from kineograph.patches.search import distance
 from kineograph.patches.source_map import copy_report, rendered
+from kineograph.values.errors import InputError
 
 Picture = NDArray[Any]
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kineograph.cli import main
-from kineograph.errors import InputError
 from kineograph.media import note
 from kineograph.media.exact import read_picture, save_picture
 from kineograph.patches.source_map import SourceMap, copy_report, load_map, rendered, save_map
+from kineograph.values.errors import InputError
 
 Picture = NDArray[Any]
 

@@ -10,15 +10,17 @@ from safetensors.torch import load_file, save_file
 
 import public_folders
 from kineograph import public
-from kineograph.cascade import Knobs
-from kineograph.clip import Clip
-from kineograph.denoise import Guided, Precond, integrate
-from kineograph.errors import InputError
-from kineograph.prompt import Cond, Prompt
+from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.denoiser import Precond
+from kineograph.diffusion.guidance import Guided
+from kineograph.diffusion.sampling import integrate
 from kineograph.public.codecs import PictureCodec
 from kineograph.public.folder import Checkpoint, weights_in
 from kineograph.public.i2vgen import I2VGen, I2VGenNet, ramped
 from kineograph.public.levels import levels_of
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond, Prompt
 
 FULL = {  # the published configurations of ali-vilab/i2vgen-xl, but for what is default
     "unet": {

@@ -10,14 +10,16 @@ import transformers
 
 import public_folders
 from kineograph import public
-from kineograph.cascade import Knobs
-from kineograph.clip import Clip
-from kineograph.denoise import Guided, Precond, integrate
-from kineograph.errors import InputError
-from kineograph.prompt import Cond, Prompt
+from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.denoiser import Precond
+from kineograph.diffusion.guidance import Guided
+from kineograph.diffusion.sampling import integrate
 from kineograph.public.codecs import VideoCodec
 from kineograph.public.levels import levels_of
 from kineograph.public.wan import Wan, WanNet, beside
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond, Prompt
 
 KINDS = ("words", "picture", "pair", "expanded")
 

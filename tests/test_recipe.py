@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from kineograph import recipe as recipes
-from kineograph.cascade import Knobs
-from kineograph.errors import InputError, LimitError, MissingError
+from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import Schedule
 from kineograph.recipe import Cascade, Phase, Stage
+from kineograph.values.errors import InputError, LimitError, MissingError
 
 
 def stage(name="base", frames=4, size=8, low_frames=0, low_size=0, **more):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kineograph.errors import InputError, LimitError
 from kineograph.states import read_states
+from kineograph.values.errors import InputError, LimitError
 
 
 @pytest.fixture

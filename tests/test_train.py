@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import shutil
+import signal
 from itertools import pairwise
 
 import pytest
@@ -11,12 +12,12 @@ import torch
 
 from kineograph import recipe as recipes
 from kineograph import train
-from kineograph.errors import InputError, KineographError
+from kineograph.diffusion.schedule import Schedule
 from kineograph.lessons.denoising import Denoising, groups
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
 from kineograph.recipe import Cascade, Phase, Stage
+from kineograph.values.errors import InputError, KineographError
+from kineograph.values.prompt import Cond
 
 PHASES = (
     Phase(samples=12, batch=4, frames=1, rate=2e-3, final=0.5),
@@ -161,10 +162,113 @@ def test_a_finished_stage_takes_no_more_steps(tmp_path):
     assert same(end, again)
 
 
+# -- cut inside a step ----------------------------------------------------------------------------
+
+
+def cut_at(place, count):
+    """A patch of the loop that acts when the step reaches a place for the count-th time."""
+    seen = iter(range(count))
+
+    def act(action, original):
+        def patched(*arguments, **named):
+            result = original(*arguments, **named)
+            if next(seen, None) == count - 1:
+                action()
+            return result
+
+        return patched
+
+    match place:
+        case "after backward":
+            return (torch.Tensor, "backward", act)
+        case "between two optimizers":
+            return (torch.optim.Muon, "step", act)
+        case "after the optimizers":
+            return (torch.optim.AdamW, "step", act)
+
+
+PLACES = ["after backward", "between two optimizers", "after the optimizers"]
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_signal_inside_a_step_waits_for_its_end(tmp_path, monkeypatch, place, kind):
+    about = recipe()
+    one = about.stages[0]
+    whole, end = taught(about, one, tmp_path / "whole")
+
+    def left(*_):
+        raise SystemExit(143)
+
+    before = signal.signal(signal.SIGTERM, left)
+    owner, name, act = cut_at(place, 2)
+    monkeypatch.setattr(owner, name, act(lambda: signal.raise_signal(kind), getattr(owner, name)))
+    run = train.Run(about, tmp_path / "cut")
+    run.begin(resume=False)
+    try:
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            list(run.part(one, lesson_for(one)))
+        assert signal.getsignal(signal.SIGTERM) is left
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    monkeypatch.undo()
+
+    state = train.fresh(about, one)
+    train.restore(state, tmp_path / "cut" / "base")
+    assert (state.seen, state.step) == (8, 2)  # the step that was cut is whole
+    rest, again = taught(about, one, tmp_path / "cut")
+    assert rest == whole[2:]
+    assert same(end, again)
+
+
+@pytest.mark.parametrize("how", ["second signal", "error"])
+@pytest.mark.parametrize("place", PLACES)
+def test_what_breaks_a_step_saves_nothing_and_the_last_checkpoint_stands(
+    tmp_path, monkeypatch, place, how
+):
+    about = recipe()
+    one = about.stages[0]
+    whole, end = taught(about, one, tmp_path / "whole")
+
+    def broken():
+        if how == "error":
+            raise MemoryError
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    owner, name, act = cut_at(place, 3)
+    run = train.Run(about, tmp_path / "cut", every=0.0)  # a checkpoint after every step
+    run.begin(resume=False)
+    monkeypatch.setattr(owner, name, act(broken, getattr(owner, name)))
+    with pytest.raises(MemoryError if how == "error" else KeyboardInterrupt):
+        list(run.part(one, lesson_for(one)))
+    monkeypatch.undo()
+
+    assert [int(p.name) for p in train.checkpoints(tmp_path / "cut" / "base")] == [4, 8]
+    rest, again = taught(about, one, tmp_path / "cut")
+    assert rest == whole[2:]
+    assert same(end, again)
+
+
+def test_a_run_is_written_by_one_process_at_a_time(tmp_path):
+    about = recipe()
+    one = about.stages[0]
+    run = train.Run(about, tmp_path)
+    run.begin(resume=False)
+    steps = run.part(one, lesson_for(one))
+    next(steps)
+    with pytest.raises(KineographError, match="written by another process"):
+        next(train.Run(about, tmp_path).part(one, lesson_for(one)))
+    steps.close()
+    next(train.Run(about, tmp_path).part(one, lesson_for(one)))
+
+
 # -- damaged checkpoints --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("harm", ["truncated", "flipped", "no-json", "no-tensors"])
+@pytest.mark.parametrize(
+    "harm", ["truncated", "flipped", "no-json", "other-json", "null-step", "no-tensors"]
+)
 def test_a_damaged_newest_checkpoint_falls_back_with_a_warning(tmp_path, harm):
     about = recipe()
     one = about.stages[0]
@@ -188,6 +292,10 @@ def test_a_damaged_newest_checkpoint_falls_back_with_a_warning(tmp_path, harm):
             tensors.write_bytes(content)
         case "no-json":
             facts.write_text("{")
+        case "other-json":
+            facts.write_text("[1, 2]")
+        case "null-step":
+            facts.write_text(json.dumps(json.loads(facts.read_text()) | {"step": None}))
         case "no-tensors":
             tensors.unlink()
     seen = [int(path.name) for path in train.checkpoints(folder / "base")]
@@ -250,7 +358,7 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_good_state(t
         clean, cond = good(batch, frames, seed=seed, seen=seen)
         return (clean * math.nan if seen >= 2 * 8 else clean), cond
 
-    run = train.Run(about, tmp_path)
+    run = train.Run(about, tmp_path, every=0.0)  # a checkpoint after every step
     run.begin(resume=False)
     with pytest.raises(KineographError, match="'base' step 2: the loss is nan"):
         list(run.part(one, Denoising(one, bad)))
@@ -332,6 +440,18 @@ def test_the_log_holds_a_line_a_step(tmp_path):
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [entry["loss"] for entry in log] == [report.loss for report in reports]
     assert {entry["stage"] for entry in log} == {"base"}
+
+
+def test_snapshots_of_the_running_mean_are_kept_for_good(tmp_path):
+    about = recipe()
+    one = about.stages[0]
+    run = train.Run(about, tmp_path, keep_every=8)
+    run.begin(resume=False)
+    list(run.part(one, lesson_for(one)))  # seen: 4, 8, 12, 15, 18, 21
+    kept = sorted(path.name for path in (tmp_path / "base").glob("mean-*"))
+    assert kept == [f"mean-{seen:012d}.safetensors" for seen in (8, 18)]
+    want = train.fresh(about, one).net.state_dict()
+    assert recipes.load_tensors(tmp_path / "base" / kept[0], want)
 
 
 # -- export ---------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kineograph.chain import Draw, extend, row_generators
-from kineograph.errors import InputError, LimitError
+from kineograph.sequence.draw import Draw, extend, row_generators
+from kineograph.values.errors import InputError, LimitError
 from kineograph.words import bits, choices, longest_copied, ngrams, read_corpus, read_text, write
 from kineograph.words.corpus import tidy
 from kineograph.words.counts import kneser_ney

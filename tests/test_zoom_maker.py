@@ -5,15 +5,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from kineograph.clip import Clip
-from kineograph.denoise import noise_from
-from kineograph.errors import InputError, KineographError, LimitError
+from kineograph.diffusion.sampling import noise_from
+from kineograph.diffusion.schedule import Schedule
+from kineograph.families.zoom import maker
+from kineograph.families.zoom.photo import photo_window
+from kineograph.families.zoom.stack import centre, shrunk
 from kineograph.measure.zoom import psnr
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
-from kineograph.zoom import maker
-from kineograph.zoom.photo import photo_window
-from kineograph.zoom.stack import centre, shrunk
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError, KineographError, LimitError
+from kineograph.values.prompt import Cond
 
 
 def read(texts):
@@ -148,8 +148,8 @@ def test_clips_of_different_lengths_and_too_many_levels_are_refused():
 
 def test_one_example_alone_is_an_ordinary_sample():
     """K = 1: the stack is what the denoiser makes of that seed's own noise."""
-    from kineograph.denoise import integrate
-    from kineograph.exemplar import Exemplar
+    from kineograph.diffusion.exemplar import Exemplar
+    from kineograph.diffusion.sampling import integrate
 
     clip = example(3, size=32)
     *_, made = maker.by_example([clip], size=16, seeds=(5,), steps=3)

@@ -1,6 +1,7 @@
 """How does a file come to be whole or not at all, and how is it known to be the right one?
 
-It is written beside its place and renamed; a sha256 is pinned where it is fetched.
+It is written beside its place and renamed; a sha256 is pinned where it is fetched. A folder that
+one process writes for hours is locked against a second one.
 """
 
 from __future__ import annotations
@@ -9,9 +10,16 @@ import hashlib
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+
+from kineograph.values.errors import KineographError
+
+if sys.platform != "win32":
+    import fcntl
 
 
 @contextmanager
@@ -60,6 +68,39 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def removed_whole(folder: Path) -> None:
+    """Remove a folder so that nobody finds half of it: it first takes a hidden name."""
+    aside = beside(folder)
+    folder.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep a folder for this process while the block runs; KineographError when another has it.
+
+    The lock is the operating system's: a process that dies lets go of it. Where there is none
+    (Windows) nothing is locked.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        if not _taken(file):
+            raise KineographError(
+                f"'{folder}' is being written by another process; wait for it or stop it"
+            )
+        yield
+
+
+def _taken(file: IO[str]) -> bool:
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def sha256_of(path: Path) -> str:

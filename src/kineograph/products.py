@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kineograph.errors import MissingError
 from kineograph.files import placed
 from kineograph.record import BESIDE
+from kineograph.values.errors import MissingError
 from kineograph.values.progress import Progress
 from kineograph.values.settings import MOVING, STILL
 
 if TYPE_CHECKING:
-    from kineograph.clip import Clip
     from kineograph.media import Frame, Sound
     from kineograph.media.exact import Picture
+    from kineograph.values.clip import Clip
 
 Note = Mapping[str, Any] | None
 
@@ -40,8 +40,8 @@ class ClipProduct:
         return self.clip
 
     def written(self, path: Path, record: Note) -> Iterator[Progress]:
-        from kineograph.clip import to_bytes
         from kineograph.media import writer
+        from kineograph.values.clip import to_bytes
 
         count, channels, height, width = self.clip.frames.shape
         note = None if record is None else dict(record)
@@ -74,7 +74,7 @@ class FilmProduct:
     def value(self) -> Clip:
         import numpy as np
 
-        from kineograph.clip import from_bytes
+        from kineograph.values.clip import from_bytes
 
         return from_bytes(np.stack(list(self.frames())), self.fps)
 
@@ -231,7 +231,7 @@ def clip_of(picture: Picture) -> Clip:
     import numpy as np
     import torch
 
-    from kineograph.clip import Clip
+    from kineograph.values.clip import Clip
 
     if picture.shape[2] < 3:
         picture = np.concatenate([picture[:, :, :1]] * 3 + [picture[:, :, 1:]], axis=2)

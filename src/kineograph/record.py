@@ -20,7 +20,7 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 from kineograph.values.request import Model, Request
 from kineograph.values.settings import Settings
 

@@ -10,7 +10,7 @@ import io
 from pathlib import Path
 from typing import NamedTuple
 
-from kineograph.errors import InputError, LimitError
+from kineograph.values.errors import InputError, LimitError
 
 MAX_BYTES = 100_000_000
 GAPS = {"", "na", "n/a", "nan", "null", "?"}  # cells that say nothing, in lower case

@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kineograph.chain import Draw, NextSymbol, extend, row_generators
-from kineograph.clip import Clip, to_clips, to_model
-from kineograph.errors import InputError
-from kineograph.prompt import Cond, Progress, Prompt, clean_text
+from kineograph.sequence.draw import Draw, NextSymbol, extend, row_generators
+from kineograph.values.clip import Clip, to_clips, to_model
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond, Progress, Prompt, clean_text
 
 MOST_CANDIDATES = 64
 SEAM = 4  # rows of pixels over which a given upper half fades into what was written

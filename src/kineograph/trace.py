@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from kineograph.clip import Clip, from_bytes
 from kineograph.files import placed
+from kineograph.values.clip import Clip, from_bytes
 from kineograph.values.progress import Progress
 
 FPS = 8.0

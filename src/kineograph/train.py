@@ -2,9 +2,10 @@
 
 Every random choice of a step is a function of (seed, samples seen), so a run cut anywhere and
 resumed from its last checkpoint gives the same losses and weights as an unbroken one, bit for bit
-on a CPU. A checkpoint is written to a temporary folder, synced and renamed; the one before is kept
-and used when the newest does not verify. Imports nothing outside torch, numpy, pillow, safetensors
-and einops.
+on a CPU. Only whole steps are saved: Ctrl-C and SIGTERM wait for the step to end, and an error
+inside a step saves nothing. A checkpoint is written to a temporary folder, synced and renamed; the
+one before is kept and used when the newest does not verify. Imports nothing outside torch, numpy,
+pillow, safetensors and einops.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import math
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -24,9 +24,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from kineograph import recipe as recipes
-from kineograph.errors import InputError, KineographError
-from kineograph.files import publish, sha256_of
+from kineograph.files import locked, publish, removed_whole, sha256_of
 from kineograph.recipe import Part, Phase, Recipe
+from kineograph.signals import held
+from kineograph.values.errors import InputError, KineographError
 
 CLIP_NORM = 1.0
 KEEP = 2
@@ -192,8 +193,18 @@ def save(state: State, folder: Path) -> Path:
     (partial / "state.json").write_text(json.dumps(facts))
     publish(partial, target)
     for old in checkpoints(folder)[:-KEEP]:
-        shutil.rmtree(old, ignore_errors=True)
+        removed_whole(old)
+    for left in folder.glob(".kineograph-*"):  # by a process killed while it removed one
+        shutil.rmtree(left, ignore_errors=True)
     return target
+
+
+def save_mean(state: State, folder: Path) -> Path:
+    """Write the running mean alone, in bfloat16, as `folder`/mean-SEEN.safetensors."""
+    path = folder / f"mean-{state.seen:012d}.safetensors"
+    half = {name: _halved(tensor) for name, tensor in state.ema.items()}
+    recipes.save_tensors(path, half, {"samples": str(state.seen)})
+    return path
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -206,16 +217,35 @@ def restore(state: State, folder: Path) -> list[str]:
     troubles = []
     for place in reversed(checkpoints(folder)):
         try:
-            facts = json.loads((place / "state.json").read_text())
-            if sha256_of(place / "state.safetensors") != facts["sha256"]:
+            facts = _facts(place / "state.json")
+            if sha256_of(place / "state.safetensors") != facts.sha256:
                 raise ValueError("its hash does not match")
             _load(state, load_file(place / "state.safetensors"))
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             troubles.append(f"checkpoint {place.name} is damaged ({error}); using the one before")
             continue
-        state.seen, state.step = int(facts["seen"]), int(facts["step"])
+        state.seen, state.step = facts.seen, facts.step
         return troubles
     return troubles
+
+
+class _Facts(NamedTuple):
+    """What `state.json` says of a checkpoint."""
+
+    seen: int
+    step: int
+    sha256: str
+
+
+def _facts(path: Path) -> _Facts:
+    """ValueError when the file does not say what it should."""
+    told = json.loads(path.read_text("utf-8"))
+    if not isinstance(told, dict):
+        raise ValueError("state.json holds no object")
+    for name, kind in (("seen", int), ("step", int), ("sha256", str)):
+        if type(told.get(name)) is not kind:
+            raise ValueError(f"state.json has no {name} that is {kind.__name__}")
+    return _Facts(told["seen"], told["step"], told["sha256"])
 
 
 def _tensors(state: State) -> dict[str, Tensor]:
@@ -254,6 +284,8 @@ class Run:
     folder: Path
     every: float = 240.0
     "Seconds between checkpoints."
+    keep_every: int = 0
+    "Samples between snapshots of the running mean that are kept for good; 0 keeps none."
     started: float = field(default_factory=time.monotonic)
 
     def begin(self, *, resume: bool) -> None:
@@ -280,30 +312,43 @@ class Run:
     ) -> Iterator[Report]:
         """Teach one part until it is done or `time_limit` seconds into the run; yields steps.
 
-        A part with no checkpoint begins with the weights of `start`, where it has them.
+        A part with no checkpoint begins with the weights of `start`, where it has them. The first
+        Ctrl-C or SIGTERM is answered when the step is whole and saved, a second one at once.
         """
         folder = self.folder / part.name
-        state = fresh(self.recipe, part)
-        if start is not None:
-            state.begin(start.state_dict())
-        for trouble in restore(state, folder):
-            self._log({"stage": part.name, "warning": trouble})
-        saved = clock = time.monotonic()
-        try:
+        with locked(self.folder), held() as stop:
+            state = fresh(self.recipe, part)
+            if start is not None:
+                state.begin(start.state_dict())
+            for trouble in restore(state, folder):
+                self._log({"stage": part.name, "warning": trouble})
+            saved = clock = time.monotonic()
             for report in fit(self.recipe, part, state, lesson, autocast=autocast):
                 now = time.monotonic()
                 entry = report._asdict() | {"stage": part.name, "seconds": now - clock}
                 self._log(entry)
                 clock = now
+                if self._is_kept(report.seen, phase_at(part, report.seen)):
+                    save_mean(state, folder)
                 if now - saved > self.every:
                     save(state, folder)
                     saved = now
-                yield report
-                if self.out_of_time(time_limit):
+                if stop:
                     break
-        finally:
-            with suppress(OSError):
-                save(state, folder)
+                try:
+                    yield report
+                except GeneratorExit:  # who took the steps has had enough
+                    if not stop.again:
+                        save(state, folder)
+                    raise
+                if stop or self.out_of_time(time_limit):
+                    break
+            save(state, folder)
+
+    def _is_kept(self, seen: int, phase: Phase | None) -> bool:
+        """Whether the step that ends at `seen` is the first beyond a multiple of `keep_every`."""
+        batch = phase.batch if phase else 1
+        return self.keep_every > 0 and seen % self.keep_every < batch
 
     def out_of_time(self, time_limit: float) -> bool:
         """Whether `time_limit` seconds have passed since the run started."""

@@ -20,10 +20,10 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from kineograph.chain import Draw, drawn, row_generators
-from kineograph.clip import Clip, to_clips, to_model
-from kineograph.errors import InputError
-from kineograph.prompt import Progress
+from kineograph.sequence.draw import Draw, drawn, row_generators
+from kineograph.values.clip import Clip, to_clips, to_model
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 SMALLEST = 8  # pixels of a side
 MOST_PAIRS = 16

@@ -21,11 +21,13 @@ from torch import Tensor
 
 from kineograph.animate.picture import Framed, framed
 from kineograph.animate.space import Space
-from kineograph.clip import Clip, to_clips, to_model
-from kineograph.denoise import Denoiser, Guided, Noise, Pinned, Recalled, integrate, noise_from
-from kineograph.errors import InputError, KineographError, LimitError
-from kineograph.noise import Levels
-from kineograph.prompt import Cond, Progress, Prompt, clean_text
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.guidance import Guided, Pinned, Recalled
+from kineograph.diffusion.sampling import Noise, integrate, noise_from
+from kineograph.diffusion.schedule import Levels
+from kineograph.values.clip import Clip, to_clips, to_model
+from kineograph.values.errors import InputError, KineographError, LimitError
+from kineograph.values.prompt import Cond, Progress, Prompt, clean_text
 
 
 class Texts(Protocol):

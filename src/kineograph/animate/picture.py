@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kineograph.clip import Clip
-from kineograph.errors import InputError
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
 
 NEAR_WHITE = 0.965  # of every channel: may be background
 FLOODED = 160  # pixels

@@ -20,7 +20,7 @@ import typer
 
 from kineograph.cli import door
 from kineograph.cli.options import Door, command, flag
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 from kineograph.values.request import Model, Request
 from kineograph.values.result import Result
@@ -57,9 +57,9 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
         seed = door.chosen_seed(asked.seed) if settings.drawn else 0
         result = made(model, request, seed, trace=asked.trace, label=verb)
         outputs = written(result, asked)
-        if (settings.aloud or asked.out is None and settings.spoken) and not asked.as_json:
-            if told := str(result.value):
-                print(told)
+        shown = settings.aloud or (asked.out is None and settings.spoken)
+        if shown and not asked.as_json and (text := str(result.value)):
+            print(text)
         about = model.about.name or None
         door.report(
             asked.as_json,

@@ -13,13 +13,13 @@ import typer
 from kineograph.cli import measure_animate
 from kineograph.cli.door import Force, Json, checked_output, plain, report, watch
 from kineograph.cli.measured_words import words
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 
 if TYPE_CHECKING:
-    from kineograph.cascade import CascadeMaker, Knobs
-    from kineograph.clip import Clip
+    from kineograph.diffusion.cascade import CascadeMaker, Knobs
     from kineograph.measure.making import Ground
     from kineograph.recipe import Plan
+    from kineograph.values.clip import Clip
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Measure a model or a clip, as figures."
@@ -214,8 +214,8 @@ def tokens(
     started = time.perf_counter()
     _check(concepts, seed, batch, sheet, force)
     from kineograph import recipe
-    from kineograph.cascade import Knobs
     from kineograph.data.stickers import read_index, sticker_folder
+    from kineograph.diffusion.cascade import Knobs
     from kineograph.measure import tokens as study
     from kineograph.tokens import TokenKnobs, TokensMaker
 
@@ -393,8 +393,8 @@ def zoom(
     from kineograph import recipe
     from kineograph.data.scenes.packs import load
     from kineograph.data.sticker_features import lite0
+    from kineograph.families.zoom.maker import zoomed
     from kineograph.measure import ladders as study
-    from kineograph.zoom.maker import zoomed
 
     scenes = load()
     knobs = _knobs(None, None, steps, guidance, 1)
@@ -443,7 +443,7 @@ def _check(concepts: int, seed: int, batch: int, sheet: Path | None, force: bool
 def _knobs(
     size: int | None, frames: int | None, steps: int | None, guidance: float | None, batch: int
 ) -> Knobs:
-    from kineograph.cascade import Knobs
+    from kineograph.diffusion.cascade import Knobs
 
     for field, count in (("--size", size), ("--frames", frames), ("--steps", steps)):
         if count is not None and count < 1:

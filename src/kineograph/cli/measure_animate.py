@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kineograph.cli.door import Force, Json, checked_output, plain, report, watch
-from kineograph.errors import InputError, MissingError
 from kineograph.files import placed
+from kineograph.values.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from kineograph.measure.animate import Way
@@ -131,9 +131,9 @@ def spectrum(
     """
     started = time.perf_counter()
     from kineograph import media
-    from kineograph.clip import Clip
     from kineograph.measure.spectrum import bands, enlarged
     from kineograph.measure.spectrum import spectrum as spectrum_of
+    from kineograph.values.clip import Clip
 
     checked_output(out, (".png",), force)
     clips = [media.read(path) for path in (first, second)]

@@ -11,8 +11,8 @@ import typer
 
 from kineograph.cli.door import Force, Json, checked_output, report, watch
 from kineograph.cli.train import seconds_of
-from kineograph.errors import InputError, MissingError
 from kineograph.files import placed
+from kineograph.values.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from kineograph.measure.words import Compared

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from kineograph.cli import door
-from kineograph.errors import InputError, MissingError
 from kineograph.files import placed
-from kineograph.prompt import Progress
 from kineograph.values import duration
+from kineograph.values.errors import InputError, MissingError
+from kineograph.values.prompt import Progress
 
 app = typer.Typer(add_completion=False)
 

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from kineograph.errors import InputError, KineographError, LimitError, MissingError
 from kineograph.files import placed, sha256_of
+from kineograph.values.errors import InputError, KineographError, LimitError, MissingError
 
 MAX_MEMBER_BYTES = 256 * 2**20
 FETCH_SECONDS = 900
@@ -96,6 +96,38 @@ _PINNED = (
         "7d064769dee690815f823bc5bcc511d957198caf9f5edd8dd9c1aa48a6aeb175",
         "MIT",
         "still Fluent emoji, flat style",
+    ),
+    Package(
+        "@iconify-json/fluent-emoji",
+        "1.2.7",
+        "npm",
+        "8044210dbf11e016d4de85f15d01a243423bd832457e7e2491df1b751c0e272b",
+        "MIT",
+        "still Fluent emoji, colour style",
+    ),
+    Package(
+        "@iconify-json/noto",
+        "1.2.9",
+        "npm",
+        "3e918d88fc945c0bb3d468dbace6f88caef67f01c9f0e7bcae0915a042e8f1ad",
+        "Apache-2.0",
+        "still Noto emoji as vectors",
+    ),
+    Package(
+        "@iconify-json/noto-v1",
+        "1.2.5",
+        "npm",
+        "2bf62c26c2c2884aa99e90aec942cdaee17a5921f05690694f4978ad4b017c37",
+        "Apache-2.0",
+        "still Noto emoji of the first kind, blobs",
+    ),
+    Package(
+        "@iconify-json/fxemoji",
+        "1.2.2",
+        "npm",
+        "f3e72b3c59d05e1db03b7e308d55c0d05bd7ba3f625a90da1b79313c12858eef",
+        "Apache-2.0",
+        "still Firefox OS emoji",
     ),
     Package(
         "emoji-datasource-google",

@@ -36,9 +36,9 @@ from kineograph.data.stickers import (
     split_of,
     tone_of,
 )
-from kineograph.errors import MissingError
 from kineograph.files import placed
-from kineograph.prompt import Progress
+from kineograph.values.errors import MissingError
+from kineograph.values.prompt import Progress
 
 LAYOUT = 1  # of the packs; raised when they must be made again
 PROCESSES = 2
@@ -143,7 +143,8 @@ def rasterised(icons: dict[str, Any], name: str, size: int) -> Image.Image:
     return Image.open(io.BytesIO(bytes(drawn)))
 
 
-def _stem(name: str) -> str:
+def stem(name: str) -> str:
+    """The key that a file is named by."""
     return key_of(PurePosixPath(name).stem)
 
 
@@ -206,7 +207,7 @@ def build(folder: Path) -> Iterator[Progress]:
             yield Progress(0.32 + 0.02 * done, f"drawing {style} stills", None)
             _draw_stills(archives[STILL[style]], style, stills, packs)
         motions = [0.0] * len(clips)
-        webps = _clip_files([archives[name] for name in ANIMATED])
+        webps = clip_files([archives[name] for name in ANIMATED])
         for done, (row, motion) in enumerate(_draw_clips(webps, clips, packs)):
             motions[row] = motion
             if done % 16 == 0:
@@ -241,19 +242,19 @@ def _up_to_date(folder: Path, hashes: dict[str, str]) -> bool:
     return index["layout"] == LAYOUT and made_from == hashes
 
 
-def _clip_files(archives: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
+def clip_files(archives: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
     """(key, WebP) of every animated file."""
     for archive in archives:
         for name, webp in members(archive, lambda name: name.endswith(".webp")):
             if len(frame_milliseconds(webp)) > 1:
-                yield _stem(name), webp
+                yield stem(name), webp
 
 
 def _listed_clips(archives: Iterable[Path], names: dict[str, Sticker]) -> list[Sticker]:
     """The records of the released clips: those of no tone first, then by key."""
     records = [
         replace(names[key], seconds=sum(frame_milliseconds(webp)) / 1000)
-        for key, webp in _clip_files(archives)
+        for key, webp in clip_files(archives)
         if key in names and released(key)
     ]
     return sorted(records, key=lambda record: (record.tone != "", record.key))
@@ -264,7 +265,7 @@ def _still_members(archive: Path, style: str) -> Iterator[tuple[str, bytes]]:
     folder = "package/img/google/64/" if style == "noto" else "package/assets/"
     suffixes = (".png", ".webp")
     wanted = members(archive, lambda name: name.startswith(folder) and name.endswith(suffixes))
-    return ((_stem(name), content) for name, content in wanted)
+    return ((stem(name), content) for name, content in wanted)
 
 
 def _icons(archive: Path) -> dict[str, Any]:

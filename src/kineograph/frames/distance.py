@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from kineograph.errors import InputError, LimitError
+from kineograph.values.errors import InputError, LimitError
 
 Frame = NDArray[np.uint8]  # (H, W, 3) or (H, W, 4) with straight alpha
 Matrix = NDArray[np.float32]  # (N, N), one row and one column a frame

@@ -17,8 +17,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
 from kineograph.frames.policy import Costs
+from kineograph.values.errors import InputError
 
 PRIMITIVES = 20  # as in the paper: enough for every length, few enough to be quick
 MAX_LENGTH = 20_000  # frames of a loop

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kineograph.errors import LimitError
 from kineograph.frames.distance import Frame
 from kineograph.frames.render import Reel
 from kineograph.frames.sprites import Sprite, steering_table
 from kineograph.frames.texture import Span, Texture
 from kineograph.frames.walk import range_cost
-from kineograph.prompt import Progress
+from kineograph.values.errors import LimitError
+from kineograph.values.prompt import Progress
 
 PLAYER_PIXELS = 640 * 360  # a frame; larger clips are made smaller for the page
 PAGE_SIDE = 2_048  # pixels; every browser and phone takes pictures of this side

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kineograph.errors import InputError
 from kineograph.frames.distance import Frame, Source, thumbnail
+from kineograph.values.errors import InputError
 
 MEMORY = 512_000_000  # bytes of frames kept in memory; longer reels lie in a temporary file
 

@@ -17,12 +17,12 @@ from math import cos, hypot, pi, sin
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
 from kineograph.frames.distance import Frame, Matrix, check_count, distances, features, thumbnail
 from kineograph.frames.policy import Costs, Rules, future, pruned, table
 from kineograph.frames.render import Reel, fitted
 from kineograph.frames.walk import UNIT, Step, Table, Whole, ahead_of, octant, stepped
-from kineograph.prompt import Progress
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 Points = NDArray[np.float64]  # (N, 2): (y, x) in pixels, or pixels a frame
 Colour = tuple[int, int, int]

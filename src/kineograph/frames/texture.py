@@ -8,13 +8,11 @@ finds the best loop of a wanted length. Its sound is `sound.py`'s business.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from kineograph.chain import Draw, extend, row_generators
-from kineograph.errors import InputError
 from kineograph.frames.distance import (
     Frame,
     Matrix,
@@ -29,7 +27,9 @@ from kineograph.frames.loops import Loop, best_loop, best_singles
 from kineograph.frames.policy import Costs, Rules, jump_costs, play_table
 from kineograph.frames.render import Reel, Seams, Shown, fitted, rendered, seams
 from kineograph.frames.walk import FrameChain, Table, range_cost
-from kineograph.prompt import Progress
+from kineograph.sequence.draw import Draw, extend, row_generators
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 Span = tuple[int, int]  # first and last frame of a wanted range
 
@@ -136,6 +136,17 @@ def study(
     small_shape = (len(x), *pictures.shape[1:])
     texture = Texture(reel, fps, d, closes(d), rules or Rules(), x.reshape(small_shape))
     yield Progress(1.0, "compared", texture)
+
+
+def smaller(texture: Texture, pixels: int) -> Texture:
+    """The same clip, its frames shown with at most so many pixels."""
+    height, width = texture.reel.shape[:2]
+    if height * width <= pixels:
+        return texture
+    reel = Reel()
+    for number in range(len(texture)):
+        reel.append(fitted(texture.reel[number], pixels))
+    return replace(texture, reel=reel)
 
 
 def _brightened(reel: Reel, gains: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Reel:

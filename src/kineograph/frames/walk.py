@@ -19,8 +19,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kineograph.errors import InputError
-from kineograph.prompt import Cond
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 UNIT = 32  # whole-number cost units a nat
 DEAD = 1e9  # future cost of a frame that nothing follows: finite, so that α = 0 forgets it

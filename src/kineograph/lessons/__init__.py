@@ -12,12 +12,12 @@ from typing import cast
 from torch import nn
 
 from kineograph.data.animations import Animations
+from kineograph.data.cutout_feed import CutoutFeed
 from kineograph.data.feed import Feed
 from kineograph.data.grids import Grids
 from kineograph.data.motions import MotionFeed
 from kineograph.data.scenes.feed import ScenesFeed
 from kineograph.data.sticker_features import lite0
-from kineograph.errors import InputError, MissingError
 from kineograph.lessons.animate import Animating, Refining
 from kineograph.lessons.codec import Reconstruction
 from kineograph.lessons.contrast import Contrast
@@ -36,6 +36,7 @@ from kineograph.recipe import (
     Language,
     Mover,
     Part,
+    Pictures,
     Recipe,
     Speaker,
     Stage,
@@ -47,6 +48,7 @@ from kineograph.recipe import (
 from kineograph.recipe.animate import space_of
 from kineograph.recipe.tokens import spelling
 from kineograph.train import Lesson, fresh, restore
+from kineograph.values.errors import InputError, MissingError
 
 
 def lesson_of(
@@ -59,6 +61,8 @@ def lesson_of(
     match recipe, part:
         case Cascade(), Stage():
             return Denoising(part, _feed(recipe.data, part, folder))
+        case Pictures(), Stage():
+            return Denoising(part, _cutouts(recipe, folder))
         case _, CodecPart():
             feed = _pictures(recipe.data, part.size, folder)
             return Reconstruction(part, feed, lite0() if part.perceptual else None)
@@ -92,6 +96,14 @@ def _feed(data: str, stage: Stage, folder: Path | None) -> Feed | ScenesFeed:
         case "scenes":
             return ScenesFeed(stage.size, low_size=stage.low_size, crop=stage.crop, folder=folder)
     raise InputError("recipe.data", f"'{data}' is unknown", "use stickers or scenes")
+
+
+def _cutouts(recipe: Pictures, folder: Path | None) -> CutoutFeed:
+    """Cut-outs in the recipe's styles, from the data set of that name."""
+    match recipe.data:
+        case "cutouts":
+            return CutoutFeed(recipe.base.size, styles=recipe.styles, folder=folder)
+    raise InputError("recipe.data", f"'{recipe.data}' is unknown", "use cutouts")
 
 
 def _grids(data: str, folder: Path | None) -> Grids:

@@ -16,12 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from kineograph.animate.space import Space
-from kineograph.denoise import WEIGHTINGS, Precond
+from kineograph.diffusion.denoiser import Precond
+from kineograph.diffusion.loss import WEIGHTINGS
 from kineograph.lessons.seeds import mixed
 from kineograph.nets.picture_encoder import PictureEncoder
-from kineograph.prompt import Cond
 from kineograph.recipe.animate import Mover
 from kineograph.recipe.fields import Phase
+from kineograph.values.prompt import Cond
 
 MOST_TIMES = 4  # short clips fill a batch with at most so many times the phase's clips
 

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from kineograph.lessons.seeds import mixed
 from kineograph.nets.codec import Codebook, Codec, Squeezed
 from kineograph.nets.lite0 import Lite0, distance
-from kineograph.prompt import Cond
 from kineograph.recipe.codec import CodecPart
 from kineograph.recipe.fields import Phase
+from kineograph.values.prompt import Cond
 
 LOOK = 64  # pixels at which the frozen network looks
 

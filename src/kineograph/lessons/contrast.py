@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from kineograph.lessons.seeds import mixed
 from kineograph.nets.picture_encoder import PictureEncoder
-from kineograph.prompt import Cond
 from kineograph.recipe.fields import Phase
+from kineograph.values.prompt import Cond
 
 SHIFT = 4  # pixels at most, on white
 

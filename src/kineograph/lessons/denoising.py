@@ -14,16 +14,16 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from kineograph.denoise import WEIGHTINGS, Precond
+from kineograph.diffusion.denoiser import Precond
 from kineograph.lessons.seeds import mixed
-from kineograph.prompt import Cond
 from kineograph.recipe import Phase, Stage
+from kineograph.values.prompt import Cond
 
 
 class Feed(Protocol):
     """Training examples of one stage: a pure function of (seed, seen).
 
-    Returns clean (B, 3, T, H, W) in model range with B = `batch` and T = `frames`, and conditions
+    Returns clean (B, C, T, H, W) in model range with B = `batch` and T = `frames`, and conditions
     whose `low` is still without noise.
     """
 
@@ -41,9 +41,7 @@ class Denoising:
         for clean, cond, share, rng in groups(self.stage, self.feed, phase, seed, seen):
             sigma = self.stage.schedule.draw(len(clean), rng)
             noise = torch.randn(clean.shape, generator=rng)
-            losses = cast(Precond, net).loss(
-                clean, noise, sigma, cond, weighting=WEIGHTINGS[self.stage.weighting]
-            )
+            losses = cast(Precond, net).loss(clean, noise, sigma, cond, weighting=self.stage.weigh)
             yield losses.mean() * share
 
 

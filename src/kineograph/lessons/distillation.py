@@ -18,11 +18,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from kineograph import distill
-from kineograph.denoise import WEIGHTINGS, Denoiser, Precond
-from kineograph.errors import InputError
+from kineograph.diffusion import distillation as distill
+from kineograph.diffusion.denoiser import Denoiser, Precond
+from kineograph.diffusion.loss import WEIGHTINGS
 from kineograph.lessons.denoising import Feed, groups
-from kineograph.prompt import Cond
 from kineograph.recipe import (
     Distillation,
     Phase,
@@ -35,6 +34,8 @@ from kineograph.recipe import (
 )
 from kineograph.recipe.fields import one_of
 from kineograph.train import Report, Run, fresh, phase_at, restore
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 
 @dataclass(frozen=True)

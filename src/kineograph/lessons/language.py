@@ -18,12 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineograph.data import prose
-from kineograph.errors import InputError
 from kineograph.lessons.seeds import mixed
-from kineograph.prompt import Progress
 from kineograph.recipe import Language, Phase, Speaker, language_model, save_tensors, to_json
 from kineograph.recipe.language import sized
 from kineograph.train import fit, fresh
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 from kineograph.words.byte_pairs import BytePairs, byte_pairs
 from kineograph.words.corpus import read_text
 from kineograph.words.language import LanguageModel

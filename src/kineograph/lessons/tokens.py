@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineograph.lessons.seeds import mixed
-from kineograph.prompt import Cond
 from kineograph.recipe.fields import Phase
 from kineograph.recipe.tokens import Writer
+from kineograph.values.prompt import Cond
 
 
 class Feed(Protocol):

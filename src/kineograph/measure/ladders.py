@@ -20,20 +20,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kineograph.clip import Clip, bytes_to_model, to_clips
 from kineograph.data.scenes.packs import Scenes
 from kineograph.data.scenes.subjects import SUBJECTS, caption
-from kineograph.denoise import Denoiser, Thresholded
-from kineograph.errors import InputError
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.guidance import Thresholded
+from kineograph.families.zoom import maker
+from kineograph.families.zoom.baselines import independent, outpainted, superresolved
+from kineograph.families.zoom.joint import shared_noise
+from kineograph.families.zoom.maker import TextStage
+from kineograph.families.zoom.stack import shrunk
 from kineograph.measure.sets import Estimate, bootstrap
 from kineograph.measure.styles import Classifier, fitted
 from kineograph.measure.zoom import agreement, psnr, seam_energy
-from kineograph.prompt import Cond, Progress
-from kineograph.zoom import maker
-from kineograph.zoom.baselines import independent, outpainted, superresolved
-from kineograph.zoom.joint import shared_noise
-from kineograph.zoom.maker import TextStage
-from kineograph.zoom.stack import shrunk
+from kineograph.values.clip import Clip, bytes_to_model, to_clips
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond, Progress
 
 RATIO = 2
 LOOKED_AT = 100  # painted pictures of a subject that teach the classifier; a tenth as many test it

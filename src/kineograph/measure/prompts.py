@@ -16,13 +16,13 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from kineograph.clip import Clip
 from kineograph.data.grids import HELD, TASKS, Grids
 from kineograph.data.sticker_features import Apart
-from kineograph.errors import InputError
 from kineograph.measure.sets import Estimate, bootstrap
 from kineograph.patches import analogies
-from kineograph.prompt import Progress
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 from kineograph.visual_prompts import Filler
 
 MODES = ("filter", "colour", "numbers")  # of analogies by patches; the best at a task counts

@@ -5,9 +5,9 @@
     with writer("out.webm", fps=8, size=(64, 64)) as w: w.add(frame)
     for frame in stream("in.mp4"): ...           probe("in.mp4").fps            sheet([clip, clip])
 
-Frames are (H, W, C) uint8, clips are `kineograph.clip.Clip`. Reading treats every file as hostile
+Frames are (H, W, C) uint8, clips are `Clip` values. Reading treats every file as hostile
 (`decode.py`), writing leaves a complete file or none (`encode.py`), and every format carries its
-recipe (`notes.py`).
+record (`notes.py`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from kineograph.media.sources import (
 )
 
 if TYPE_CHECKING:
-    from kineograph.clip import Clip
+    from kineograph.values.clip import Clip
 
 __all__ = [
     "LIMITS",

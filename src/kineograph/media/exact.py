@@ -15,13 +15,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
 from kineograph.files import placed
 from kineograph.media import notes, sniff
 from kineograph.media.decode import stream
 from kineograph.media.encode import writer
 from kineograph.media.formats import LIMITS, Limits, StrPath
 from kineograph.media.frames import named
+from kineograph.values.errors import InputError
 from kineograph.values.source import Source
 
 Picture = NDArray[

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kineograph.errors import InputError
 from kineograph.media.decode import probe, stream
 from kineograph.media.formats import LIMITS, Frame, Info, Limits, Sound
 from kineograph.media.sound import sound
+from kineograph.values.errors import InputError
 from kineograph.values.source import Source
 
 if TYPE_CHECKING:
-    from kineograph.clip import Clip
+    from kineograph.values.clip import Clip
 
 USUAL_FPS = 8.0  # of an array, which has no clock
 
@@ -73,7 +73,7 @@ def _streamed(source: Source, field: str, limits: Limits) -> Iterator[Frame]:
 
 
 def _held(value: Any, field: str) -> Frames:
-    from kineograph.clip import Clip
+    from kineograph.values.clip import Clip
 
     if isinstance(value, Clip):
         count, channels, height, width = value.frames.shape
@@ -89,7 +89,7 @@ def _held(value: Any, field: str) -> Frames:
 
 
 def _bytes_of(clip: Clip) -> Iterator[Frame]:
-    from kineograph.clip import to_bytes
+    from kineograph.values.clip import to_bytes
 
     for number in range(len(clip)):
         yield to_bytes(clip[number : number + 1])[0]

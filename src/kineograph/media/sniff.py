@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from kineograph.errors import InputError
 from kineograph.media.formats import SECOND, Limits, StrPath
+from kineograph.values.errors import InputError
 
 MAX_PARTS = 200_000  # chunks, blocks or boxes of one file
 MAX_SUBBLOCKS = 1_000_000  # of a GIF, 255 bytes each when it is well made

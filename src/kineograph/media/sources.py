@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kineograph.errors import InputError
 from kineograph.media.decode import probe, read, stream
 from kineograph.media.encode import check_format
 from kineograph.media.formats import FORMATS, Format
+from kineograph.values.errors import InputError
 from kineograph.values.source import Source
 
 if TYPE_CHECKING:
-    from kineograph.clip import Clip
+    from kineograph.values.clip import Clip
 
 # Measured on ten clips (stickers, flames, a street) at their usual sizes: bytes a pixel of a frame.
 BYTES_A_PIXEL = {
@@ -31,7 +31,7 @@ def clip_of(source: Source, field: str = "clip") -> Clip:
 
     Raises InputError, naming the field, when it is not there or is no clip.
     """
-    from kineograph.clip import Clip
+    from kineograph.values.clip import Clip
 
     if source.path is not None:
         return read(source.there(field))
@@ -42,7 +42,7 @@ def clip_of(source: Source, field: str = "clip") -> Clip:
 
 def first_frame(source: Source, field: str = "image") -> tuple[Clip, list[str]]:
     """The picture of a source, upright, and what to say of it when there are more."""
-    from kineograph.clip import from_bytes
+    from kineograph.values.clip import from_bytes
 
     if source.path is None:
         clip = clip_of(source, field)

@@ -20,7 +20,6 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from kineograph.errors import InputError
 from kineograph.nets.blocks import (
     Conv,
     Fourier,
@@ -31,7 +30,8 @@ from kineograph.nets.blocks import (
     norm,
     zeroed,
 )
-from kineograph.prompt import Cond
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 MOST = {"patch": 64, "widths": 16384, "depth": 64, "head": 16384, "state": 16384, "text": 16384}
 PLACES = 4  # the local tokens are PLACES x PLACES

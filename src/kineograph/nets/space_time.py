@@ -20,7 +20,6 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from kineograph.errors import InputError
 from kineograph.nets.blocks import (
     Conv,
     Fourier,
@@ -31,7 +30,8 @@ from kineograph.nets.blocks import (
     norm,
     zeroed,
 )
-from kineograph.prompt import Cond
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 MOST = {"patch": 64, "widths": 16384, "depth": 64, "head": 16384, "state": 16384, "text": 16384}
 
@@ -60,6 +60,8 @@ class SpaceTimeShape:
     "Whether the result of a stage below is seen too."
     circular: bool
     "Whether the last frame is followed by the first."
+    channels: int = 3
+    "Numbers of a pixel: 3 for red, green, blue; 4 with opacity, colours multiplied by it."
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.attention) or not self.widths:
@@ -74,6 +76,8 @@ class SpaceTimeShape:
             raise InputError("widths", f"{len(self.widths)} levels, the limit is 8")
         if any(width % self.head for width in self.widths):
             raise InputError("head", f"{self.head} does not divide the widths {self.widths}")
+        if not 1 <= self.channels <= 64:
+            raise InputError("channels", f"{self.channels} is not in 1 … 64")
         if self.time not in ("attention", "convolution", "none"):
             raise InputError("time", f"'{self.time}' is not attention, convolution or none")
 
@@ -96,7 +100,7 @@ class SpaceTimeShape:
             space = 6 * width**2 if self.attention[i] else 0
             time = 4 * width**2 if frames > 1 and self.time != "none" else 0
             merge = 2 * width**2
-            ends = 9 * 3 * self.patch**2 * width * (2 + self.low) if i == 0 else 0
+            ends = 9 * self.channels * self.patch**2 * width * (2 + self.low) if i == 0 else 0
             resize = 0 if last else 2 * width * self.widths[i + 1]  # 4 a b at a quarter, 2 ways
             each = blocks * a_block + passes * (space + time) + merge + ends + resize
             total += 2 * positions * each
@@ -151,7 +155,7 @@ class SpaceTime(nn.Module):
         super().__init__()
         self.shape = shape
         widths, state = shape.widths, shape.state
-        pixels = 3 * shape.patch**2
+        pixels = shape.channels * shape.patch**2
         self.noise = nn.Sequential(Fourier(64), nn.Linear(64, state))
         self.low_noise = nn.Sequential(Fourier(64), nn.Linear(64, state)) if shape.low else None
         self.guide = (
@@ -172,7 +176,7 @@ class SpaceTime(nn.Module):
         self.leave = zeroed(Conv(widths[0], pixels))
 
     def forward(self, x: Tensor, label: Tensor, cond: Cond) -> Tensor:
-        """x (B, 3, T, H, W), label (B,); cond as the shape says; returns like x."""
+        """x (B, C, T, H, W), label (B,); cond as the shape says; returns like x."""
         batch, _, _, height, width = x.shape
         if height % self.shape.factor or width % self.shape.factor:
             raise InputError(

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
 from kineograph.patches.examples import Picture, checked_pictures
 from kineograph.patches.growth import PICK, Canvas, copied, gathered
 from kineograph.patches.lanes import compiled
@@ -48,7 +47,8 @@ from kineograph.patches.search import (
 )
 from kineograph.patches.shortlist import KIN, ROOM, listed, parents_of, ranked
 from kineograph.patches.source_map import SourceMap, map_of, rendered
-from kineograph.prompt import Progress
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 Reals = NDArray[np.float64]
 

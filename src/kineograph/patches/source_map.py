@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
 from kineograph.files import placed
 from kineograph.media.exact import save_picture
 from kineograph.patches.search import Flags, Longs, Sheet
 from kineograph.products import FileProduct
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)

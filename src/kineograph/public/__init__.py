@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from kineograph.errors import InputError, MissingError
 from kineograph.public.folder import Checkpoint, is_checkpoint, opened
 from kineograph.public.i2vgen import I2VGen
 from kineograph.public.pictures import Pictures
 from kineograph.public.wan import Wan
+from kineograph.values.errors import InputError, MissingError
 
 __all__ = ["I2VGen", "Pictures", "Wan", "is_checkpoint", "load", "pictures"]
 

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from kineograph.cascade import SAMPLERS, Knobs
-from kineograph.clip import Clip
-from kineograph.denoise import Denoiser, Guided, Noise, Pinned, Step, Track, integrate
-from kineograph.errors import InputError, KineographError
-from kineograph.prompt import Cond
+from kineograph.diffusion.cascade import SAMPLERS, Knobs
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.guidance import Guided, Pinned, Track
+from kineograph.diffusion.sampling import Noise, Step, integrate
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError, KineographError
+from kineograph.values.prompt import Cond
 
 MOST_BLOCKS = 64
 OWN = "ddim"  # the families' own sampler; on a flow path it is the plain Euler step

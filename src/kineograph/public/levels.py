@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kineograph.errors import InputError
-from kineograph.noise import Coeffs, Parameterization, eps, flow, v
+from kineograph.diffusion.schedule import Coeffs, Parameterization, eps, flow, v
+from kineograph.values.errors import InputError
 
 FAINTEST = 2.0**-24  # squared signal left at a zero-terminal-SNR end; its sigma is 4096
 TOP = 2.0**26  # sigma of pure noise in a flow: its time differs from 1 by less than float32 sees

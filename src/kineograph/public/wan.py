@@ -17,11 +17,9 @@ import torch
 from einops import repeat
 from torch import Tensor, nn
 
-from kineograph.cascade import Knobs
-from kineograph.clip import Clip, to_clips, to_model
-from kineograph.denoise import Precond, noise_from
-from kineograph.errors import InputError
-from kineograph.prompt import Cond, Progress, Prompt, clean_text
+from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.denoiser import Precond
+from kineograph.diffusion.sampling import noise_from
 from kineograph.public.blocks import (
     block_count,
     checked,
@@ -37,6 +35,9 @@ from kineograph.public.encoders import clip_picture, covering, t5_text
 from kineograph.public.folder import Checkpoint
 from kineograph.public.levels import levels_of
 from kineograph.public.memory import VIDEO_CODEC_MAPS, MemoryPlan, Turn, parts_of
+from kineograph.values.clip import Clip, to_clips, to_model
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond, Progress, Prompt, clean_text
 
 TOKENS = 512
 STEPS, GUIDANCE = 50, 5.0

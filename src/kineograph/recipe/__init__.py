@@ -19,19 +19,18 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from kineograph.animate.maker import AnimateMaker
-from kineograph.cascade import CascadeMaker, Texts
-from kineograph.denoise import Denoiser, Precond
-from kineograph.errors import InputError, LimitError
+from kineograph.diffusion.cascade import CascadeMaker, Texts
+from kineograph.diffusion.denoiser import Denoiser, Precond
+from kineograph.diffusion.schedule import PARAMETERIZATIONS, Parameterization, edm
 from kineograph.nets.causal import Causal
 from kineograph.nets.codec import Codec
 from kineograph.nets.masked import Masked
 from kineograph.nets.moving import Moving, Routes, repeated
 from kineograph.nets.picture_encoder import PictureEncoder
 from kineograph.nets.space_time import SpaceTime, below
-from kineograph.noise import PARAMETERIZATIONS, Parameterization, edm
-from kineograph.prompt import Cond
+from kineograph.pictures import PictureMaker
 from kineograph.recipe.animate import Animate, Eye, Mover, animate_maker
-from kineograph.recipe.cascade import Cascade, Stage
+from kineograph.recipe.cascade import Cascade, Stage, cascade_maker, cascade_stage
 from kineograph.recipe.codec import CodecPart, CodecRecipe
 from kineograph.recipe.distillation import Distillation, Lap, Student
 from kineograph.recipe.fields import Part, Phase, one_of, parsed
@@ -43,11 +42,14 @@ from kineograph.recipe.files import (
     models,
     save_tensors,
 )
-from kineograph.recipe.forecast import Plan, cascade_maker, cascade_stage, plan
 from kineograph.recipe.language import Language, Speaker, language_model
+from kineograph.recipe.pictures import Pictures
+from kineograph.recipe.plan import Plan, plan
 from kineograph.recipe.tokens import Tokens, Writer, tokens_maker
 from kineograph.recipe.visual_prompts import FillerPart, VisualPrompts
 from kineograph.tokens import Rank
+from kineograph.values.errors import InputError, LimitError
+from kineograph.values.prompt import Cond
 from kineograph.visual_prompts import Filler
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "Mover",
     "Part",
     "Phase",
+    "Pictures",
     "Plan",
     "Recipe",
     "Speaker",
@@ -82,6 +85,7 @@ __all__ = [
     "load_tensors",
     "models",
     "network",
+    "picture_maker",
     "plan",
     "read",
     "read_cascade",
@@ -93,7 +97,9 @@ __all__ = [
 MAX_RECIPE_BYTES = 1_000_000
 MAX_PARAMETERS = 3_000_000_000
 
-Recipe = Cascade | Distillation | CodecRecipe | Animate | VisualPrompts | Tokens | Language
+Recipe = (
+    Cascade | Distillation | CodecRecipe | Animate | VisualPrompts | Tokens | Language | Pictures
+)
 FAMILIES: dict[str, type[Recipe]] = {
     "cascade": Cascade,
     "distillation": Distillation,
@@ -102,6 +108,7 @@ FAMILIES: dict[str, type[Recipe]] = {
     "visual-prompts": VisualPrompts,
     "tokens": Tokens,
     "language": Language,
+    "pictures": Pictures,
 }
 
 
@@ -236,7 +243,8 @@ def load(
     """A model ready to make things, by name or folder.
 
     A Cascade gives a CascadeMaker; `stages` loads that many, counted from the first. An Animate
-    gives an AnimateMaker; `routes` closes some of the ways by which its base sees the picture.
+    gives an AnimateMaker; `routes` closes some of the ways by which its base sees the picture. A
+    Pictures gives a PictureMaker.
     """
     folder = folder_of(model)
     match read(folder):
@@ -246,6 +254,8 @@ def load(
             return _animate(recipe, folder, text_encoder, routes)
         case Distillation():
             raise InputError("--model", f"'{folder}' is a distillation", "name what it exported")
+        case Pictures() as recipe:
+            return _pictures(recipe, folder, text_encoder)
         case CodecRecipe() as recipe:
             return trained(recipe.codec, folder)
         case VisualPrompts() as recipe:
@@ -269,6 +279,25 @@ def _cascade(
     ]
     width = recipe.stages[0].shape.text
     return cascade_maker(recipe, ready, _of_width(texts(text_encoder), width))
+
+
+def _pictures(recipe: Pictures, folder: Path, text_encoder: Path | None) -> PictureMaker:
+    net = trained(recipe.base, folder, as_stored=True)
+    read = _of_width(texts(text_encoder), recipe.base.shape.text)
+    return picture_maker(recipe, net, read)
+
+
+def picture_maker(recipe: Pictures, net: Precond, read: Texts) -> PictureMaker:
+    """The maker of a recipe with a trained network."""
+    return PictureMaker(
+        frozen(net),
+        read,
+        recipe.base.schedule,
+        recipe.base.size,
+        recipe.steps,
+        recipe.scale,
+        prepared(net),
+    )
 
 
 def _animate(

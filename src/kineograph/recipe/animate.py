@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from kineograph.animate.maker import AnimateMaker, Knobs, Texts
+from kineograph.animate.maker import AnimateMaker, Texts
 from kineograph.animate.maker import Stage as Ready
 from kineograph.animate.space import Latents, Motion, Pixels, Space
-from kineograph.denoise import Denoiser
-from kineograph.errors import InputError
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.schedule import PARAMETERIZATIONS, Levels, Lowest, Schedule, ZeroTerminal
 from kineograph.nets.moving import MovingShape, Routes
 from kineograph.nets.picture_encoder import PictureShape
-from kineograph.noise import PARAMETERIZATIONS, Levels, Lowest, Schedule, ZeroTerminal
 from kineograph.recipe.fields import MOST_FRAMES, MOST_PIXELS, ModelRecipe, Phase, one_of, within
-from kineograph.recipe.forecast import BYTES_A_PIXEL, Plan, convolution_speed
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -192,24 +191,3 @@ def _ready(recipe: Animate, i: int, part: Mover, denoise: Denoiser) -> Ready:
 def _whole(part: Mover) -> Levels:
     """All levels of a part, of which the lowest share was taught: T_r counts in thousandths."""
     return ZeroTerminal(part.schedule) if part.zero_terminal else part.schedule
-
-
-def forecast(recipe: Animate, knobs: Knobs, seconds: float) -> Plan:
-    """What a clip of so many seconds costs on this machine; start-up is not counted."""
-    frames = knobs.frames or recipe.frames
-    total = frames
-    if not knobs.loop:
-        total = max(frames, round(seconds * frames / recipe.seconds))
-    fresh = max(1, frames - min(recipe.pinned, frames - 1))
-    blocks = 1 + max(0, -(-(total - frames) // fresh))
-    scales = (recipe.guidance[0] if knobs.guidance is None else knobs.guidance, recipe.guidance[1])
-    calls = [blocks * (knobs.steps or recipe.steps[0]) * (1 + (scales[0] != 1))]
-    gflop = calls[0] * recipe.base.shape.flop(frames, recipe.base.size) / 1e9
-    size = knobs.size or recipe.base.size
-    if knobs.refine:
-        size = recipe.refine.size
-        upward = recipe.steps[1] if recipe.noising == "ddim" else 0
-        calls.append(-(-total // frames) * (recipe.steps[1] * (1 + (scales[1] != 1)) + upward))
-        gflop += calls[1] * recipe.refine.shape.flop(frames, size) / 1e9
-    bytes_ = int(800e6 + total * size**2 * BYTES_A_PIXEL)
-    return Plan(len(calls), size, total, sum(calls), gflop, gflop / convolution_speed(), bytes_)

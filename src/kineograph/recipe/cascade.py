@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kineograph.cascade import SAMPLERS
-from kineograph.denoise import WEIGHTINGS
-from kineograph.errors import InputError
+from kineograph.diffusion.cascade import SAMPLERS, CascadeMaker, CascadeStage, Texts
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.loss import WEIGHTINGS, Weighting, capped
+from kineograph.diffusion.schedule import PARAMETERIZATIONS, Schedule
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import PARAMETERIZATIONS, Schedule
 from kineograph.recipe.fields import MOST_FRAMES, MOST_PIXELS, ModelRecipe, Phase, one_of, within
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Stage:
     phases: tuple[Phase, ...]
     "How it was taught, in order."
     parameterization: str = "v"
-    "What the network estimates: eps, v, flow or edm."
+    "What the network estimates: eps, v, flow, edm or clean."
     weighting: str = "v"
     "Which error the loss weighs evenly: eps (Imagen Video), v, snr, or the network's own (even)."
     deviation: float = 0.5
@@ -46,6 +49,8 @@ class Stage:
     "Side of the square training crops, pixels; 0 trains on whole frames."
     no_text: float = 0.1
     "Share of training samples whose text is dropped."
+    cap: float = 0.0
+    "Largest weight of an error; 0 sets no limit."
     guided: float = 0.0
     "Largest guidance scale the network takes itself, in one evaluation; 0 when it takes none."
 
@@ -56,7 +61,7 @@ class Stage:
             raise InputError("name", f"'{self.name}' is not a plain word")
         within(self, frames=(1, MOST_FRAMES), size=(1, MOST_PIXELS), crop=(0, self.size))
         within(self, low_frames=(0, MOST_FRAMES), low_size=(0, MOST_PIXELS), no_text=(0, 1))
-        within(self, guided=(0, 50))
+        within(self, guided=(0, 50), cap=(0, 1e9))
         within(self, low_noise=(0, 100), low_noise_most=(0, 100), deviation=(1e-6, 1e6))
         if self.shape.low != bool(self.low_size):
             raise InputError("low_size", f"{self.low_size} does not fit low = {self.shape.low}")
@@ -65,6 +70,12 @@ class Stage:
         for side in (self.size, self.crop):
             if side % self.shape.factor:
                 raise InputError("size", f"{side} is not a multiple of {self.shape.factor}")
+
+    @property
+    def weigh(self) -> Weighting:
+        """The weight on the squared clean error."""
+        chosen = WEIGHTINGS[self.weighting]
+        return capped(chosen, self.cap) if self.cap else chosen
 
 
 @dataclass(frozen=True)
@@ -117,3 +128,38 @@ class Cascade(ModelRecipe):
     def parts(self) -> tuple[Stage, ...]:
         """What is taught, in order."""
         return self.stages
+
+
+def cascade_stage(
+    recipe: Cascade, i: int, denoise: Denoiser, prepare: Callable[[Cond], Cond] = lambda cond: cond
+) -> CascadeStage:
+    stage = recipe.stages[i]
+    first = next((s.name for s in recipe.stages if 0 < s.low_size < s.size), "")
+    oscillating = recipe.oscillating or (recipe.stages[0].name, first)
+    return CascadeStage(
+        name=stage.name,
+        denoise=denoise,
+        schedule=stage.schedule,
+        frames=stage.frames,
+        size=stage.size,
+        steps=recipe.steps[i],
+        guidance=recipe.guidance[i],
+        low_noise=stage.low_noise,
+        sampler=recipe.samplers[i] if recipe.samplers else "dpm",
+        guided=stage.guided,
+        oscillates=stage.name in oscillating,
+        prepare=prepare,
+        cost=stage.shape.flop(stage.frames, stage.size) / 1e9,
+    )
+
+
+def cascade_maker(recipe: Cascade, stages: Sequence[CascadeStage], read: Texts) -> CascadeMaker:
+    return CascadeMaker(
+        tuple(stages),
+        read,
+        recipe.seconds,
+        recipe.style,
+        recipe.styles,
+        recipe.size,
+        recipe.threshold,
+    )

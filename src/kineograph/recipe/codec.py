@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kineograph.errors import InputError
 from kineograph.nets.codec import CodecShape
 from kineograph.recipe.fields import MOST_PIXELS, ModelRecipe, Phase, within
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from kineograph.denoise import WEIGHTINGS
-from kineograph.errors import InputError
+from kineograph.diffusion.loss import WEIGHTINGS
 from kineograph.recipe.cascade import Cascade, Stage
 from kineograph.recipe.fields import ModelRecipe, Phase, one_of, within
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)

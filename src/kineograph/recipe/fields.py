@@ -9,7 +9,7 @@ import typing
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Protocol
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 
 MOST_FRAMES, MOST_PIXELS = 4096, 8192
 

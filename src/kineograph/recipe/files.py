@@ -10,8 +10,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from kineograph.errors import LimitError, MissingError
 from kineograph.files import placed, sha256_of
+from kineograph.values.errors import LimitError, MissingError
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from kineograph.errors import InputError
 from kineograph.nets.causal import Causal, CausalShape
 from kineograph.recipe.fields import ModelRecipe, Phase, within
+from kineograph.values.errors import InputError
 
 if TYPE_CHECKING:  # counting beside it brings a compiler, which training does without
     from kineograph.words.language import LanguageModel

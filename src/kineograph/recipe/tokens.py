@@ -8,14 +8,14 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from kineograph.chain import Draw
-from kineograph.errors import InputError
 from kineograph.nets.causal import Causal, CausalShape
 from kineograph.nets.codec import Codec
-from kineograph.prompt import Cond
 from kineograph.recipe.codec import CodecPart
 from kineograph.recipe.fields import ModelRecipe, Phase, within
+from kineograph.sequence.draw import Draw
 from kineograph.tokens import Rank, Spelling, Texts, TokensMaker
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 
 @dataclass(frozen=True)

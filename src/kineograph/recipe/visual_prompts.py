@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kineograph.errors import InputError
 from kineograph.nets.masked import MaskedShape
 from kineograph.recipe.fields import ModelRecipe, Phase, within
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)

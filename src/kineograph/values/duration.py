@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 
 
 def seconds_of(text: str, field: str = "time_limit") -> float:

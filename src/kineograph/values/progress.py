@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 from typing_extensions import TypeVar
 
-from kineograph.errors import KineographError
+from kineograph.values.errors import KineographError
 
 if TYPE_CHECKING:
     from kineograph.values.result import Result

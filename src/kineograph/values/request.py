@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NamedTuple, Protocol
 
 from typing_extensions import TypeVar
@@ -26,6 +26,10 @@ class Request(Generic[S]):
     settings: S
     form: str = ""
     extras: frozenset[str] = field(default_factory=frozenset)
+
+    def to(self, form: str) -> Request[S]:
+        """The same, saved in another form."""
+        return replace(self, form=form)
 
 
 class Forecast(NamedTuple):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 
 T = TypeVar("T")
@@ -75,6 +75,10 @@ class Result(Generic[T]):
         for _ in self.saving(path):
             pass
         return Path(path)
+
+    def noting(self, notes: Sequence[str]) -> Result[T]:
+        """The same with more for a person to know."""
+        return replace(self, notes=(*self.notes, *notes))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """How a notebook shows it: as its value shows itself, a clip as a moving picture."""

@@ -11,10 +11,10 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 from kineograph.values.source import Source
 
 MOVING = (".mp4", ".webm", ".gif", ".webp", ".apng", "")
@@ -66,8 +66,8 @@ class Settings(BaseModel):
 
     verb: the command it belongs to. about: what it makes, for a sentence ("a picture that comes
     alive"). forms: suffixes of the outputs it can be saved as. spoken: whether the result is shown
-    when no output is named; aloud: whether it is shown even then, as the file holds a part. drawn: whether chance takes part, so that a seed matters. extras:
-    second outputs by name.
+    when no output is named; aloud: whether it is shown even then, as the file holds a part. drawn:
+    whether chance takes part, so that a seed matters. extras: second outputs by name.
 
     Raises InputError, naming the field, the value and the remedy, when a value is refused.
     """
@@ -87,6 +87,16 @@ class Settings(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise _told(error, type(self), values) from None
+
+    @model_validator(mode="after")
+    def _unicode(self) -> Self:
+        """Half a surrogate pair, which no file and no tokenizer takes, is refused everywhere."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, str) and any("\ud800" <= letter <= "\udfff" for letter in one):
+                    raise InputError(name, "holds half a surrogate pair", "send it as UTF-8")
+        return self
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:

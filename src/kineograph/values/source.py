@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from kineograph.errors import InputError
 from kineograph.files import sha256_of
+from kineograph.values.errors import InputError
 
 LONGEST = 4096  # letters of a path
 

@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError, LimitError
+from kineograph.values.errors import InputError, LimitError
 
 Unit = Literal["letter", "word", "line"]
 Ids = NDArray[np.int32]

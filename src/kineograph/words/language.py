@@ -15,9 +15,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kineograph.chain import Draw, NextSymbol, Observed, extend, row_generators, top_shares
-from kineograph.errors import InputError
-from kineograph.prompt import Progress
+from kineograph.sequence.draw import Draw, NextSymbol, Observed, extend, row_generators, top_shares
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 from kineograph.words.byte_pairs import BytePairs
 
 MOST_WRITTEN = 1_000_000

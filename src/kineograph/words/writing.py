@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
-from kineograph.prompt import Progress
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 from kineograph.words.corpus import Corpus, Ids, tidy
 from kineograph.words.counts import continuations
 from kineograph.words.occurrences import (
@@ -33,7 +33,7 @@ from kineograph.words.occurrences import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from kineograph.prompt import Cond
+    from kineograph.values.prompt import Cond
 
 MAX_ORDER = 1_000
 MAX_WRITTEN = 100_000_000

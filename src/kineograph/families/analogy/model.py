@@ -11,8 +11,6 @@ import numpy as np
 import torch
 
 from kineograph import media, recipe
-from kineograph.clip import Clip, from_bytes
-from kineograph.errors import InputError
 from kineograph.families.analogy.settings import Analogy, ByBoth, ByPatches, ByTokens, Matching
 from kineograph.media.exact import Picture, picture_of
 from kineograph.media.frames import named
@@ -21,6 +19,8 @@ from kineograph.patches.source_map import copy_report, map_product
 from kineograph.products import ClipProduct, PictureProduct
 from kineograph.products import clip_of as shown
 from kineograph.record import record_of
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import field_validator
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 from kineograph.values.settings import STILL, Extra, Settings, setting
 from kineograph.values.source import PictureSource, Source
 

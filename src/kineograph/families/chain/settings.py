@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 from kineograph.values.settings import Settings, setting
 from kineograph.values.source import TableSource
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from kineograph.errors import InputError
 from kineograph.families.language.plots import draw_choices
 from kineograph.families.language.settings import ByCounts
 from kineograph.products import FileProduct, TextProduct, pyplot
 from kineograph.record import record_of
+from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from kineograph.errors import InputError
 from kineograph.values.duration import seconds_of
+from kineograph.values.errors import InputError
 from kineograph.values.settings import Extra, Settings, setting
 from kineograph.values.source import TextSource
 

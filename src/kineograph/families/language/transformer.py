@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from kineograph import recipe
-from kineograph.chain import Draw
-from kineograph.errors import InputError
 from kineograph.families.language.model import SEEN, length_of, text_of
 from kineograph.families.language.plots import draw_attention
 from kineograph.families.language.settings import Learned
 from kineograph.lessons.language import keep, taught
 from kineograph.products import FileProduct, TextProduct, pyplot
 from kineograph.record import record_of
+from kineograph.sequence.draw import Draw
 from kineograph.values.duration import seconds_of
+from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Product, Result

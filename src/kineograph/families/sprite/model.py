@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from kineograph import media
-from kineograph.clip import from_bytes
 from kineograph.families.sprite.settings import Sprite as Settings
 from kineograph.families.sprite.settings import colour_of
 from kineograph.frames import sprites
@@ -15,6 +14,7 @@ from kineograph.frames.player import sprite_page
 from kineograph.media.frames import every
 from kineograph.products import PageProduct
 from kineograph.record import record_of
+from kineograph.values.clip import from_bytes
 from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result

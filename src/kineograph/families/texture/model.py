@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kineograph.clip import Clip
-from kineograph.errors import InputError
 from kineograph.families.texture.settings import Apply, Extend, Fill, Grow, Growth
 from kineograph.media.exact import Picture, picture_of
 from kineograph.patches import texture
 from kineograph.patches.source_map import copy_report, load_map, map_product, rendered
 from kineograph.products import PictureProduct, clip_of
 from kineograph.record import record_of
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result

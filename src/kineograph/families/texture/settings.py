@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import field_validator
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 from kineograph.values.settings import STILL, Extra, Settings, setting
 from kineograph.values.sides import sides
 from kineograph.values.source import PictureSource, Source

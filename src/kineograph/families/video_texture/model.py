@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from kineograph import media
-from kineograph.clip import Clip, from_bytes
-from kineograph.errors import InputError
 from kineograph.families.video_texture.settings import Span, VideoTexture, spans_of, speeds_of
 from kineograph.frames.distance import WORK_PIXELS, Frame, check_count
 from kineograph.frames.player import PLAYER_PIXELS, texture_page
 from kineograph.frames.regions import composed, regions
 from kineograph.frames.sound import sound_of
-from kineograph.frames.texture import Looped, Texture, looped, pictures, played, study
+from kineograph.frames.texture import Looped, Texture, looped, pictures, played, smaller, study
 from kineograph.media.frames import every
 from kineograph.media.frames import sound_of as heard_in
-from kineograph.products import FilmProduct, PageProduct
+from kineograph.products import EitherProduct, FilmProduct, PageProduct
 from kineograph.record import record_of
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
@@ -29,6 +29,8 @@ READ = 6e-8  # seconds a pixel of a frame: decoded, brought here, compared
 PAIR = 3e-10  # seconds a pair of frames and value compared
 WRITE = 1.2e-7  # seconds a pixel of a frame: rendered and coded
 PAGE_BYTES = 0.12  # bytes a pixel of a player's picture, as text
+OF_FILES = ("best_loop", "seconds", "regions")
+"Fields that are not for a player, which never ends and plays the whole picture."
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,13 @@ class VideoTextureModel:
             notes = ["the clip does not move: all its frames are equal", *notes]
         facts: dict[str, Any] = {"frames": len(texture), "fps": texture.fps}
         facts |= {"already_loops": texture.circular, "usual_step": texture.usual}
-        product: PageProduct | FilmProduct
+        product: PageProduct | FilmProduct | EitherProduct
         if plan.page:
             product = _page(texture, settings, plan, seed)
         else:
-            product = _film(texture, settings, plan, seed, heard, facts, notes)
+            product = film = _film(texture, settings, plan, seed, heard, facts, notes)
+            if not request.form and not any(getattr(settings, name) for name in OF_FILES):
+                product = EitherProduct(film, _page(texture, settings, plan, seed))
         record = record_of(self, request, seed)
         result: Result[Any] = Result(product, seed, record, tuple(notes), facts)
         yield Progress(1.0, "done", None, None, result)
@@ -118,7 +122,7 @@ def planned(request: Request[VideoTexture]) -> Plan:
     closed = not page and (settings.best_loop or settings.seconds is None)
     plan = Plan(page, closed, speeds_of(settings.speed), spans_of(settings.range))
     if page:
-        for name in ("best_loop", "seconds", "regions"):
+        for name in OF_FILES:
             if getattr(settings, name):
                 raise InputError(name, "is not for a player, which never ends", "leave it out")
     elif settings.same_walk:
@@ -132,7 +136,7 @@ def planned(request: Request[VideoTexture]) -> Plan:
 def _page(texture: Texture, settings: VideoTexture, plan: Plan, seed: int) -> PageProduct:
     def page(record: dict[str, Any]) -> Iterator[Progress[Any]]:
         return texture_page(
-            texture,
+            smaller(texture, PLAYER_PIXELS),
             title=settings.clip.stem or "clip",
             seed=seed if settings.same_walk else None,
             span=plan.span,

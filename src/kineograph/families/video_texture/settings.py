@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import field_validator
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 from kineograph.values.settings import MOVING, PAGE, Settings, setting
 from kineograph.values.source import ClipSource
 

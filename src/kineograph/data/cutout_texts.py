@@ -1,0 +1,122 @@
+"""What does the frozen text encoder say of every caption of the cut-outs? Computed once, kept.
+
+As `sticker_texts`, but only the tokens that are there are stored, end to end: most captions have
+seven tokens of twenty-four. Row 0 is the empty text: no token, a mean of zeros.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kineograph.data.cutouts import Cutout, cutout_folder, load
+from kineograph.data.phrases import captions, shared_names
+from kineograph.data.sticker_texts import WIDTH, Encoder, text_encoder
+from kineograph.files import placed
+from kineograph.nets.encoders import MINILM_SHA256
+from kineograph.values.errors import MissingError
+from kineograph.values.prompt import Progress
+
+_ARRAYS = ("text_states", "text_starts", "text_pooled")
+
+
+@dataclass(frozen=True)
+class CutoutTexts:
+    """Memory-mapped text states.
+
+    states: (S, 384) float16, the tokens of all captions end to end. starts: (V + 1,) where each
+    caption's tokens begin. pooled: (V, 384) float16, their mean. row: caption -> row; "" is row 0.
+    """
+
+    states: NDArray[np.float16]
+    starts: NDArray[np.int64]
+    pooled: NDArray[np.float16]
+    row: dict[str, int]
+
+    def batch(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
+        """words (B, L, 384) float32, mask (B, L), pooled (B, 384); L is the longest of them."""
+        first, last = self.starts[rows], self.starts[rows + 1]
+        longest = max(1, int((last - first).max()))
+        words = np.zeros((len(rows), longest, WIDTH), np.float32)
+        mask = np.zeros((len(rows), longest), np.bool_)
+        for i, (a, b) in enumerate(zip(first, last, strict=True)):
+            words[i, : b - a] = self.states[a:b]
+            mask[i, : b - a] = True
+        pooled = np.asarray(self.pooled[rows], np.float32)
+        return torch.from_numpy(words), torch.from_numpy(mask), torch.from_numpy(pooled)
+
+
+def captions_of(records: Sequence[Cutout]) -> list[list[str]]:
+    """The captions of every record, the plain one first."""
+    shared = shared_names(records)
+    return [captions(record, shared) for record in records]
+
+
+def encode(
+    folder: Path | None = None, *, encoder: Encoder | None = None, batch: int = 256
+) -> Iterator[Progress]:
+    """Store the states of all captions of the packs in `folder`; the last value is their number.
+
+    Nothing is done when they are there. `text.json` comes last: without it the arrays do not count.
+    """
+    folder = folder or cutout_folder()
+    packs = load(folder)
+    every = captions_of((*packs.still_records, *packs.frame_records))
+    texts = list(dict.fromkeys(["", *(text for some in every for text in some)]))
+    if _up_to_date(folder, texts):
+        yield Progress(1.0, "text states are up to date", len(texts))
+        return
+
+    yield Progress(0.0, "loading the text encoder", None)
+    encoder = encoder or text_encoder()
+    (folder / "text.json").unlink(missing_ok=True)
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # alike ones are read together
+    states: list[NDArray[np.float16]] = [np.zeros((0, WIDTH), np.float16)] * len(texts)
+    pooled = np.zeros((len(texts), WIDTH), np.float16)
+    for start in range(0, len(texts), batch):
+        some = order[start : start + batch]
+        words, mask, mean = encoder([texts[i] for i in some])
+        for i, word, kept in zip(some, words, mask, strict=True):
+            states[i] = word[kept].numpy().astype(np.float16)
+        pooled[some] = mean.numpy()
+        yield Progress(min(start + batch, len(texts)) / len(texts), "reading captions", None)
+
+    starts = np.cumsum([0, *(len(one) for one in states)]).astype(np.int64)
+    arrays: tuple[NDArray[Any], ...] = (np.concatenate(states), starts, pooled)
+    for name, array in zip(_ARRAYS, arrays, strict=True):
+        with placed(folder / f"{name}.npy") as part, part.open("wb") as file:
+            np.save(file, array)
+    facts = {"sha256": MINILM_SHA256, "captions": texts}
+    with placed(folder / "text.json") as part:
+        part.write_text(json.dumps(facts, ensure_ascii=False, indent=0), "utf-8")
+    yield Progress(1.0, "text states are made", len(texts))
+
+
+def _up_to_date(folder: Path, texts: list[str]) -> bool:
+    path = folder / "text.json"
+    if not path.is_file() or not all((folder / f"{name}.npy").is_file() for name in _ARRAYS):
+        return False
+    facts = json.loads(path.read_text("utf-8"))
+    return bool(facts["captions"] == texts and facts["sha256"] == MINILM_SHA256)
+
+
+def load_texts(folder: Path | None = None) -> CutoutTexts:
+    """The stored text states, memory-mapped; raises MissingError when they are not there."""
+    folder = folder or cutout_folder()
+    if not (folder / "text.json").is_file():
+        raise MissingError(
+            f"cut-outs: no text states in '{folder}'; run 'kineograph data stickers'"
+        )
+    facts = json.loads((folder / "text.json").read_text("utf-8"))
+    states, starts, mean = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS)
+    return CutoutTexts(
+        states, starts, mean, {text: row for row, text in enumerate(facts["captions"])}
+    )
