@@ -24,8 +24,8 @@ from kineograph.words.writing import Written, write
 
 HIGHEST = {"letter": 14, "word": 8, "line": 4}  # order of the plot
 SEEN = 4_000  # letters, the last of the text so far, that a step shows
-# Measured with one thread on a book of 4 MB.
-COUNTED, COPIED = 1e-6, 5e-7  # seconds a letter read and sorted, a token copied
+# Measured with one thread on a text of 4 MB, by word and by letter.
+START, COUNTED, COPIED = 0.6, 1e-6, 5e-7  # seconds; a token of the corpus; a token written
 EACH = {"letter": 1, "word": 5, "line": 40}  # bytes of a token, of English
 
 
@@ -39,10 +39,11 @@ class CountsModel:
         settings = request.settings.resolved()
         assert settings.n is not None
         letters = length_of(settings.corpus)
-        seconds = 1.0 + COUNTED * letters * (1 + (settings.order or 0) / 8) + COPIED * settings.n
+        tokens = letters / EACH[settings.unit]
+        seconds = START + COUNTED * tokens + COPIED * settings.n
         told = f"{settings.n:,} {settings.unit}s of order {settings.order} from {letters:,} letters"
         file = EACH[settings.unit] * settings.n
-        memory = int(200e6 + 30 * letters + 20 * settings.n)
+        memory = int(200e6 + 80 * tokens + 20 * settings.n)
         return Forecast(seconds, memory, file, told, {"letters": letters})
 
     def make(self, request: Request[ByCounts], seed: int) -> Iterator[Progress[str]]:

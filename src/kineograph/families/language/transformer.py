@@ -27,7 +27,7 @@ from kineograph.values.source import Source
 from kineograph.words import longest_copied
 from kineograph.words.language import LanguageModel, Neighbour, Said, attended, continued, nearest
 
-SAID = 6e-3  # seconds a piece of the embedded model, measured with one thread
+SAID = 2e-3  # seconds a piece of the embedded model, measured with one thread
 USUAL = {True: 300, False: 1000}  # pieces of words written, or bytes
 
 
@@ -75,7 +75,7 @@ class TransformerModel:
         settings = request.settings.resolved()
         n = settings.n or (1000 if settings.unit == "letter" else 300)
         learns = settings.corpus is not None
-        seconds = 2.0 + SAID * n + (seconds_of(settings.time_limit) if learns else 0.0)
+        seconds = 0.2 + SAID * n + (seconds_of(settings.time_limit) if learns else 0.0)
         letters = length_of(settings.corpus) if settings.corpus is not None else 0
         told = f"{n:,} pieces" + (f" of what is learned of {letters:,} letters" if learns else "")
         memory = int((900e6 if learns else 350e6) + 30 * letters)

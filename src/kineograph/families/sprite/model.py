@@ -19,9 +19,10 @@ from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 
-# Measured with one thread on drawn fish and on stickers of 64 to 720 pixels.
-READ = 1e-7  # seconds a pixel of a frame: decoded, brought here, cut out
-STEER = 4e-6  # seconds a pair of frames: compared, and planned for eight directions
+# Measured with one thread on drawn fish of 80x60 and 320x240 pixels, 60 and 240 frames, mirrored.
+START = 1.3  # seconds until torch and the compiled planning are there
+READ = 3e-8  # seconds a pixel of a frame: decoded, brought here, cut out
+STEER = 2e-6  # seconds a pair of frames: compared, and planned for eight directions
 PAGE_BYTES = 0.08  # bytes a pixel of a frame, as text; a figure fills a part of it
 
 
@@ -38,7 +39,7 @@ class SpriteModel:
         check_count(count)
         shown = min(info.width * info.height, sprites.FRAME_PIXELS)
         figures = count * (2 if settings.mirror else 1)
-        seconds = 1.0 + READ * (info.width * info.height * info.frames + shown * count)
+        seconds = START + READ * (info.width * info.height * info.frames + shown * count)
         seconds += STEER * figures**2
         memory = int(300e6 + 2 * min(512e6, 4 * shown * figures) + 60 * figures**2)
         file = int(50_000 + PAGE_BYTES * shown * figures + 200 * figures)

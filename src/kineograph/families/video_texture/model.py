@@ -24,11 +24,12 @@ from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 from kineograph.values.source import Source
 
-# Measured with one thread on drawn clips of 64x48 to 1280x720 and on street films, see `forecast`.
-READ = 6e-8  # seconds a pixel of a frame: decoded, brought here, compared
-PAIR = 3e-10  # seconds a pair of frames and value compared
-WRITE = 1.2e-7  # seconds a pixel of a frame: rendered and coded
-PAGE_BYTES = 0.12  # bytes a pixel of a player's picture, as text
+# Measured with one thread on nine runs: 60 … 900 frames of 96x72 … 1280x720, to page, mp4, gif, webp.
+START = 1.3  # seconds until torch and the compiled walk are there
+READ = 3.5e-8  # seconds a pixel of a frame: decoded, brought here, made small
+PAIR = 6e-11  # seconds a pair of frames and value compared
+WRITE = 6e-8  # seconds a pixel of a frame: rendered and coded
+PAGE_BYTES = 0.1  # bytes a pixel of a player's picture, as text
 OF_FILES = ("best_loop", "seconds", "regions")
 "Fields that are not for a player, which never ends and plays the whole picture."
 
@@ -66,12 +67,12 @@ class VideoTextureModel:
         if settings.seconds is not None:
             made = max(1, round(settings.seconds * info.fps / settings.every))
         compared = 3 * min(pixels, WORK_PIXELS) * count**2 / 2
-        seconds = 1.0 + READ * pixels * info.frames + PAIR * compared + WRITE * pixels * made
+        seconds = START + READ * pixels * info.frames + PAIR * compared + WRITE * pixels * made
         file = media.file_bytes(request.form, size, made)
         shown = pixels
         if plan.page:
             shown = min(pixels, PLAYER_PIXELS)
-            file = int(50_000 + PAGE_BYTES * shown * made + 120 * made)
+            file = int(40_000 + PAGE_BYTES * shown * made + 200 * made)
         memory = 300e6 + min(512e6, 3 * shown * count) + 30 * count**2 + 4 * WORK_PIXELS * count
         what = "a player" if plan.page else ("a loop" if plan.closed else "a walk")
         most = "at most " if plan.closed and settings.seconds is None else ""
