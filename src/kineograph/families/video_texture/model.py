@@ -24,7 +24,7 @@ from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 from kineograph.values.source import Source
 
-# Measured with one thread on nine runs: 60 … 900 frames of 96x72 … 1280x720, to page, mp4, gif, webp.
+# Measured with one thread: 60 … 900 frames of 96x72 … 1280x720, to page, .mp4, .gif, .webp.
 START = 1.3  # seconds until torch and the compiled walk are there
 READ = 3.5e-8  # seconds a pixel of a frame: decoded, brought here, made small
 PAIR = 6e-11  # seconds a pair of frames and value compared
