@@ -51,6 +51,7 @@ JOINS = {
     "data.sticker_texts": "a frozen encoder: caption states are data",
     "data.cutout_texts": "a frozen encoder: caption states are data",
     "data.sticker_features": "a frozen encoder: picture features are data",
+    "public.realesrgan": "a published network of the finisher's own shape",
     "lessons.codec": "a codec's running means and its critic learn outside the gradient",
 }
 # Who touches weights, and why it may.
@@ -64,6 +65,7 @@ WEIGHTS = {
 # Who opens pictures or videos outside media, and why it may.
 OPENERS = {
     "data.cutout_packs": "decodes pinned archives checked by hash, thousands of pictures a run",
+    "data.shards": "reads and writes packs of pictures, their hashes checked",
     "data.sticker_packs": "decodes pinned archives checked by hash, thousands of pictures a run",
 }
 

@@ -39,9 +39,9 @@ def add(app: typer.Typer, verb: str, help: str) -> None:
 def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
     """Make what a command line asks for."""
     started = time.perf_counter()
-    with flags_named(verb), standard_input(values) as values:
-        from kineograph import models
+    from kineograph import models
 
+    with flags_named(models.families(verb)), standard_input(values) as values:
         settings = models.settings_of(verb, values)
         check_outputs(settings, asked)
         request = Request(settings, form_of(asked.out), frozenset(asked.extras))
@@ -108,7 +108,8 @@ def written(result: Result[Any], asked: Door) -> list[Path]:
 
 def check_outputs(settings: Settings, asked: Door) -> None:
     """Refuse, before any work, an output that cannot be written."""
-    if asked.out is None and not settings.spoken and not asked.dry_run:
+    needed = settings.forms and not settings.spoken and not asked.dry_run
+    if asked.out is None and needed:
         raise InputError("out", "is missing", f"name one: -o NAME{settings.forms[0]}")
     if asked.out is not None:
         door.checked_output(asked.out, settings.forms, asked.force or asked.dry_run)
@@ -130,16 +131,14 @@ def form_of(out: Path | None) -> str:
 
 
 @contextmanager
-def flags_named(verb: str) -> Iterator[None]:
+def flags_named(families: tuple[type[Settings], ...]) -> Iterator[None]:
     """At the command a field goes by its flag: `size: …` becomes `--size: …`."""
-    from kineograph import models
-
     try:
         yield
     except InputError as error:
-        known = fields(*models.families(verb))
+        known = fields(*families)
         name = error.field.partition("[")[0]
-        if any(name in family.extras for family in models.families(verb)):
+        if any(name in family.extras for family in families):
             raise InputError(flag(name), error.problem, error.remedy) from error
         if name not in known:
             raise

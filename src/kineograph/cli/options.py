@@ -7,7 +7,7 @@ that was not given is left out, so that the settings alone know the defaults.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
@@ -29,14 +29,14 @@ class Door:
     where the steps are written.
     """
 
-    out: Path | None
-    seed: int | None
-    force: bool
-    as_json: bool
-    dry_run: bool
-    trace: Path | None
-    no_record: bool
     extras: Mapping[str, Path]
+    out: Path | None = None
+    seed: int | None = None
+    force: bool = False
+    as_json: bool = False
+    dry_run: bool = False
+    trace: Path | None = None
+    no_record: bool = False
 
 
 Run = Callable[[str, Values, Door], None]
@@ -62,8 +62,18 @@ def flag(name: str) -> str:
     return f"-{name}" if len(name) == 1 else "--" + name.replace("_", "-")
 
 
-def command(verb: str, families: tuple[type[Settings], ...], run: Run, help: str) -> Any:
-    """A function that Typer makes a command of; it calls run(verb, values, door)."""
+def command(
+    verb: str,
+    families: tuple[type[Settings], ...],
+    run: Run,
+    help: str,
+    *,
+    door: Sequence[str] = tuple(_DOOR),
+) -> Any:
+    """A function that Typer makes a command of; it calls run(verb, values, door).
+
+    door: what else it is told, beside the output, which only families with forms have.
+    """
     known = fields(*families)
     extras = {name: extra for family in families for name, extra in family.extras.items()}
 
@@ -71,19 +81,20 @@ def command(verb: str, families: tuple[type[Settings], ...], run: Run, help: str
         values = {name: given[name] for name in known if _said(given[name])}
         many = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
         second = {name: given[name] for name in extras if given[name] is not None}
-        rest = {name: given[name] for name in ("out", *_DOOR)}
+        rest = {name: given[name] for name in ("out", *_DOOR) if name in given}
         run(verb, values | many, Door(extras=second, **rest))
 
     parameters = [_parameter(name, known[name], _words(families, name)) for name in known]
     suffixes = dict.fromkeys(suffix for family in families for suffix in family.forms)
-    told = " ".join(suffix or "or a folder of frames" for suffix in suffixes)
-    out = typer.Option("-o", "--out", help=f"Output: {told}.", show_default=False)
-    parameters.append(_typed("out", Path | None, out))
+    if suffixes:
+        told = " ".join(suffix or "or a folder of frames" for suffix in suffixes)
+        out = typer.Option("-o", "--out", help=f"Output: {told}.", show_default=False)
+        parameters.append(_typed("out", Path | None, out))
     for name, extra in extras.items():
         kinds = ", ".join(suffix or "a folder" for suffix in extra.suffixes)
         how = typer.Option(flag(name), help=f"{extra.help} ({kinds}).")
         parameters.append(_typed(name, Path | None, how))
-    parameters += [_typed(name, kind, how) for name, (kind, how) in _DOOR.items()]
+    parameters += [_typed(name, *_DOOR[name]) for name in door]
     # What is taken by place comes first.
     parameters.sort(key=lambda p: not isinstance(get_args(p.annotation)[1], _ARGUMENT))
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

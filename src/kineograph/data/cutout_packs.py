@@ -223,8 +223,10 @@ def _stills(
     pictures: list[NDArray[np.uint8]] = []
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
         for i, style in enumerate(STYLES):
-            jobs = dict(sorted(_jobs(archives[STILL[style]], style, names)))
-            for key, small in zip(jobs, pool.map(_still, jobs.values(), chunksize=16), strict=True):
+            jobs = dict(sorted(jobs_of(archives[STILL[style]], style, names)))
+            for key, small in zip(
+                jobs, pool.map(_small_still, jobs.values(), chunksize=16), strict=True
+            ):
                 if small[..., 3].max() > 0:  # an icon that draws nothing is left out
                     rows.append(replace(names[key], style=style))
                     pictures.append(small)
@@ -236,7 +238,7 @@ Job = bytes | tuple[dict[str, Any], str]
 "A picture file, or an icon set and the name of an icon."
 
 
-def _jobs(archive: Path, style: str, names: dict[str, Cutout]) -> Iterator[tuple[str, Job]]:
+def jobs_of(archive: Path, style: str, names: dict[str, Cutout]) -> Iterator[tuple[str, Job]]:
     """(key, what to draw) of every still of a style."""
     if style == "3d":
         for name, content in members(archive, lambda name: name.endswith(".webp")):
@@ -250,11 +252,16 @@ def _jobs(archive: Path, style: str, names: dict[str, Cutout]) -> Iterator[tuple
         yield key, (alone | {"icons": {icon: icons["icons"][icon]}}, icon)
 
 
-def _still(job: Job) -> NDArray[np.uint8]:
+def still(job: Job) -> NDArray[np.uint8]:
+    """(256, 256, 4) the picture of a job, straight alpha."""
     if isinstance(job, bytes):
         with Image.open(io.BytesIO(job)) as source:
-            return shrunk(_rgba(source, FULL), FULL // SIZE)
-    return shrunk(drawn(*job, FULL), FULL // SIZE)
+            return _rgba(source, FULL)
+    return drawn(*job, FULL)
+
+
+def _small_still(job: Job) -> NDArray[np.uint8]:
+    return shrunk(still(job), FULL // SIZE)
 
 
 def _frames(archives: Iterable[Path], names: dict[str, Cutout], folder: Path) -> Iterator[Progress]:

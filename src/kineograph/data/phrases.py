@@ -63,7 +63,7 @@ def phrases(record: Cutout, shared: frozenset[str] = frozenset()) -> list[str]:
     said += [f"{start} {_with_article(name, record)}" for start in _starts(record)]
     said += [f"{name}, {first}, {second}" for first, second in _pairs(record, name)[:4]]
     if re.fullmatch(r"[a-z]+[^s]", name) and record.group in _COUNTED_GROUPS:
-        said.append(_plural(name))
+        said.append(plural(name))
     return list(dict.fromkeys(said))
 
 
@@ -172,7 +172,8 @@ def _starts(record: Cutout) -> tuple[str, ...]:
     return all_starts[first], all_starts[(first + 1) % len(all_starts)]
 
 
-def _plural(noun: str) -> str:
+def plural(noun: str) -> str:
+    """More than one of it, by the usual endings: "boxes", "ponies", "dogs"."""
     if noun.endswith(("x", "ch", "sh")):
         return f"{noun}es"
     return f"{noun[:-1]}ies" if re.search(r"[^aeou]y$", noun) else f"{noun}s"

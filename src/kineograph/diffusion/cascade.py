@@ -42,6 +42,8 @@ class CascadeStage:
     sampler: str = "dpm"
     guided: float = 0.0
     "Largest guidance scale that `denoise` takes itself (Cond.guidance); 0 when it takes none."
+    threshold: float = 0.995
+    "Percentile of dynamic thresholding, where a zoom runs the stage."
     oscillates: bool = False
     "Whether oscillating guidance acts here."
     prepare: Callable[[Cond], Cond] = lambda cond: cond

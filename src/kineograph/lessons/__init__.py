@@ -14,6 +14,7 @@ from torch import nn
 from kineograph.data.animations import Animations
 from kineograph.data.cutout_feed import CutoutFeed
 from kineograph.data.feed import Feed
+from kineograph.data.finish_feed import FinishFeed
 from kineograph.data.grids import Grids
 from kineograph.data.motions import MotionFeed
 from kineograph.data.scenes.feed import ScenesFeed
@@ -22,6 +23,7 @@ from kineograph.lessons.animate import Animating, Refining
 from kineograph.lessons.codec import Reconstruction
 from kineograph.lessons.contrast import Contrast
 from kineograph.lessons.denoising import Denoising
+from kineograph.lessons.finishing import Finishing
 from kineograph.lessons.language import reading
 from kineograph.lessons.tokens import Writing
 from kineograph.lessons.visual_prompts import Filling
@@ -33,6 +35,8 @@ from kineograph.recipe import (
     CodecPart,
     Eye,
     FillerPart,
+    Finisher,
+    FinisherPart,
     Language,
     Mover,
     Part,
@@ -63,6 +67,9 @@ def lesson_of(
             return Denoising(part, _feed(recipe.data, part, folder))
         case Pictures(), Stage():
             return Denoising(part, _cutouts(recipe, folder))
+        case Finisher(), FinisherPart():
+            pairs = FinishFeed(part.size, folder=folder)
+            return Finishing(part, pairs, lite0() if part.perceptual else None)
         case _, CodecPart():
             feed = _pictures(recipe.data, part.size, folder)
             return Reconstruction(part, feed, lite0() if part.perceptual else None)

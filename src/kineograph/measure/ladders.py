@@ -227,7 +227,7 @@ def _jointly(
     stage: TextStage, cond: Cond, seeds: Sequence[int], photo: maker.Photo | None = None
 ) -> Filled:
     begun, noise, sigmas = time.process_time(), _noise(seeds), stage.schedule.grid(stage.steps)
-    heard = Heard(Thresholded(maker.guided(stage)))
+    heard = Heard(Thresholded(maker.guided(stage), stage.threshold))
     start = noise(torch.empty(len(seeds), 3, 1, stage.size, stage.size)) * float(sigmas[0])
     how: dict[str, Any] = {"noise": noise, "ratio": RATIO, "trust": maker.TRUST, "photo": photo}
     *_, shown = maker.jointly(heard, start, sigmas, cond, **how)
@@ -239,7 +239,7 @@ def _alone(
 ) -> Filled:
     """By a baseline, which asks for one level at a time."""
     begun, sigmas = time.process_time(), stage.schedule.grid(stage.steps)
-    denoise = Thresholded(maker.guided(stage))
+    denoise = Thresholded(maker.guided(stage), stage.threshold)
     levels = [Heard(denoise) for _ in seeds]
     shown = fill(levels, (3, 1, stage.size, stage.size), sigmas, cond, seeds)
     return Filled(torch.cat([level.last for level in levels]), shown, time.process_time() - begun)

@@ -74,6 +74,7 @@ class PictureStage:
     guidance: float = 1.0
     low_noise: float = 0.0
     guided: float = 0.0
+    threshold: float = 0.995
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from kineograph.diffusion.denoiser import Denoiser, Precond
 from kineograph.diffusion.schedule import PARAMETERIZATIONS, Parameterization, edm
 from kineograph.nets.causal import Causal
 from kineograph.nets.codec import Codec
+from kineograph.nets.compact import Compact
 from kineograph.nets.masked import Masked
 from kineograph.nets.moving import Moving, Routes, repeated
 from kineograph.nets.picture_encoder import PictureEncoder
@@ -42,6 +43,7 @@ from kineograph.recipe.files import (
     models,
     save_tensors,
 )
+from kineograph.recipe.finisher import Finisher, FinisherPart
 from kineograph.recipe.language import Language, Speaker, language_model
 from kineograph.recipe.pictures import Pictures
 from kineograph.recipe.plan import Plan, plan
@@ -62,6 +64,8 @@ __all__ = [
     "Distillation",
     "Eye",
     "FillerPart",
+    "Finisher",
+    "FinisherPart",
     "Language",
     "Lap",
     "Mover",
@@ -98,7 +102,15 @@ MAX_RECIPE_BYTES = 1_000_000
 MAX_PARAMETERS = 3_000_000_000
 
 Recipe = (
-    Cascade | Distillation | CodecRecipe | Animate | VisualPrompts | Tokens | Language | Pictures
+    Cascade
+    | Distillation
+    | CodecRecipe
+    | Animate
+    | VisualPrompts
+    | Tokens
+    | Language
+    | Pictures
+    | Finisher
 )
 FAMILIES: dict[str, type[Recipe]] = {
     "cascade": Cascade,
@@ -109,6 +121,7 @@ FAMILIES: dict[str, type[Recipe]] = {
     "tokens": Tokens,
     "language": Language,
     "pictures": Pictures,
+    "finisher": Finisher,
 }
 
 
@@ -207,6 +220,8 @@ def _network(part: Part) -> nn.Module:
             centre = repeated if part.centred else None
             moving = Moving(part.shape, part.routes, part.deviation)
             return Precond(moving, _parameterization(part), centre)
+        case FinisherPart():
+            return Compact(part.shape)
         case Writer() | Speaker():
             return Causal(part.shape)
     raise TypeError(f"{type(part).__name__} is no part of a recipe")
@@ -258,6 +273,8 @@ def load(
             return _pictures(recipe, folder, text_encoder)
         case CodecRecipe() as recipe:
             return trained(recipe.codec, folder)
+        case Finisher() as recipe:
+            return trained(recipe.finish, folder)
         case VisualPrompts() as recipe:
             return filler(recipe, trained(recipe.filler, folder))
         case Language() as recipe:

@@ -147,6 +147,7 @@ def cascade_stage(
         low_noise=stage.low_noise,
         sampler=recipe.samplers[i] if recipe.samplers else "dpm",
         guided=stage.guided,
+        threshold=recipe.threshold,
         oscillates=stage.name in oscillating,
         prepare=prepare,
         cost=stage.shape.flop(stage.frames, stage.size) / 1e9,

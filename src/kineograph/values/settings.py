@@ -252,17 +252,13 @@ def limits_of(field: FieldInfo) -> str:
             if getattr(rule, name, None) is not None:
                 found[name] = getattr(rule, name)
     low, high = found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
-    if low is None and high is None:
-        return ""
-    if high is None:
-        return f"{'above ' if 'gt' in found else ''}{_number(low)} or more".replace(
-            "above 0 or more", "numbers above 0"
-        )
-    opened = "above " if "gt" in found else ""
-    return f"{opened}{_number(low)} … {_number(high)}" if low is not None else f"… {_number(high)}"
+    above = "above " if "gt" in found else ""
+    if low is not None and high is not None:
+        return f"{above}{_number(low)} … {_number(high)}"
+    if low is not None:
+        return f"{above}{_number(low)}" if above else f"{_number(low)} or more"
+    return "" if high is None else f"… {_number(high)}"
 
 
-def _number(value: float | None) -> str:
-    """`1,000,000` for a whole number, `0.05` for another."""
-    assert value is not None
-    return f"{value:,.0f}" if value == round(value) else f"{value:,g}"
+def _number(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"

@@ -131,6 +131,8 @@ class TextStage(Sized, Protocol):
     def low_noise(self) -> float: ...
     @property
     def guided(self) -> float: ...
+    @property
+    def threshold(self) -> float: ...
 
 
 S = TypeVar("S", bound=Sized)
@@ -179,7 +181,7 @@ def by_text(
             cond = above(x, stage, cond, noise)
         shape = (len(texts), 3, stage.frames if living else 1, stage.size, stage.size)
         at_once = rows or max(1, MOST_PIXELS // math.prod(shape[2:]))
-        denoise = Thresholded(Chunked(guided(stage), at_once))
+        denoise = Thresholded(Chunked(guided(stage), at_once), stage.threshold)
         start = noise(torch.empty(shape)) * stage.schedule.high
         walk = jointly(
             denoise,

@@ -1,0 +1,167 @@
+"""How can a thing move within one loop? Named movements as functions of time, all of which close.
+
+Time is 0 … 1 over the loop. A movement answers with what it does to the resting place: shifts as
+shares of the canvas (right and down are positive), turns clockwise, a factor of size, and opacity.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Change(NamedTuple):
+    """What a moment does to a thing at rest."""
+
+    right: float = 0.0
+    down: float = 0.0
+    turn: float = 0.0
+    size: float = 1.0
+    opacity: float = 1.0
+
+
+Motion = Callable[[float], Change]
+
+
+@dataclass(frozen=True)
+class Movement:
+    """A movement and the words for it.
+
+    at: the change at a time in 0 … 1. doing: the -ing form with what belongs to it ("spinning",
+    "sliding in from the left"). also: other ways to say it. fast, slow: whether it may be said so.
+    """
+
+    name: str
+    at: Motion
+    doing: str
+    also: tuple[str, ...] = ()
+
+
+def _wave(time: float, times: float = 1.0) -> float:
+    return math.sin(2 * math.pi * times * time)
+
+
+def _smooth(share: float) -> float:
+    """0 … 1 to 0 … 1 without a jerk at either end."""
+    share = min(1.0, max(0.0, share))
+    return share * share * (3 - 2 * share)
+
+
+def _spin(time: float) -> Change:
+    return Change(turn=time)
+
+
+def _spin_back(time: float) -> Change:
+    return Change(turn=-time)
+
+
+def _bounce(time: float) -> Change:
+    height = abs(_wave(time))  # two bounces a loop
+    low = 1 - height
+    return Change(down=-0.22 * height, size=1 - 0.08 * low**6)
+
+
+def _jump(time: float) -> Change:
+    share = (time - 0.3) / 0.4  # it stands, jumps once, stands
+    height = max(0.0, 1 - (2 * share - 1) ** 2)
+    return Change(down=-0.3 * height)
+
+
+def _shake(time: float) -> Change:
+    return Change(right=0.04 * _wave(time, 4))
+
+
+def _wobble(time: float) -> Change:
+    return Change(turn=0.06 * _wave(time, 2))
+
+
+def _pulse(time: float) -> Change:
+    return Change(size=1 + 0.14 * _wave(time, 2))
+
+
+def _float(time: float) -> Change:
+    return Change(down=0.08 * _wave(time), turn=0.015 * _wave(time + 0.25))
+
+
+def _sway(time: float) -> Change:
+    return Change(right=0.12 * _wave(time))
+
+
+def _orbit(time: float) -> Change:
+    angle = 2 * math.pi * time
+    return Change(right=0.2 * math.cos(angle), down=0.2 * math.sin(angle))
+
+
+def _rise(time: float) -> Change:
+    """Up and out at the top, in again from below, back where it began."""
+    return Change(down=-(1.6 * time if time < 0.5 else 1.6 * (time - 1)))
+
+
+def _fall(time: float) -> Change:
+    return Change(down=1.6 * time if time < 0.5 else 1.6 * (time - 1))
+
+
+def _fly_right(time: float) -> Change:
+    return Change(right=1.6 * time if time < 0.5 else 1.6 * (time - 1))
+
+
+def _slide(side: float) -> Motion:
+    """In from a side, at rest for a while, then it fades away."""
+
+    def at(time: float) -> Change:
+        away = 1 - _smooth(time / 0.4)
+        return Change(right=side * away, opacity=1 - _smooth((time - 0.85) / 0.15))
+
+    return at
+
+
+def _fade(time: float) -> Change:
+    return Change(opacity=0.5 - 0.5 * math.cos(2 * math.pi * time))
+
+
+def _grow(time: float) -> Change:
+    return Change(size=0.15 + 0.85 * _smooth(time / 0.6), opacity=_ends(time))
+
+
+def _shrink(time: float) -> Change:
+    return Change(size=1 - 0.85 * _smooth(time / 0.6), opacity=_ends(time))
+
+
+def _ends(time: float) -> float:
+    """Nothing at the loop's seam, where size jumps."""
+    return _smooth(time / 0.08) * (1 - _smooth((time - 0.88) / 0.12))
+
+
+MOVEMENTS: dict[str, Movement] = {
+    one.name: one
+    for one in (
+        Movement("spin", _spin, "spinning", ("rotating", "turning round and round")),
+        Movement("spin back", _spin_back, "spinning to the left", ("turning anticlockwise",)),
+        Movement("bounce", _bounce, "bouncing", ("bouncing up and down",)),
+        Movement("jump", _jump, "jumping", ("jumping up", "hopping")),
+        Movement("shake", _shake, "shaking", ("trembling", "shaking from side to side")),
+        Movement("wobble", _wobble, "wobbling", ("rocking", "tilting left and right")),
+        Movement("pulse", _pulse, "pulsing", ("beating", "throbbing")),
+        Movement("float", _float, "floating", ("hovering", "floating in the air")),
+        Movement("sway", _sway, "swaying", ("moving left and right",)),
+        Movement("orbit", _orbit, "going round in a circle", ("circling", "moving in circles")),
+        Movement("rise", _rise, "flying up", ("rising", "floating up", "moving upwards")),
+        Movement("fall", _fall, "falling down", ("falling", "dropping", "moving downwards")),
+        Movement("fly right", _fly_right, "flying to the right", ("moving to the right",)),
+        Movement("slide left", _slide(-1.0), "sliding in from the left", ("coming from the left",)),
+        Movement(
+            "slide right", _slide(1.0), "sliding in from the right", ("coming from the right",)
+        ),
+        Movement("fade", _fade, "fading in and out", ("appearing and disappearing",)),
+        Movement("grow", _grow, "growing", ("getting bigger", "growing large")),
+        Movement("shrink", _shrink, "shrinking", ("getting smaller", "becoming small")),
+    )
+}
+SPEEDS = {"slowly": 1, "": 1, "quickly": 2, "fast": 2}  # loops of the movement in one of the clip
+
+
+def sped(movement: Motion, times: int) -> Motion:
+    """The movement so many times in one loop."""
+    return lambda time: movement(time * times % 1.0)

@@ -1,0 +1,67 @@
+"""The network of a finisher: a chain of convolutions at the small size, then a pixel shuffle.
+
+Real-ESRGAN's small network (Wang et al. 2021, SRVGGNetCompact): it adds to the picture enlarged by
+repeating pixels, in one evaluation. Legend: N pictures, C channels, D width, R enlargement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kineograph.nets.blocks import zeroed
+from kineograph.values.errors import InputError
+
+MOST = {"channels": 64, "width": 1024, "depth": 256, "enlargement": 16}
+
+
+@dataclass(frozen=True)
+class CompactShape:
+    """Sizes of a finisher; none has a default."""
+
+    channels: int
+    "Numbers of a pixel, in and out: 3, or 4 with opacity."
+    width: int
+    "Channels inside."
+    depth: int
+    "Convolutions between the first and the last."
+    enlargement: int
+    "How many times larger the picture becomes on a side."
+
+    def __post_init__(self) -> None:
+        for name, most in MOST.items():
+            if not 1 <= getattr(self, name) <= most:
+                raise InputError(name, f"{getattr(self, name)} is not in 1 … {most:,}")
+
+    def flop(self, size: int) -> int:
+        """Floating-point operations of one picture of `size` pixels before it is enlarged."""
+        last = self.channels * self.enlargement**2
+        weights = self.channels * self.width + self.depth * self.width**2 + self.width * last
+        return 2 * 9 * weights * size**2
+
+
+class Compact(nn.Module):
+    """Pictures (N, C, H, W) to (N, C, R H, R W), in the same range."""
+
+    def __init__(self, shape: CompactShape) -> None:
+        super().__init__()
+        self.shape = shape
+        widths = [shape.channels, *[shape.width] * (shape.depth + 1)]
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths)
+        )
+        self.slopes = nn.ModuleList(nn.PReLU(shape.width, 0.1) for _ in widths[1:])
+        last = shape.channels * shape.enlargement**2
+        self.leave = zeroed(nn.Conv2d(shape.width, last, 3, padding=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.contiguous(memory_format=torch.channels_last)
+        for convolution, slope in zip(self.convolutions, self.slopes, strict=True):
+            h = slope(convolution(h))  # (N, D, H, W)
+        added = F.pixel_shuffle(self.leave(h), self.shape.enlargement)  # (N, C, R H, R W)
+        near = F.interpolate(x, scale_factor=float(self.shape.enlargement), mode="nearest")
+        return near + added.to(x.dtype)

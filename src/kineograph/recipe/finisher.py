@@ -1,0 +1,54 @@
+"""The recipe of a finisher: from a small cut-out to a large one in one evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kineograph.nets.compact import CompactShape
+from kineograph.recipe.fields import MOST_PIXELS, ModelRecipe, Phase, within
+from kineograph.values.errors import InputError
+
+
+@dataclass(frozen=True)
+class FinisherPart:
+    """A finisher within a recipe: what it sees, its network, losses and phases of training."""
+
+    name: str
+    "Name of the part and of its weights file."
+    size: int
+    "Height and width of the pictures it enlarges, pixels."
+    crop: int
+    "Side of the square training crops before they are enlarged, pixels."
+    shape: CompactShape
+    "The network."
+    phases: tuple[Phase, ...]
+    "How it was trained, in order."
+    noise: float = 0.03
+    "Largest deviation of the noise put on what it sees, in pixel values 0 to 1."
+    perceptual: float = 0.1
+    "Weight of the distance in the features of a frozen network; 0 does without that network."
+    looked: int = 4
+    "Pictures of each batch that the frozen network looks at."
+    alpha: float = 1.0
+    "Weight of the error of alpha itself, beside that of what is seen over grounds."
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise InputError("name", f"'{self.name}' is not a plain word")
+        if self.shape.channels != 4:
+            raise InputError("shape.channels", f"{self.shape.channels} is not 4")
+        within(self, size=(1, MOST_PIXELS), crop=(1, self.size), noise=(0, 1))
+        within(self, perceptual=(0, 100), looked=(0, 65536), alpha=(0, 100))
+
+
+@dataclass(frozen=True)
+class Finisher(ModelRecipe):
+    """A finisher by itself."""
+
+    finish: FinisherPart
+    "The finisher."
+
+    @property
+    def parts(self) -> tuple[FinisherPart, ...]:
+        """What is trained."""
+        return (self.finish,)

@@ -1,0 +1,218 @@
+"""Composed scenes: geometry against closed forms, loops that close, captions that are true."""
+
+import colorsys
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from kineograph.data.composed.canvas import HUES, Placed, laid, mean_hue, recoloured, rendered
+from kineograph.data.composed.movements import MOVEMENTS, SPEEDS, sped
+from kineograph.data.composed.scenes import (
+    COUNTS,
+    GROUNDS,
+    KINDS,
+    PLACES,
+    RELATIONS,
+    Scenes,
+    held_out,
+)
+from kineograph.data.cutouts import Cutout
+
+
+def square(side=32, share=0.5, colour=(1.0, 0.5, 0.0)):
+    """(4, S, S) a filled square in the middle."""
+    x = torch.zeros(4, side, side)
+    low, high = round(side * (1 - share) / 2), round(side * (1 + share) / 2)
+    x[:3, low:high, low:high] = torch.tensor(colour).view(3, 1, 1)
+    x[3, low:high, low:high] = 1
+    return x
+
+
+def centre(layer):
+    """Centroid of alpha, 0 … 1 right and down, and its area as a share of the canvas."""
+    alpha = layer[3]
+    side = alpha.shape[-1]
+    at = (torch.arange(side) + 0.5) / side
+    total = alpha.sum()
+    return (
+        float((alpha.sum(0) * at).sum() / total),
+        float((alpha.sum(1) * at).sum() / total),
+        float(total / side**2),
+    )
+
+
+# -- canvas ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1.0, 0.5, 0.25, 0.13])
+@pytest.mark.parametrize("turn", [0.0, 0.1, 0.25])
+def test_a_thing_is_where_it_was_put_as_large_and_whole(size, turn):
+    x, y, area = centre(laid(square(), Placed(0, 0.4, 0.6, size, turn), 64))
+    assert (x, y) == (pytest.approx(0.4, abs=0.01), pytest.approx(0.6, abs=0.01))
+    assert area == pytest.approx(0.25 * size**2, rel=0.06)
+
+
+def test_turns_are_clockwise_and_mirrors_change_left_and_right():
+    x = torch.zeros(4, 32, 32)
+    x[:, 14:18, 20:28] = 1  # to the right of the middle
+    right = centre(laid(x, Placed(0), 64))[:2]
+    down = centre(laid(x, Placed(0, turn=0.25), 64))[:2]
+    left = centre(laid(x, Placed(0, mirrored=True), 64))[:2]
+    assert right == pytest.approx((0.75, 0.5), abs=0.01)
+    assert down == pytest.approx((0.5, 0.75), abs=0.01)
+    assert left == pytest.approx((0.25, 0.5), abs=0.01)
+
+
+def test_what_is_in_front_covers_what_is_behind():
+    red, blue = square(colour=(1.0, 0.0, 0.0)), square(colour=(0.0, 0.0, 1.0))
+    made = rendered([red, blue], [Placed(0), Placed(1, size=0.5)], 32)
+    assert made[:, 16, 16].tolist() == [0, 0, 1, 1]
+    assert made[:, 16, 9].tolist() == [1, 0, 0, 1]
+    assert made[:, 2, 2].tolist() == [0, 0, 0, 0]
+
+
+def test_half_a_thing_lets_half_of_the_ground_through():
+    white = torch.ones(3)
+    made = rendered([square(colour=(0.0, 0.0, 0.0))], [Placed(0, opacity=0.5)], 32, white)
+    assert made[:, 16, 16].tolist() == pytest.approx([0.5, 0.5, 0.5, 1])
+    assert made[:, 1, 1].tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("hue", HUES.values())
+def test_a_recoloured_thing_has_the_hue_and_keeps_its_light(hue):
+    rng = torch.Generator().manual_seed(0)
+    x = torch.rand(4, 8, 8, generator=rng) * 0.9 + 0.05
+    x[:3] *= x[3:]
+    made = recoloured(x, hue)
+    assert torch.equal(made[3], x[3])
+    before, after = (one[:3] / one[3:] for one in (x, made))
+    assert torch.allclose(before.amax(0), after.amax(0), atol=1e-5)  # the value of HSV
+    for pixel in after.flatten(1).T.tolist():
+        found, saturation, _ = colorsys.rgb_to_hsv(*pixel)
+        if saturation > 0.13:
+            assert min(abs(found - hue), 1 - abs(found - hue)) < 1e-3
+    assert mean_hue(made)[0] == pytest.approx(hue, abs=0.02) or hue == 0.0
+
+
+def test_grey_stays_grey():
+    x = square(colour=(0.5, 0.5, 0.5))
+    assert torch.allclose(recoloured(x, 0.6), x, atol=1e-6)
+    assert mean_hue(x)[1] < 1e-6
+
+
+# -- movements ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MOVEMENTS)
+@pytest.mark.parametrize("speed", SPEEDS)
+def test_every_movement_closes_and_never_jumps_in_sight(name, speed):
+    at = sped(MOVEMENTS[name].at, SPEEDS[speed])
+    picture = square()
+    times = np.arange(128) / 128
+    frames = [laid(picture, Placed(0, size=0.6).moved(at(t)), 32) for t in [*times, 0.0]]
+    steps = [float((a - b).abs().mean()) for a, b in pairwise(frames)]
+    assert max(steps) < 0.05  # the last step is the one over the seam
+    assert steps[-1] <= max(steps[:-1]) + 1e-6
+
+
+def test_a_spin_is_one_whole_turn_and_a_fast_one_is_two():
+    spin = MOVEMENTS["spin"].at
+    assert spin(0.25).turn == 0.25
+    assert sped(spin, 2)(0.125).turn == 0.25
+    assert MOVEMENTS["spin back"].at(0.25).turn == -0.25
+
+
+def test_rising_leaves_at_the_top_and_comes_from_below():
+    at = MOVEMENTS["rise"].at
+    track = [0.5 + at(t / 64).down for t in range(64)]
+    assert track[0] == 0.5
+    assert min(track) < -0.25  # a thing of size .5 is out of sight
+    assert max(track) > 1.25
+    steps = [b - a for a, b in pairwise(track)]
+    assert sum(step > 0 for step in steps) == 1  # all the way up but for one leap out of sight
+
+
+# -- scenes ---------------------------------------------------------------------------------------
+
+NAMES = ["dog", "octopus", "cherry", "box", "teddy bear", "red apple", "cup", "tree"]
+RECORDS = [Cutout(str(n), name, (), (), "objects", "f", "train") for n, name in enumerate(NAMES)]
+RECORDS.append(Cutout("9", "hammer", (), (), "objects", "f", "train", style="flat"))
+
+
+@pytest.fixture
+def scenes():
+    return Scenes(RECORDS, [0.5] * 7 + [0.1, 0.5])
+
+
+def test_a_scene_is_known_by_its_number(scenes):
+    one, again = Scenes(RECORDS, [0.5] * 9), Scenes(RECORDS, [0.5] * 9)
+    for number in range(30):
+        assert one(number, seed=3) == again(number, seed=3)
+        assert one(number).kind == list(KINDS)[number % len(KINDS)]
+    assert one(1, seed=3) != one(1, seed=4)
+
+
+def test_captions_say_what_the_scene_holds(scenes):
+    for number in range(600):
+        scene = scenes(number)
+        assert len(set(scene.texts)) == len(scene.texts) >= 3
+        for text in scene.texts:
+            assert "  " not in text
+            assert " a o" not in f" {text}"
+            match scene.kind:
+                case "colour":
+                    assert scene.facts["colour"] in text.split()
+                    assert RECORDS[scene.rows[0]].name in text
+                    assert RECORDS[scene.rows[0]].name not in ("red apple", "tree")
+                case "count":
+                    assert str(len(scene.things)) in text or COUNTS[len(scene.things)] in text
+                case "ground":
+                    assert scene.facts["ground"] in text.split()
+                    assert scene.ground == GROUNDS[scene.facts["ground"]]
+                case "relation":
+                    assert all(RECORDS[row].name in text for row in scene.rows)
+                case "movement":
+                    said = MOVEMENTS[scene.movement]
+                    assert any(word in text for word in (said.doing, *said.also))
+                    assert scene.speed in text
+        assert all(RECORDS[row].style == "3d" for row in scene.rows)
+
+
+def test_relations_are_drawn_as_they_are_said(scenes):
+    for number in range(600):
+        scene = scenes(number)
+        if scene.kind != "relation":
+            continue
+        behind, front = scene.things
+        assert (behind.picture, front.picture) == (1, 0)
+        apart = (front.x - behind.x, front.y - behind.y)
+        way = {"left of": (-1, 0), "right of": (1, 0), "above": (0, -1), "below": (0, 1)}
+        assert tuple(np.sign(np.round(apart, 6))) == way[scene.facts["relation"]]
+    assert set(RELATIONS) == {"left of", "right of", "above", "below"}
+
+
+def test_counted_things_do_not_touch(scenes):
+    for number in range(200):
+        scene = scenes(number)
+        if scene.kind == "count":
+            whole = square(64, share=0.98)
+            areas = [centre(laid(whole, thing, 128))[2] for thing in scene.things]
+            together = centre(rendered([whole], scene.things, 128))[2]
+            assert together == pytest.approx(sum(areas), rel=0.02)
+
+
+def test_places_are_the_centres_of_what_is_there(scenes):
+    for number in range(300):
+        scene = scenes(number)
+        if scene.kind == "place":
+            made = rendered([square()], scene.things, 64)
+            assert centre(made)[:2] == pytest.approx((scene.facts["x"], scene.facts["y"]), abs=0.01)
+    assert math.isclose(sum(x for x, _ in PLACES.values()), 4.5)
+
+
+def test_a_tenth_of_the_combinations_is_held_out():
+    held = [held_out("movement", thing, movement) for thing in range(300) for movement in MOVEMENTS]
+    assert sum(held) / len(held) == pytest.approx(0.1, abs=0.015)

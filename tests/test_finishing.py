@@ -1,0 +1,105 @@
+"""Training a finisher: squares that belong together, and a loss that sees what people see."""
+
+import numpy as np
+import pytest
+import torch
+
+from kineograph.data.cutouts import premultiplied, shrunk
+from kineograph.data.finish_feed import FinishFeed
+from kineograph.data.shards import Sample, write
+from kineograph.lessons.finishing import Finishing, over
+from kineograph.nets.compact import Compact, CompactShape
+from kineograph.recipe import Finisher, FinisherPart, Phase, from_json, network, to_json
+from kineograph.values.errors import InputError
+
+SHAPE = CompactShape(4, 8, 1, 4)
+PART = FinisherPart("finish", 64, 16, SHAPE, (Phase(8, 4, 1, 1e-3),), noise=0.0, perceptual=0.0)
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("packs") / "pack"
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 256, (5, 32, 32, 4), dtype=np.uint8)
+    pixels = np.kron(small, np.ones((1, 8, 8, 1), np.uint8))
+    samples = [
+        Sample(f"flat_{n}", one, {"split": "val" if n == 4 else "train", "style": "flat"})
+        for n, one in enumerate(pixels)
+    ]
+    list(write(folder, samples, {"name": "test", "sources": {}}))
+    return folder
+
+
+def test_the_small_square_is_the_large_one_seen_from_afar(pack):
+    feed = FinishFeed(64, folder=pack)
+    assert feed.keys == [f"flat_{n}" for n in range(4)]  # what is held out is not there
+    small, large = feed(4, 16, seed=1, seen=0)
+    assert small.shape == (4, 4, 16, 16)
+    assert large.shape == (4, 4, 64, 64)
+    means = torch.nn.functional.avg_pool2d(large, 4)
+    assert torch.allclose(small, means, atol=1e-6)
+    again = FinishFeed(64, folder=pack)(4, 16, seed=1, seen=0)
+    assert torch.equal(again[0], small)
+    assert torch.equal(again[1], large)
+
+
+def test_answers_take_the_place_of_means_in_half_of_the_samples(pack):
+    plain = FinishFeed(64, folder=pack)
+    answers = np.stack([shrunk(plain.large, 4)] * 2)
+    answers[1] = 7  # one of two versions is all wrong
+    feed = FinishFeed(64, answers=answers, folder=pack)
+    wrong = 0
+    for seen in range(0, 400, 40):
+        small, large = feed(40, 16, seed=0, seen=seen)
+        seven = premultiplied(np.full(4, 7, np.uint8))[0]
+        wrong += int((small[:, 0] == float(seven)).all((1, 2)).sum())
+        means = torch.nn.functional.avg_pool2d(large, 4)
+        near = (small - means).abs().amax((1, 2, 3)) < 0.02
+        assert int(near.sum()) + int((small[:, 0] == float(seven)).all((1, 2)).sum()) == 40
+    assert wrong / 400 == pytest.approx(0.25, abs=0.06)
+    with pytest.raises(InputError, match="does not fit 4 pictures"):
+        FinishFeed(64, answers=answers[:, :3], folder=pack)
+
+
+def test_the_loss_is_what_differs_over_grounds(pack):
+    def exact(large):
+        return lambda noisy: large
+
+    feed = FinishFeed(64, folder=pack)
+    _, large = feed(4, 16, seed=0, seen=0)
+    (nothing,) = Finishing(PART, feed, None)(exact(large), PART.phases[0], seed=0, seen=0)
+    assert float(nothing) == 0
+    wrong = large.clone()
+    wrong[:, 3] -= 0.1  # a tenth of the ground shines through: white .1, black 0, alpha .1
+    (some,) = Finishing(PART, feed, None)(exact(wrong), PART.phases[0], seed=0, seen=0)
+    assert 0.1 + 0.1 / 3 < float(some) < 0.1 + 0.2 / 3
+
+
+def test_over_is_composition():
+    x = torch.tensor([0.2, 0.0, 0.1, 0.5]).view(1, 4, 1, 1)
+    ground = torch.tensor([1.0, 0.5, 0.0]).view(1, 3, 1, 1)
+    assert over(x, ground).flatten().tolist() == pytest.approx([0.7, 0.25, 0.1])
+
+
+def test_a_finisher_learns_to_enlarge(pack):
+    feed = FinishFeed(64, folder=pack)
+    torch.manual_seed(0)
+    net = network(PART)
+    assert isinstance(net, Compact)
+    objective = Finishing(PART, feed, None)
+    steps = torch.optim.Adam(net.parameters(), 3e-3)
+    losses = []
+    for step in range(30):
+        (loss,) = objective(net, PART.phases[0], seed=0, seen=4 * step)
+        steps.zero_grad()
+        loss.backward()
+        steps.step()
+        losses.append(float(loss.detach()))
+    assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
+
+
+def test_a_recipe_comes_back_from_json():
+    about = Finisher("finisher", "cutouts", finish=PART)
+    assert from_json(to_json(about)) == about
+    with pytest.raises(InputError, match="3 is not 4"):
+        FinisherPart("finish", 64, 16, CompactShape(3, 8, 1, 4), PART.phases)
