@@ -112,6 +112,11 @@ def test_a_text_of_what_was_learned_for_a_time_says_that_it_is_not_repeatable(ta
     assert taught.facts["written"] == 6
 
 
+def test_running_such_a_text_again_says_so(taught, book):
+    saved = taught.save(book.parent / "learned.txt")
+    assert any("not repeatable" in change for change in again(saved).changes)
+
+
 def test_a_kept_model_writes_the_same_again_and_names_its_weights(kept):
     one, two = (made(model=str(kept), n=12, start="The cat", seed=4) for _ in range(2))
     assert one.value == two.value and one.value.startswith("The cat")
@@ -209,6 +214,17 @@ def test_the_forecast_grows_with_what_is_read_and_written(book):
         plans.append(models.model_of(settings).forecast(Request(settings, ".txt")))
     assert plans[0].seconds < plans[1].seconds < plans[2].seconds
     assert plans[2].seconds > 180 and plans[1].file > 10**6
+
+
+def test_the_schema_takes_what_either_way_takes():
+    from kineograph.values.settings import schema
+
+    told = schema("write", models.families("write"))
+    assert told["properties"]["by"]["enum"] == ["counts", "transformer"]
+    assert told["properties"]["unit"]["enum"] == ["letter", "line", "word"]
+    assert "enum" not in told["properties"]["corpus"] and told["required"] == ["verb"]
+    limits = [one["anyOf"][0]["maximum"] for one in told["properties"]["n"]["anyOf"]]
+    assert limits == [100_000_000, 1_000_000]
 
 
 def test_times_are_read_as_written():

@@ -166,20 +166,20 @@ def load_map(path: Path) -> SourceMap:
         with np.load(path, allow_pickle=False) as stored:
             example, y, x, fresh, sizes = (stored[name] for name in names)
     except FileNotFoundError as error:
-        raise InputError("MAP", f"'{path}' does not exist") from error
+        raise InputError("map", f"'{path}' does not exist") from error
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         raise InputError(
-            "MAP", f"'{path.name}' is not a source map", "make one with --map"
+            "map", f"'{path.name}' is not a source map", "write one beside a texture or an analogy"
         ) from error
 
     whole = all(np.issubdtype(a.dtype, np.integer) for a in (example, y, x, sizes))
     alike = example.ndim == 2 and example.shape == y.shape == x.shape == fresh.shape
     listed = sizes.ndim == 2 and sizes.shape[1:] == (2,) and len(sizes) > 0
     if not (whole and alike and listed and example.size):
-        raise InputError("MAP", f"'{path.name}' is damaged", "make it again with --map")
+        raise InputError("map", f"'{path.name}' is damaged", "make it again")
     inside = example.min() >= 0 and example.max() < len(sizes)
     if not inside or (np.stack([y, x], -1) >= sizes[example]).any() or min(y.min(), x.min()) < 0:
-        raise InputError("MAP", f"'{path.name}' points outside its examples", "make it again")
+        raise InputError("map", f"'{path.name}' points outside its examples", "make it again")
     return SourceMap(
         example.astype(np.int16),
         y.astype(np.int32),

@@ -146,11 +146,7 @@ def schema(verb: str, families: tuple[type[Settings], ...]) -> dict[str, Any]:
     properties: dict[str, Any] = {"verb": {"const": verb}}
     for name in fields(*families):
         takers = [family for family in families if name in family.model_fields]
-        parts = [_property(family, name) for family in takers]
-        part = parts[0]
-        if any(other != part for other in parts):  # `by`: each family has its own word
-            part = part | {"enum": sorted({v for one in parts for v in _words(one)})}
-            part.pop("const", None)
+        part = _joined([_property(family, name) for family in takers])
         if len(takers) < len(families):
             part = part | {"families": [family.about for family in takers]}
         properties[name] = part
@@ -170,6 +166,18 @@ def schema(verb: str, families: tuple[type[Settings], ...]) -> dict[str, Any]:
         "required": ["verb", *required],
         "additionalProperties": False,
     }
+
+
+def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a field may be in any of the families that take it."""
+    first = parts[0]
+    if all(part == first for part in parts):
+        return first
+    if words := sorted({word for part in parts for word in _words(part)}):  # `by`: one word each
+        return {key: value for key, value in first.items() if key != "const"} | {"enum": words}
+    alike = {key: value for key, value in first.items() if all(p.get(key) == value for p in parts)}
+    own = [{key: value for key, value in p.items() if key not in alike} for p in parts]
+    return alike | {"anyOf": own}
 
 
 def _property(family: type[Settings], name: str) -> dict[str, Any]:
