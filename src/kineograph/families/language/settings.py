@@ -70,7 +70,7 @@ class Learned(Settings):
     unit: Literal["word", "letter"] = setting("word", UNIT)
     n: int | None = setting(None, COUNT, least=1, most=1_000_000)
     start: str = setting("", "How the text begins.")
-    model: str = setting("", "Let a kept model go on: words, or a folder.", panel=LEARNED)
+    model: str | None = setting(None, "Let a kept model go on: words, or a folder.", panel=LEARNED)
     time_limit: str = setting(
         "", "Learn the corpus for this long: 90s, 3m, 1h. Usually 3m.", panel=LEARNED
     )

@@ -44,11 +44,11 @@ class _Ready:
 class TransformerModel:
     """A transformer over byte pairs behind the face of every model.
 
-    model: a kept model's name or folder; "" teaches one of the corpus. Raises MissingError when
+    model: a kept model's name or folder; None teaches one of the corpus. Raises MissingError when
     there is no such model, InputError when it writes no text.
     """
 
-    def __init__(self, model: str = "") -> None:
+    def __init__(self, model: str | None = None) -> None:
         self.folder: Path | None = None
         if model:
             self.folder = recipe.folder_of(model)
