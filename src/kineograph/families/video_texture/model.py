@@ -87,9 +87,13 @@ class VideoTextureModel:
         settings, plan = request.settings, planned(request)
         heard, notes = _heard(settings.clip, request.form, plan)
         read = media.frames_of(settings.clip)
+        fps = read.info.fps / settings.every
+        if not plan.page:
+            rate = fps * plan.speeds[0][1] if plan.closed else fps
+            media.check_fits(request.form, fps=rate, size=(read.info.width, read.info.height))
         steps = study(
             every(read.each, settings.every),
-            read.info.fps / settings.every,
+            fps,
             pixels=PLAYER_PIXELS if plan.page else None,
             even=settings.even_light,
             expected=read.info.frames // settings.every,
