@@ -89,5 +89,5 @@ def test_frames_of_two_sizes_and_too_many_frames_are_refused(monkeypatch) -> Non
     with pytest.raises(InputError, match="no frames"):
         distance.features([])
     monkeypatch.setattr(distance, "MAX_FRAMES", 3)
-    with pytest.raises(LimitError, match="--every 2"):
+    with pytest.raises(LimitError, match="every: 2"):
         distance.features([one] * 4)

@@ -13,7 +13,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kineograph.api import extend, fill, grow, image, make, rerun, video, zoom
+    from kineograph.api import (
+        analogy,
+        chain,
+        extend,
+        fill,
+        grow,
+        image,
+        loop,
+        make,
+        rerun,
+        sprite,
+        video,
+        write,
+        zoom,
+    )
     from kineograph.diffusion.denoiser import Ideal
     from kineograph.diffusion.guidance import Guided
     from kineograph.diffusion.sampling import integrate
@@ -38,7 +52,21 @@ if TYPE_CHECKING:
 version = "0.2.0"
 
 _HOMES = {
-    "api": ("extend", "fill", "grow", "image", "make", "rerun", "video", "zoom"),
+    "api": (
+        "analogy",
+        "chain",
+        "extend",
+        "fill",
+        "grow",
+        "image",
+        "loop",
+        "make",
+        "rerun",
+        "sprite",
+        "video",
+        "write",
+        "zoom",
+    ),
     "diffusion.denoiser": ("Ideal",),
     "diffusion.guidance": ("Guided",),
     "diffusion.sampling": ("integrate",),
@@ -81,6 +109,8 @@ __all__ = [
     "Schedule",
     "Settings",
     "Source",
+    "analogy",
+    "chain",
     "extend",
     "fill",
     "finished",
@@ -88,12 +118,15 @@ __all__ = [
     "image",
     "integrate",
     "load",
+    "loop",
     "make",
     "read",
     "rerun",
     "save",
+    "sprite",
     "version",
     "video",
+    "write",
     "zoom",
 ]
 

@@ -61,6 +61,8 @@ def differences(known: Record, model: Model[Any, Any]) -> tuple[str, ...]:
     found = []
     if known.version != kineograph.version:
         found.append(f"made by version {known.version or 'unknown'}, this is {kineograph.version}")
+    if known.whole.get("repeatable") is False:
+        found.append("it is not repeatable: what was learned depended on the time")
     about = model.about
     if about.torch and known.schema:
         now = record.threads()

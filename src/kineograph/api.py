@@ -23,6 +23,7 @@ from kineograph.values.clip import Clip
 from kineograph.values.progress import finished
 from kineograph.values.request import Request
 from kineograph.values.result import Result
+from kineograph.values.source import Source
 
 Picture = str | os.PathLike[str] | Clip
 
@@ -87,6 +88,71 @@ def extend(
     kg.extend("wall.png", "160x160", seed=1).save("wider.png")
     """
     return make("texture extend", seed=seed, picture=picture, size=size, **settings)
+
+
+def loop(
+    clip: str | os.PathLike[str] | Clip, *, seed: int | None = None, **settings: Any
+) -> Result[Clip]:
+    """A clip that never ends (Schödl et al. 2000); saved as .html it is an endless player.
+
+    Without `seconds` it repeats without a seam; with it the clip is played at random.
+
+        kg.loop("flag.mp4", seed=1).save("again.mp4")
+    """
+    return make("loop", seed=seed, clip=clip, **settings)
+
+
+def sprite(
+    clip: str | os.PathLike[str] | Clip, *, seed: int | None = None, **settings: Any
+) -> Result[Any]:
+    """A figure cut out of a clip that follows the pointer, in a page; its value is a `Sprite`.
+
+    kg.sprite("fish.mp4", key="#1434d4").save("fish.html")
+    """
+    return make("sprite", seed=seed, clip=clip, **settings)
+
+
+def analogy(
+    a: Picture, a2: Picture, b: Picture, *, seed: int | None = None, **settings: Any
+) -> Result[Clip]:
+    """What is to b as a2 is to a (Hertzmann et al. 2001); by="tokens" asks a learned matcher.
+
+    kg.analogy("photo.png", "painting.png", "other.png", mode="painterly").save("painted.png")
+    """
+    return make("analogy", seed=seed, a=a, a2=a2, b=b, **settings)
+
+
+def write(
+    corpus: str | os.PathLike[str] | Source | None = None,
+    *,
+    seed: int | None = None,
+    **settings: Any,
+) -> Result[str]:
+    """Text that reads like a corpus, by counting; by="transformer" learns it first.
+
+    corpus: a text file, or Source(value="the text itself").
+
+        kg.write("book.txt", order=2, n=60, seed=1).value
+        kg.write(model="words", start="The old man", n=60).value
+    """
+    return make("write", seed=seed, corpus=corpus, **settings)
+
+
+def chain(
+    states: str | os.PathLike[str] | Sequence[object] | None = None,
+    *,
+    seed: int | None = None,
+    **settings: Any,
+) -> Result[Any]:
+    """A Markov chain fitted to states; its value holds matrix, forecast, samples, long run.
+
+    states: a CSV file, or the states themselves in order.
+
+        kg.chain(["sun", "sun", "rain", "sun"], predict=3).value.predicted
+    """
+    if states is not None and not isinstance(states, str | os.PathLike):
+        return make("chain", seed=seed, states=Source(value=list(states)), **settings)
+    return make("chain", seed=seed, states=states, **settings)
 
 
 def rerun(

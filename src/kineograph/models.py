@@ -11,11 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from kineograph.families.analogy.settings import ByBoth, ByPatches
+from kineograph.families.analogy.settings import ByTokens as AnalogyByTokens
+from kineograph.families.chain.settings import Chain
 from kineograph.families.checkpoint.settings import CheckpointVideo
 from kineograph.families.image_to_video.settings import ImageToVideo, Refine
+from kineograph.families.language.settings import ByCounts, Learned
+from kineograph.families.sprite.settings import Sprite
 from kineograph.families.text_to_image.settings import ByDiffusion, ByTokens
 from kineograph.families.text_to_video.settings import TextToVideo
 from kineograph.families.texture.settings import Apply, Extend, Fill, Grow
+from kineograph.families.video_texture.settings import VideoTexture
 from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage
 from kineograph.values.errors import InputError
 from kineograph.values.request import Model
@@ -23,7 +29,9 @@ from kineograph.values.settings import Settings, choices, fields, unknown
 from kineograph.values.source import Source
 
 if TYPE_CHECKING:
+    from kineograph.families.analogy.model import TokensModel as GridModel
     from kineograph.families.image_to_video.model import ImageToVideoModel
+    from kineograph.families.language.transformer import TransformerModel
     from kineograph.families.text_to_image.model import TokensModel
     from kineograph.families.text_to_video.model import TextToVideoModel
     from kineograph.families.zoom.model import FromTextsModel
@@ -34,10 +42,15 @@ VERBS: dict[str, Families] = {
     "video": (CheckpointVideo, Refine, ImageToVideo, TextToVideo),
     "image": (ByTokens, ByDiffusion),
     "zoom": (LadderExample, PickPage, FromPictures, FromTexts),
+    "loop": (VideoTexture,),
+    "sprite": (Sprite,),
     "texture grow": (Grow,),
     "texture fill": (Fill,),
     "texture extend": (Extend,),
     "texture apply": (Apply,),
+    "analogy": (ByPatches, AnalogyByTokens, ByBoth),
+    "write": (ByCounts, Learned),
+    "chain": (Chain,),
 }
 "Every command that makes something of a request; the first family that is `wanted` answers."
 
@@ -124,6 +137,18 @@ def _by_example(settings: Settings) -> Model[Any, Any]:
             from kineograph.families.zoom.model import LadderExampleModel
 
             return LadderExampleModel()
+        case ByPatches() | AnalogyByTokens() | ByBoth():
+            return _analogy(settings)
+        case ByCounts() | Learned() | Chain():
+            return _what_comes_next(settings)
+        case VideoTexture():
+            from kineograph.families.video_texture.model import VideoTextureModel
+
+            return VideoTextureModel()
+        case Sprite():
+            from kineograph.families.sprite.model import SpriteModel
+
+            return SpriteModel()
         case Grow() | Fill() | Extend():
             from kineograph.families.texture.model import TextureModel
 
@@ -133,6 +158,35 @@ def _by_example(settings: Settings) -> Model[Any, Any]:
 
             return MapModel()
     raise TypeError(f"{type(settings).__name__} belongs to no model")
+
+
+def _analogy(settings: ByPatches | AnalogyByTokens | ByBoth) -> Model[Any, Any]:
+    """Patches, tokens, or one beside the other."""
+    from kineograph.families.analogy.model import BothModel, PatchesModel
+    from kineograph.families.analogy.model import TokensModel as GridModel
+
+    match settings:
+        case AnalogyByTokens():
+            return GridModel(settings.model)
+        case ByBoth():
+            return BothModel(PatchesModel(), GridModel(settings.model))
+    return PatchesModel()
+
+
+def _what_comes_next(settings: ByCounts | Learned | Chain) -> Model[Any, Any]:
+    """What writes one symbol after another."""
+    match settings:
+        case ByCounts():
+            from kineograph.families.language.model import CountsModel
+
+            return CountsModel()
+        case Learned():
+            from kineograph.families.language.transformer import TransformerModel
+
+            return TransformerModel(settings.model)
+    from kineograph.families.chain.model import ChainModel
+
+    return ChainModel()
 
 
 def _folder(encoder: Source | None) -> Path | None:
@@ -151,6 +205,10 @@ def load(name: Literal["animate"]) -> ImageToVideoModel: ...
 def load(name: Literal["tokens"]) -> TokensModel: ...
 @overload
 def load(name: Literal["scenes"]) -> FromTextsModel: ...
+@overload
+def load(name: Literal["words"]) -> TransformerModel: ...
+@overload
+def load(name: Literal["visual-prompts"]) -> GridModel: ...
 @overload
 def load(name: str) -> Model[Any, Any]: ...
 def load(name: str) -> Model[Any, Any]:
@@ -187,4 +245,12 @@ def load(name: str) -> Model[Any, Any]:
             from kineograph.families.text_to_image.model import TokensModel
 
             return TokensModel(name)
+        case recipe.Language():
+            from kineograph.families.language.transformer import TransformerModel
+
+            return TransformerModel(name)
+        case recipe.VisualPrompts():
+            from kineograph.families.analogy.model import TokensModel as GridModel
+
+            return GridModel(name)
     raise InputError("model", f"'{name}' makes nothing by itself", "see kineograph models list")

@@ -57,8 +57,9 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
         seed = door.chosen_seed(asked.seed) if settings.drawn else 0
         result = made(model, request, seed, trace=asked.trace, label=verb)
         outputs = written(result, asked)
-        if asked.out is None and settings.spoken and not asked.as_json:
-            print(result.value)
+        shown = settings.aloud or (asked.out is None and settings.spoken)
+        if shown and not asked.as_json and (text := str(result.value)):
+            print(text)
         about = model.about.name or None
         door.report(
             asked.as_json,
@@ -137,6 +138,8 @@ def flags_named(families: tuple[type[Settings], ...]) -> Iterator[None]:
     except InputError as error:
         known = fields(*families)
         name = error.field.partition("[")[0]
+        if any(name in family.extras for family in families):
+            raise InputError(flag(name), error.problem, error.remedy) from error
         if name not in known:
             raise
         extra = known[name].json_schema_extra

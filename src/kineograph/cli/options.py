@@ -58,8 +58,8 @@ _DOOR: dict[str, tuple[Any, Any]] = {
 
 
 def flag(name: str) -> str:
-    """The flag of a field: `text_encoder` is --text-encoder."""
-    return "--" + name.replace("_", "-")
+    """The flag of a field: `text_encoder` is --text-encoder, `n` is -n."""
+    return f"-{name}" if len(name) == 1 else "--" + name.replace("_", "-")
 
 
 def command(
@@ -84,14 +84,15 @@ def command(
         rest = {name: given[name] for name in ("out", *_DOOR) if name in given}
         run(verb, values | many, Door(extras=second, **rest))
 
-    parameters = [_parameter(name, field) for name, field in known.items()]
+    parameters = [_parameter(name, known[name], _words(families, name)) for name in known]
     suffixes = dict.fromkeys(suffix for family in families for suffix in family.forms)
     if suffixes:
         told = " ".join(suffix or "or a folder of frames" for suffix in suffixes)
         out = typer.Option("-o", "--out", help=f"Output: {told}.", show_default=False)
         parameters.append(_typed("out", Path | None, out))
     for name, extra in extras.items():
-        how = typer.Option(flag(name), help=f"{extra.help} ({', '.join(extra.suffixes)}).")
+        kinds = ", ".join(suffix or "a folder" for suffix in extra.suffixes)
+        how = typer.Option(flag(name), help=f"{extra.help} ({kinds}).")
         parameters.append(_typed(name, Path | None, how))
     parameters += [_typed(name, *_DOOR[name]) for name in door]
     # What is taken by place comes first.
@@ -110,10 +111,18 @@ def _said(value: Any) -> bool:
 _ARGUMENT = type(typer.Argument())
 
 
-def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
-    """The parameter of one field."""
+def _words(families: tuple[type[Settings], ...], name: str) -> str:
+    """What a field chooses from in any of the families, as `counts|transformer`."""
+    found = (choices(one.model_fields[name]) for one in families if name in one.model_fields)
+    return "|".join(dict.fromkeys(str(word) for words in found for word in words))
+
+
+def _parameter(name: str, field: FieldInfo, chosen: str) -> inspect.Parameter:
+    """The parameter of one field; chosen: the words of all families, "" where it is free."""
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     kind, metavar = _type_of(field)
+    if metavar is not None and metavar in chosen:
+        metavar = chosen
     help = _help(field, extra)
     if extra.get("place"):
         place = typer.Argument(help=help, metavar=name.upper() + ("..." if kind is _MANY else ""))

@@ -46,8 +46,8 @@ def atlas(reel: Reel, *, quality: int = QUALITY) -> Iterator[Progress]:
         size += len(page)
         if size > MAX_BYTES:
             raise LimitError(
-                f"-o: the player would hold more than {MAX_BYTES // 10**6} MB of pictures; "
-                "take fewer frames with --every 2, or a smaller clip"
+                f"clip: the player would hold more than {MAX_BYTES // 10**6} MB of pictures; "
+                "take fewer frames (every: 2), or a smaller clip"
             )
         pages.append("data:image/webp;base64," + base64.b64encode(page).decode("ascii"))
         yield Progress(min(1.0, (start + each) / len(reel)), "writing pictures", None)

@@ -42,7 +42,7 @@ class Reel:
         if frame.shape != self.shape:
             was, now = (f"{s[1]}×{s[0]}" for s in (self.shape, frame.shape))
             raise InputError(
-                "CLIP",
+                "clip",
                 f"frame {self._count} is {now}, the first is {was}",
                 "bring all frames to one size",
             )

@@ -80,9 +80,7 @@ def range_cost(n: int, first: int, last: int) -> Whole:
     Raises InputError when the range leaves the clip or is turned round.
     """
     if not 0 <= first <= last < n:
-        raise InputError(
-            "--range", f"{first}:{last} is not within 0:{n - 1}", "use A ≤ B in frames"
-        )
+        raise InputError("range", f"{first}:{last} is not within 0:{n - 1}", "use A ≤ B in frames")
     frame = np.arange(n)
     away = np.maximum(0, np.maximum(first - frame, frame - last))
     return np.minimum(away, FAR) * REACH

@@ -18,9 +18,17 @@ from typing import TYPE_CHECKING
 from kineograph.media.decode import probe, read, stream
 from kineograph.media.encode import Writer, probe_writer, save, writer
 from kineograph.media.formats import LIMITS, MOVING, STILL, Frame, Info, Limits, Sound
+from kineograph.media.frames import Frames, frames_of
 from kineograph.media.notes import note
 from kineograph.media.sound import sound
-from kineograph.media.sources import check_fits, clip_of, file_bytes, first_frame, frames_in
+from kineograph.media.sources import (
+    check_fits,
+    clip_of,
+    file_bytes,
+    first_frame,
+    format_for,
+    frames_in,
+)
 
 if TYPE_CHECKING:
     from kineograph.values.clip import Clip
@@ -30,6 +38,7 @@ __all__ = [
     "MOVING",
     "STILL",
     "Frame",
+    "Frames",
     "Info",
     "Limits",
     "Sound",
@@ -38,7 +47,9 @@ __all__ = [
     "clip_of",
     "file_bytes",
     "first_frame",
+    "format_for",
     "frames_in",
+    "frames_of",
     "note",
     "probe",
     "probe_writer",

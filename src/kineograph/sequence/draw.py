@@ -136,6 +136,36 @@ def row_generators(seeds: Sequence[int]) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(seed) for seed in seeds]
 
 
+# -- what there was to choose from -----------------------------------------------------------------
+
+
+class Observed:
+    """A NextSymbol that keeps what it was told last, for whoever wants to show it.
+
+    log_weights: (B, size), those of the symbol that was drawn last; None before the first.
+    """
+
+    def __init__(self, model: NextSymbol) -> None:
+        self._model = model
+        self.log_weights: Tensor | None = None
+
+    @property
+    def size(self) -> int:
+        return self._model.size
+
+    def advance(self, symbols: Tensor, memory: Any, cond: Cond | None) -> tuple[Tensor, Any]:
+        self.log_weights, memory = self._model.advance(symbols, memory, cond)
+        return self.log_weights, memory
+
+
+def top_shares(log_weights: Tensor, count: int = 8) -> list[tuple[int, float]]:
+    """The likeliest symbols and their shares of a row of log-weights (size,), best first."""
+    shares = log_weights.double().softmax(dim=-1)
+    best = shares.topk(min(count, len(shares)))
+    pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    return [(symbol, share) for symbol, share in pairs if share > 0]
+
+
 # -- the loop --------------------------------------------------------------------------------------
 
 

@@ -297,6 +297,37 @@ def from_matrix(states: Sequence[Hashable], matrix: Floats) -> Chain:
     return Chain(tuple(states), 1, rows, np.vstack([np.ones(len(states)), weights]), heard)
 
 
+def from_contexts(
+    states: Sequence[Hashable], contexts: Sequence[Sequence[Hashable]], matrix: Floats
+) -> Chain:
+    """The chain of order k with a given (C, S) matrix ≥ 0, as `Chain.matrix` has it.
+
+    matrix[i, j] is the weight of states[j] after contexts[i], k states each, oldest first; rows are
+    scaled to sum to one. Every context that can be reached must have a row.
+    """
+    weights, orders = np.asarray(matrix, np.float64), {len(context) for context in contexts}
+    if len(orders) != 1 or 0 in orders or weights.shape != (len(contexts), len(states)):
+        problem = f"shape {weights.shape} for {len(contexts)} contexts and {len(states)} states"
+        raise InputError("matrix", problem, "give one row a context, one column a state")
+    if len(states) < 2 or len(set(states)) < len(states):
+        raise InputError("matrix", "lists fewer than two states, or one twice")
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum(axis=1).all()):
+        raise InputError("matrix", "holds a row of zeros, or entries below 0 or not finite")
+    order, numbers = orders.pop(), {state: i for i, state in enumerate(states)}
+    if unknown := [state for context in contexts for state in context if state not in numbers]:
+        raise InputError("matrix", f"'{unknown[0]}' is in a context and no state", "add a column")
+    heard = tuple(tuple(numbers[state] for state in context) for context in contexts)
+    rows: dict[Context, int] = {context: i for i, context in enumerate(heard)}
+    if len(rows) < len(heard):
+        raise InputError("matrix", "lists a context twice")
+    for context, row in zip(heard, weights, strict=True):
+        for s in np.flatnonzero(row).tolist():
+            if (then := (*context, s)[-order:]) not in rows:
+                told = " ".join(str(states[i]) for i in then)
+                raise InputError("matrix", f"'{told}' can be reached and has no row", "add it")
+    return Chain(tuple(states), order, rows, weights, heard)
+
+
 def _sorted_if_possible(found: list[Hashable]) -> list[Hashable]:
     try:
         return sorted(found)  # type: ignore[type-var]

@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from kineograph.values.errors import InputError
@@ -66,8 +66,8 @@ class Settings(BaseModel):
 
     verb: the command it belongs to. about: what it makes, for a sentence ("a picture that comes
     alive"). forms: suffixes of the outputs it can be saved as. spoken: whether the result is shown
-    when no output is named. drawn: whether chance takes part, so that a seed matters. extras:
-    second outputs by name.
+    when no output is named; aloud: whether it is shown even then, as the file holds a part. drawn:
+    whether chance takes part, so that a seed matters. extras: second outputs by name.
 
     Raises InputError, naming the field, the value and the remedy, when a value is refused.
     """
@@ -78,6 +78,7 @@ class Settings(BaseModel):
     about: ClassVar[str]
     forms: ClassVar[tuple[str, ...]]
     spoken: ClassVar[bool] = False
+    aloud: ClassVar[bool] = False
     drawn: ClassVar[bool] = True
     extras: ClassVar[Mapping[str, Extra]] = {}
 
@@ -86,6 +87,16 @@ class Settings(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise _told(error, type(self), values) from None
+
+    @model_validator(mode="after")
+    def _unicode(self) -> Self:
+        """Half a surrogate pair, which no file and no tokenizer takes, is refused everywhere."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, str) and any("\ud800" <= letter <= "\udfff" for letter in one):
+                    raise InputError(name, "holds half a surrogate pair", "send it as UTF-8")
+        return self
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:
@@ -135,11 +146,7 @@ def schema(verb: str, families: tuple[type[Settings], ...]) -> dict[str, Any]:
     properties: dict[str, Any] = {"verb": {"const": verb}}
     for name in fields(*families):
         takers = [family for family in families if name in family.model_fields]
-        parts = [_property(family, name) for family in takers]
-        part = parts[0]
-        if any(other != part for other in parts):  # `by`: each family has its own word
-            part = part | {"enum": sorted({v for one in parts for v in _words(one)})}
-            part.pop("const", None)
+        part = _joined([_property(family, name) for family in takers])
         if len(takers) < len(families):
             part = part | {"families": [family.about for family in takers]}
         properties[name] = part
@@ -159,6 +166,18 @@ def schema(verb: str, families: tuple[type[Settings], ...]) -> dict[str, Any]:
         "required": ["verb", *required],
         "additionalProperties": False,
     }
+
+
+def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a field may be in any of the families that take it."""
+    first = parts[0]
+    if all(part == first for part in parts):
+        return first
+    if words := sorted({word for part in parts for word in _words(part)}):  # `by`: one word each
+        return {key: value for key, value in first.items() if key != "const"} | {"enum": words}
+    alike = {key: value for key, value in first.items() if all(p.get(key) == value for p in parts)}
+    own = [{key: value for key, value in p.items() if key not in alike} for p in parts]
+    return alike | {"anyOf": own}
 
 
 def _property(family: type[Settings], name: str) -> dict[str, Any]:

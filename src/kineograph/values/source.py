@@ -49,6 +49,13 @@ class Source:
             raise InputError("source", f"{given!r} is no file name", "name a file")
         return cls(value=given)
 
+    @property
+    def stem(self) -> str:
+        """The file's name without its suffix; "" for a value in memory and for standard input."""
+        if self.path is None or self.name == "-":
+            return ""
+        return self.name.rpartition(".")[0] or self.name
+
     def there(self, field: str) -> Path:
         """The path, once something lies there.
 

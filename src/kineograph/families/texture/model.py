@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from kineograph.families.texture.settings import Apply, Extend, Fill, Grow, Growth
-from kineograph.media.exact import Picture, picture_of, save_picture
+from kineograph.media.exact import Picture, picture_of
 from kineograph.patches import texture
-from kineograph.patches.source_map import (
-    SourceMap,
-    copy_report,
-    load_map,
-    map_picture,
-    rendered,
-    save_map,
-)
-from kineograph.products import FileProduct, PictureProduct, clip_of
+from kineograph.patches.source_map import copy_report, load_map, map_product, rendered
+from kineograph.products import PictureProduct, clip_of
 from kineograph.record import record_of
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError
@@ -25,7 +17,6 @@ from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 from kineograph.values.sides import sides
-from kineograph.values.source import Source
 
 SECONDS_A_STEP = 6e-9  # measured: one weight of a window at one place of a sample, one thread
 
@@ -38,7 +29,7 @@ class TextureModel:
     def forecast(self, request: Request[Growth]) -> Forecast:
         """Seconds by the plain count of comparisons, an upper bound for what is searched."""
         settings = request.settings
-        samples = [_read(source) for _, source in settings.sources()]
+        samples = [picture_of(source, name.split(".")[0]) for name, source in settings.sources()]
         height, width = _made_size(settings)
         places = sum(one.shape[0] * one.shape[1] for one in samples)
         window = (settings.window or 15) ** 2
@@ -84,27 +75,14 @@ class MapModel:
     def make(self, request: Request[Apply], seed: int) -> Iterator[Progress[Clip]]:
         settings = request.settings
         source = load_map(settings.map.there("map"))
-        made = rendered(source, [_read(one) for one in settings.others])
+        made = rendered(source, [picture_of(one, "others") for one in settings.others])
         product = PictureProduct(made)
         result: Result[Clip] = Result(product, seed, record_of(self, request, seed))
         yield Progress(1.0, "copied", product.value(), None, result)
 
 
-def map_product(source: SourceMap) -> FileProduct:
-    """The map as a file, and its picture beside it."""
-
-    def write(path: Path) -> None:
-        save_map(source, path)
-
-    return FileProduct(write, (".npz",), source, lambda path: _picture_beside(source, path))
-
-
-def _picture_beside(source: SourceMap, path: Path) -> None:
-    save_picture(map_picture(source), path.with_suffix(".png"))
-
-
 def _steps(settings: Growth, seed: int) -> Iterator[Progress[Any]]:
-    masks = [_read(one) for one in settings.avoid]
+    masks = [picture_of(one, "avoid") for one in settings.avoid]
     knobs = texture.Growth(
         settings.window,
         settings.epsilon,
@@ -115,18 +93,19 @@ def _steps(settings: Growth, seed: int) -> Iterator[Progress[Any]]:
     )
     match settings:
         case Grow():
-            samples = [_read(one) for one in settings.sample]
+            samples = [picture_of(one, "sample") for one in settings.sample]
             if masks and len(masks) != len(samples):
                 problem = f"{len(masks)} masks for {len(samples)} samples"
                 raise InputError("avoid", problem, "give one each")
             how: dict[str, Any] = {"seed": seed, "knobs": knobs, "avoid": masks or None}
             return texture.grow(samples, sides(settings.size), **how)
         case Fill():
-            further = [_read(one) for one in settings.sample]
+            further = [picture_of(one, "sample") for one in settings.sample]
             how = {"seed": seed, "knobs": knobs, "avoid": _only(masks), "examples": further}
-            return texture.fill(_read(settings.picture), _read(settings.mask), **how)
+            picture, mask = picture_of(settings.picture), picture_of(settings.mask, "mask")
+            return texture.fill(picture, mask, **how)
         case Extend():
-            picture = _read(settings.picture)
+            picture = picture_of(settings.picture)
             how = {"seed": seed, "knobs": knobs, "avoid": _only(masks)}
             return texture.extend(picture, _margins(picture, settings.size), **how)
     raise TypeError(f"{type(settings).__name__} is no texture")
@@ -147,7 +126,7 @@ def _made_size(settings: Growth) -> tuple[int, int]:
     if isinstance(settings, Grow | Extend):
         return sides(settings.size)
     assert isinstance(settings, Fill)
-    mask = _read(settings.mask)
+    mask = picture_of(settings.mask, "mask")
     return 1, max(1, int((mask[..., 0] > 127).sum()))
 
 
@@ -155,7 +134,3 @@ def _only(masks: list[Picture]) -> Picture | None:
     if len(masks) > 1:
         raise InputError("avoid", f"{len(masks)} masks for one picture", "give one")
     return masks[0] if masks else None
-
-
-def _read(source: Source) -> Picture:
-    return picture_of(source)
