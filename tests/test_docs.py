@@ -2,11 +2,13 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 import typer
 
+import kineograph
 from kineograph import cli, recipe, record
 from kineograph.diffusion.cascade import CascadeMaker, CascadeStage
 from kineograph.diffusion.schedule import Schedule
@@ -53,6 +55,22 @@ def test_python_on_the_pages_runs(monkeypatch, tmp_path):
                 exec(compile(block, page.name, "exec"), {})
     for name in ("heart.mp4", "heart.webp"):
         assert record.read(tmp_path / name).settings["text"] == "a red heart beating"
+
+
+def test_one_line_a_family_runs_as_the_page_says(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "docs" / "brick.png", "brick.png")
+    shutil.copy(ROOT / "docs" / "by_example" / "grow_grass.png", "grass.png")
+    shutil.copy(ROOT / "README.md", "corpus.txt")
+    Path("weather.csv").write_text("weather\nsun\nsun\nrain\nsun\nrain\nrain\nsun\n")
+    for block in blocks(ROOT / "docs" / "api.md", ("python",)):
+        assert len([line for line in block.splitlines() if line]) <= 5 or "Request" in block
+        exec(compile(block, "api.md", "exec"), {})
+    made = sorted(path for path in tmp_path.iterdir() if ".record" not in path.name)
+    given = {"brick.png", "grass.png", "corpus.txt", "weather.csv"}
+    for path in made:
+        if path.name not in given:
+            assert record.read(path).version == kineograph.version
 
 
 @pytest.mark.parametrize(("page", "line"), list(commands()))

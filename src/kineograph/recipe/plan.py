@@ -26,8 +26,7 @@ class Plan(NamedTuple):
     def told(self) -> str:
         return (
             f"{self.frames} frames of {self.size}x{self.size} through {self.stages} stages: "
-            f"{self.evaluations} network evaluations, {self.gflop:,.0f} GFLOP, "
-            f"about {self.seconds:.0f} s and {self.bytes / 2**20:,.0f} MiB on this machine"
+            f"{self.evaluations} network evaluations, {self.gflop:,.0f} GFLOP"
         )
 
 

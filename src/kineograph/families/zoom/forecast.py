@@ -36,8 +36,7 @@ class ZoomPlan(NamedTuple):
         work = f"{self.evaluations} network evaluations" if self.evaluations else "by example"
         return (
             f"{self.levels} levels of {self.size}x{self.size}{moving}: {work}, "
-            f"{self.gflop:,.0f} GFLOP, then {self.film} frames of film; "
-            f"about {self.seconds:.0f} s and {self.bytes / 2**20:,.0f} MiB on this machine"
+            f"{self.gflop:,.0f} GFLOP, then {self.film} frames of film"
         )
 
 
