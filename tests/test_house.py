@@ -17,7 +17,7 @@ ROOT = SRC.parent.parent
 # folder. A line names a file, a folder, or a file of a folder that stands elsewhere.
 FLOORS = (
     ("values.errors",),
-    ("files", "signals", "machine"),
+    ("files", "signals", "machine", "pages"),
     ("values",),
     ("media", "data.packages", "states"),  # encoders look into packages' cache
     ("record",),

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from kineograph import models
 from kineograph.files import placed
+from kineograph.pages import Page
 from kineograph.values.errors import InputError, KineographError
 from kineograph.values.progress import Progress, finished
 from kineograph.values.request import Model, Request
@@ -30,6 +31,14 @@ from kineograph.values.source import Source
 MOST_BYTES = 32 * 2**20
 MOST_ITEMS = 100_000
 INDEX = "batch.json"
+STYLE = """
+.batch main { justify-content: start; }
+.batch section { display: grid; grid-template-columns: repeat(auto-fill, minmax(220px, 1fr));
+  gap: 1.5rem; width: 100%; }
+.batch figure { margin: 0; }
+.batch img, .batch video { width: 100%; image-rendering: pixelated; }
+.batch figcaption { overflow-wrap: anywhere; font-size: 0.85rem; }
+"""
 USUAL = {"video": ".webp", "image": ".png", "zoom": ".mp4", "write": ".txt", "chain": ".csv"}
 "Suffix of an item that names no output; of the other verbs their first form."
 
@@ -307,16 +316,15 @@ def _page(items: Sequence[Item], still: Sequence[str]) -> str:
         else:
             shown = f'<a href="{name}">{name}</a>'
         said = {k: v for k, v in item.settings.plain().items() if v not in ("", None, [], False)}
-        lines = "<br>".join(html.escape(f"{k}: {v}") for k, v in said.items())
+        lines = "<br>".join(html.escape(f"{k}: {_shown(v)}") for k, v in said.items())
         told = f"<b>{name}</b><br>seed: {item.seed}<br>{lines}"
         figures.append(f"<figure>{shown}<figcaption>{told}</figcaption></figure>")
-    style = (
-        "body{font:14px system-ui;margin:2rem;background:Canvas;color:CanvasText}"
-        "main{display:grid;grid-template-columns:repeat(auto-fill,minmax(220px,1fr));gap:1.5rem}"
-        "figure{margin:0}img,video{width:100%;image-rendering:pixelated}"
-        "figcaption{overflow-wrap:anywhere}"
-    )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>kineograph batch</title>'
-        f"<style>{style}</style><h1>{len(items)} files</h1><main>{''.join(figures)}</main></html>\n"
-    )
+    body = f"<main><h1>{len(items)} files</h1><section>{''.join(figures)}</section></main>"
+    return Page("kineograph batch", body, kind="batch", style=STYLE).html()
+
+
+def _shown(value: Any) -> str:
+    """A setting for people: what is read by its name, a row with commas."""
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    return str(value["name"]) if isinstance(value, dict) else str(value)

@@ -7,20 +7,19 @@ The page holds every level as a lossless picture in a data URI and draws frames 
 from __future__ import annotations
 
 import base64
-import html
 import io
-import json
 from collections.abc import Sequence
-from importlib import resources
 from typing import Any
 
 from PIL import Image
 
 from kineograph.families.zoom.flight import FEATHER, Flight
 from kineograph.families.zoom.stack import ZoomStack
+from kineograph.pages import Page, part
 from kineograph.values.clip import Clip, to_bytes
 from kineograph.values.errors import LimitError
 
+HOME = "kineograph.families.zoom"  # where the pages' parts lie
 MAX_BYTES = 64_000_000  # of pictures in one page
 SHOWN = 1600  # pixels of the longer side of a photo to click on
 
@@ -54,14 +53,15 @@ def viewer_page(
         "texts": list(texts) or [""] * len(stack),
         "levels": levels,
     }
-    parts = {
-        "title": html.escape(title),
-        "style": _part("zoom.css"),
-        "recipe": _embedded(recipe or {}),
-        "data": _embedded(data),
-        "script": _part("zoom.js"),
-    }
-    return _filled("zoom.html", parts)
+    made = Page(
+        title,
+        part(HOME, "zoom.html"),
+        kind="zoom",
+        style=part(HOME, "zoom.css"),
+        data={"stack": data},
+        scripts=[part(HOME, "zoom.js")],
+    )
+    return made.html(recipe)
 
 
 def pick_page(photo: Clip, name: str, *, size: int, record: dict[str, Any] | None = None) -> str:
@@ -78,20 +78,15 @@ def pick_page(photo: Clip, name: str, *, size: int, record: dict[str, Any] | Non
     picture.save(file, "WEBP", quality=85)
     source = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")
     data = {"photo": source, "name": name, "width": width, "height": height, "size": size}
-    parts = {
-        "style": _part("zoom.css"),
-        "recipe": _embedded(record or {}),
-        "data": _embedded(data),
-        "script": _part("pick.js"),
-    }
-    return _filled("pick.html", parts)
-
-
-def _filled(template: str, parts: dict[str, str]) -> str:
-    page = _part(template)
-    for name, part in parts.items():
-        page = page.replace("{{" + name + "}}", part)
-    return page
+    made = Page(
+        "Where should the zoom go?",
+        part(HOME, "pick.html"),
+        kind="zoom",
+        style=part(HOME, "zoom.css"),
+        data={"photo": data},
+        scripts=[part(HOME, "pick.js")],
+    )
+    return made.html(record)
 
 
 def _pictures(clip: Clip) -> list[str]:
@@ -102,12 +97,3 @@ def _pictures(clip: Clip) -> list[str]:
         Image.fromarray(frame).save(file, "WEBP", lossless=True, method=4)
         uris.append("data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii"))
     return uris
-
-
-def _part(name: str) -> str:
-    return (resources.files("kineograph.families.zoom") / "page" / name).read_text(encoding="utf-8")
-
-
-def _embedded(value: dict[str, Any]) -> str:
-    """JSON that cannot end the script element it lies in."""
-    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
