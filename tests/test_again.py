@@ -103,7 +103,7 @@ def test_a_changed_and_a_missing_input_are_told_by_name_and_hash(tmp_path, brick
     moved = brick.rename(tmp_path / "elsewhere.png")
     assert run("rerun", out) == 2
     told = capsys.readouterr().err
-    assert "'brick.png'" in told and digest in told and "--input sample.0=FILE" in told
+    assert "'brick.png'" in told and digest in told and "sample.0=FILE" in told
     assert run("rerun", out, "--input", f"sample.0={moved}") == 0
     save_picture(np.zeros((9, 9, 1), np.uint8), brick)
     assert run("rerun", out, "--force") == 2

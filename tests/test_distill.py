@@ -342,7 +342,7 @@ def test_the_door_teaches_resumes_and_exports(tmp_path, teacher, monkeypatch, ca
     words = [course, "--teacher", teacher, "--out", tmp_path / "run"]
     assert door(*words) == 0
     assert door(*words) == 2
-    assert "holds a run; add --resume" in capsys.readouterr().err
+    assert "holds a run; resume it" in capsys.readouterr().err
     assert door(*words, "--resume") == 0
     assert door(*words, "--export", tmp_path / "quick") == 0
     assert recipes.read(tmp_path / "quick").name == "quick"

@@ -1,6 +1,7 @@
 """The house rules (docs/README.md), held by reading every import; and the public list."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -276,3 +277,60 @@ def test_the_public_list_is_what_can_be_imported():
 
 def test_the_version_is_the_one_of_the_package():
     assert f'version = "{kineograph.version}"' in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+# Functions over 60 lines or with more than eight parameters, and why they may.
+COMPILED = "compiled by numba: it takes flat arrays, and is one loop told in order"
+LONG = {"patches.lanes._near": COMPILED}
+MANY = {
+    "patches.lanes._near": COMPILED,
+    "patches.growth.place_short": COMPILED,
+    "patches.shortlist.listed": COMPILED,
+    "words.occurrences._picked": COMPILED,
+    "words.occurrences.walk": COMPILED,
+    "frames.sprites.frames_to_reach": COMPILED,
+    "diffusion.sampling.integrate": "the samplers of six papers are its arguments",
+    "families.zoom.maker.jointly": "the options of the paper's joint sampling",
+    "families.zoom.maker.by_text": "the options of the paper's joint sampling",
+    "data.scenes.pencils._lay": "one stroke: its place, shape and colours",
+    "values.settings.setting": "one field: all that can be said of it",
+    "cli.distill.distill": "a training verb, not yet derived from settings",
+}
+
+
+def functions() -> dict[str, tuple[int, int]]:
+    """Lines and parameters of every function, by module and name."""
+    found = {}
+    for module, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                taken = node.args
+                every = [*taken.posonlyargs, *taken.args, *taken.kwonlyargs]
+                count = len([one for one in every if one.arg not in ("self", "cls")])
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                found[f"{module}.{node.name}"] = (lines, count)
+    return found
+
+
+def test_no_function_is_long_but_those_with_a_reason():
+    assert {name for name, (lines, _) in functions().items() if lines > 60} == set(LONG)
+
+
+def test_no_function_takes_more_than_eight_parameters_but_those_with_a_reason():
+    assert {name for name, (_, count) in functions().items() if count > 8} == set(MANY)
+
+
+def test_nothing_below_the_command_names_a_flag():
+    flags = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+    commands = re.compile(r"(kineograph|pip) [^;]*")  # a whole command line to type is a remedy
+    stray = []
+    for name, tree in TREES.items():
+        if entry(name) in (*DOORS, "__main__") or name == "data.packages":  # calls pip and npm
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                stray += [
+                    f"{name}:{node.lineno} {found}"
+                    for found in flags.findall(commands.sub("", node.value))
+                ]
+    assert not stray

@@ -382,7 +382,7 @@ def test_a_changed_recipe_is_refused(tmp_path):
 
 def test_a_run_that_is_there_is_not_begun_anew(tmp_path):
     train.Run(recipe(), tmp_path).begin(resume=False)
-    with pytest.raises(InputError, match="add --resume"):
+    with pytest.raises(InputError, match="resume it"):
         train.Run(recipe(), tmp_path).begin(resume=False)
 
 

@@ -48,7 +48,7 @@ def again(
     values = _values(known, path.parent, inputs or {}, changed)
     seed = changed.pop("seed", known.seed)
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
-        raise InputError("seed", f"{seed!r} is not in 0 … 2**63 - 1", "set another: --set seed=1")
+        raise InputError("seed", f"{seed!r} is not in 0 … 2**63 - 1", "set another")
     settings = models.settings_of(known.verb, values | changed)
     form = known.form if known.schema else path.suffix.lower() or "folder"
     return Again(Request(settings, form), seed, differences(known, models.model_of(settings)))
@@ -86,18 +86,20 @@ def _values(
 ) -> dict[str, Any]:
     """The flat request of a record, its inputs found."""
     if known.verb not in models.VERBS:
-        raise InputError("record", f"names '{known.verb}', which makes nothing here", "see --help")
+        raise InputError(
+            "record", f"names '{known.verb}', which makes nothing here", "use a newer program"
+        )
     if known.schema == 0:
         return _before(known)
     values = dict(known.settings) | record.found_inputs(known, beside, inputs)
     model = values.get("model")
     if model is not None and "model" not in changed:
         if not isinstance(model, str) or not NAME.fullmatch(model):
-            raise InputError("record", f"names the model {model!r}", "name one: --set model=FOLDER")
+            raise InputError("record", f"names the model {model!r}", "set the model to a folder")
         from kineograph import recipe
 
         if model not in recipe.models():
-            raise MissingError(f"model '{model}' is not here; name its folder: --set model=FOLDER")
+            raise MissingError(f"model '{model}' is not here; set the model to its folder")
     return values
 
 

@@ -88,6 +88,8 @@ def record_of(
         "status": status,
     }
     if about.name:
+        if "model" in kept:
+            kept["model"] = about.name  # never the path of a folder
         found["model"] = {"name": about.name, "weights": dict(sorted(about.weights.items()))}
     if about.torch:
         found |= {"threads": threads(), "torch": torch_version()}
@@ -262,13 +264,13 @@ def found_inputs(
             raise InputError(
                 place,
                 f"'{name}' (sha256 {digest}) is not in '{beside}'",
-                f"give it: --input {place}=FILE",
+                f"name where it lies, as {place}=FILE",
             )
         if Source(path).sha256() != digest:
             raise InputError(
                 place,
                 f"'{path.name}' is not the file this was made from (sha256 {digest})",
-                f"give that one: --input {place}=FILE",
+                f"name where that one lies, as {place}=FILE",
             )
         _put(found, place.split("."), path)
     return found

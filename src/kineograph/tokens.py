@@ -165,9 +165,9 @@ class TokensMaker:
         count = self.candidates if knobs.candidates is None else knobs.candidates
         guidance = self.guidance if knobs.guidance is None else knobs.guidance
         if not 1 <= count <= MOST_CANDIDATES:
-            raise InputError("--candidates", f"{count} is not in 1 … {MOST_CANDIDATES}")
+            raise InputError("candidates", f"{count} is not in 1 … {MOST_CANDIDATES}")
         if not 0 <= guidance <= 50:
-            raise InputError("--guidance", f"{guidance} is not in 0 … 50")
+            raise InputError("guidance", f"{guidance} is not in 0 … 50")
         return count, guidance, knobs.draw or self.draw
 
     def _unfinished(self, codes: Tensor, given: Tensor | None) -> Clip:

@@ -293,10 +293,10 @@ class Run:
         path = self.folder / "recipe.json"
         if path.exists():
             if not resume:
-                raise InputError("--out", f"'{self.folder}' holds a run", "add --resume")
+                raise InputError("out", f"'{self.folder}' holds a run", "resume it")
             if recipes.read(self.folder) != self.recipe:
                 raise InputError(
-                    "--resume", f"the recipe differs from '{path}'", "use another --out"
+                    "resume", f"the recipe differs from '{path}'", "use another folder"
                 )
         self.folder.mkdir(parents=True, exist_ok=True)
         path.write_text(recipes.to_json(self.recipe))

@@ -185,27 +185,27 @@ class CascadeMaker:
         frames = sorted({stage.frames for stage in self.stages})
         size = knobs.size or self.size or self.stages[-1].size
         if size not in sizes:
-            raise InputError("--size", f"{size} pixels", f"this model makes {_listed(sizes)}")
+            raise InputError("size", f"{size} pixels", f"this model makes {_listed(sizes)}")
         if knobs.frames and knobs.frames not in frames:
-            raise InputError("--frames", f"{knobs.frames}", f"this model makes {_listed(frames)}")
+            raise InputError("frames", f"{knobs.frames}", f"this model makes {_listed(frames)}")
         if knobs.steps and not 1 <= knobs.steps <= 1000:
-            raise InputError("--steps", f"{knobs.steps} is not in 1 … 1000")
+            raise InputError("steps", f"{knobs.steps} is not in 1 … 1000")
         for scale in _track(knobs.guidance):
             if not 0 <= scale <= 50:
-                raise InputError("--guidance", f"{scale} is not in 0 … 50")
+                raise InputError("guidance", f"{scale} is not in 0 … 50")
         if not 0 <= knobs.rescale <= 1:
-            raise InputError("--rescale", f"{knobs.rescale} is not in 0 … 1")
+            raise InputError("rescale", f"{knobs.rescale} is not in 0 … 1")
         if knobs.chunk < 1:
-            raise InputError("--chunk", f"{knobs.chunk} is less than 1")
+            raise InputError("chunk", f"{knobs.chunk} is less than 1")
         if knobs.sampler and knobs.sampler not in SAMPLERS:
-            raise InputError("--sampler", f"'{knobs.sampler}'", f"use {', '.join(SAMPLERS)}")
+            raise InputError("sampler", f"'{knobs.sampler}'", f"use {', '.join(SAMPLERS)}")
         within = [s for s in self.stages if s.size <= size]
         if knobs.frames:
             within = [s for s in within if s.frames <= knobs.frames]
             if within[-1].size != size or within[-1].frames != knobs.frames:
                 made = ", ".join(f"{s.frames} frames of {s.size} pixels" for s in self.stages)
                 raise InputError(
-                    "--frames", f"{knobs.frames} at {size} pixels", f"this model makes {made}"
+                    "frames", f"{knobs.frames} at {size} pixels", f"this model makes {made}"
                 )
         if knobs.steps:
             within = [replace(stage, steps=knobs.steps) for stage in within]
@@ -214,7 +214,7 @@ class CascadeMaker:
         if knobs.guidance is not None:
             if len(_track(knobs.guidance)) > within[0].steps:
                 count = f"{len(_track(knobs.guidance))} values"
-                raise InputError("--guidance", f"{count} for {within[0].steps} steps")
+                raise InputError("guidance", f"{count} for {within[0].steps} steps")
             within[0] = replace(within[0], guidance=knobs.guidance)
         return tuple(within)
 

@@ -151,6 +151,6 @@ def taught(recipe: Recipe, part: Part, run: Path | None) -> nn.Module:
     if run is not None:
         restore(state, run / part.name)
     if not state.seen:
-        raise MissingError(f"'{part.name}' is not taught yet; run it with --stage {part.name}")
+        raise MissingError(f"'{part.name}' is not taught yet; train that part first")
     state.net.load_state_dict(state.ema)
     return state.net.requires_grad_(False).eval()

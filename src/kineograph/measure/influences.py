@@ -160,7 +160,7 @@ def load_index(folder: Path) -> Index:
     path = folder / FILE
     if not path.is_file():
         raise MissingError(
-            f"model '{folder.name}' has no {FILE}; make it: kineograph influences {folder} --index"
+            f"model '{folder.name}' has no {FILE}; make it: kineograph influences --index {folder}"
         )
     t = read_tensors(path, most=MAX_BYTES)
     try:

@@ -151,9 +151,9 @@ def ladders(
     stages: the first stages of a text model; the pictures of the last are looked at. look: Lite0.
     """
     if not 1 <= count <= len(LADDERS):
-        raise InputError("--ladders", f"{count} is not in 1 … {len(LADDERS)}")
+        raise InputError("ladders", f"{count} is not in 1 … {len(LADDERS)}")
     if seeds < 1:
-        raise InputError("--seeds", f"{seeds} is less than 1")
+        raise InputError("seeds", f"{seeds} is less than 1")
     yield Progress(0.0, "teaching the classifier", None)
     judge, accuracy = classifier(scenes, look)
     tallies: dict[str, list[_Tally]] = {}

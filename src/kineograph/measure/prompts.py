@@ -84,7 +84,7 @@ def prompts(
     unknown = [task for task in tasks if task not in TASKS]
     if unknown or not tasks:
         names = ", ".join(TASKS)
-        raise InputError("--task", f"'{''.join(unknown[:1])}' is unknown", f"use one of {names}")
+        raise InputError("task", f"'{''.join(unknown[:1])}' is unknown", f"use one of {names}")
     rows, sheet = {}, []
     for done, task in enumerate(tasks):
         yield Progress(done / len(tasks), task, None)

@@ -64,7 +64,7 @@ def table(
 ) -> Iterator[Progress]:
     """Ask every way for the same trained concepts; the last value is {name: Row}."""
     if count < 2:
-        raise InputError("--concepts", f"{count}", "ask for at least two")
+        raise InputError("concepts", f"{count}", "ask for at least two")
     asked = {"trained": panel(ground.real, count)["trained"]}
     texts = [variants(ground.real.records[i])[0] for i in asked["trained"]]
     seeds = [seed + i for i in asked["trained"]]

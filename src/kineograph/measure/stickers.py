@@ -179,7 +179,7 @@ def panel(real: RealClips, count: int) -> dict[str, list[int]]:
         rows.sort(key=lambda i: hashlib.sha256(real.records[i].key.encode()).hexdigest())
         chosen[part] = rows[:count] if split == "train" else rows
     if any(len(rows) < 2 for rows in chosen.values()):
-        raise InputError("--concepts", f"{count}", "each part needs at least two concepts")
+        raise InputError("concepts", f"{count}", "each part needs at least two concepts")
     return chosen
 
 

@@ -141,7 +141,7 @@ def styles(
     real = ground.real
     chosen = moving(real, stills, count)
     if not chosen:
-        raise InputError("--concepts", f"{count}", "no concept moves and has every style")
+        raise InputError("concepts", f"{count}", "no concept moves and has every style")
     sort, accuracy = classifier(stills)
     texts = [f"{style}: {real.records[i].name}" for style in STYLES for i in chosen]
     seeds = [seed + i for _ in STYLES for i in chosen]

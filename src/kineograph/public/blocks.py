@@ -28,7 +28,7 @@ def block_count(total: int, frames: int, overlap: int) -> int:
     count = 1 + max(0, -(-(total - frames) // (frames - overlap)))
     if count > MOST_BLOCKS:
         raise InputError(
-            "--seconds", f"{total} frames are {count} blocks, the limit is {MOST_BLOCKS}", "less"
+            "seconds", f"{total} frames are {count} blocks, the limit is {MOST_BLOCKS}", "less"
         )
     return count
 
@@ -87,10 +87,10 @@ def watched(
 def checked(knobs: Knobs, own: float) -> Knobs:
     """The knobs, once each is within what any checkpoint can do."""
     if knobs.sampler and knobs.sampler not in SAMPLERS:
-        raise InputError("--sampler", f"'{knobs.sampler}'", f"use {', '.join(SAMPLERS)}")
+        raise InputError("sampler", f"'{knobs.sampler}'", f"use {', '.join(SAMPLERS)}")
     for scale in scales_of(knobs, own):
         if not 0 <= scale <= 50:
-            raise InputError("--guidance", f"{scale} is not in 0 … 50")
+            raise InputError("guidance", f"{scale} is not in 0 … 50")
     if knobs.size and not 8 <= knobs.size <= 4096:
-        raise InputError("--size", f"{knobs.size} is not in 8 … 4096")
+        raise InputError("size", f"{knobs.size} is not in 8 … 4096")
     return knobs

@@ -199,9 +199,9 @@ class I2VGen:
     def _picture(self, prompt: Prompt, knobs: Knobs) -> Clip:
         checked(knobs, GUIDANCE)
         if prompt.image is None:
-            raise InputError("--image", f"'{self.name}' animates a picture", "give one")
+            raise InputError("image", f"'{self.name}' animates a picture", "give one")
         if knobs.frames and not OVERLAP < knobs.frames <= 64:
-            raise InputError("--frames", f"{knobs.frames} is not in {OVERLAP + 1} … 64")
+            raise InputError("frames", f"{knobs.frames} is not in {OVERLAP + 1} … 64")
         return replace(prompt.image, frames=prompt.image.over().frames[:1])
 
     def _lengths(self, prompt: Prompt, frames: int) -> tuple[int, int]:

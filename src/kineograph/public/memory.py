@@ -65,7 +65,7 @@ class MemoryPlan(NamedTuple):
         if self.peak > there:
             raise LimitError(
                 f"{self.what} needs about {_gib(self.peak).strip()}, {device.type} has "
-                f"{_gib(there).strip()}; take a smaller --size or --frames, or a smaller model"
+                f"{_gib(there).strip()}; ask for less, or take a smaller model"
             )
         return self
 

@@ -283,13 +283,13 @@ class Wan:
         least = 1 + pace * OVERLAP
         if frames % pace != 1 or not least <= frames <= 1001:
             near = max(least, round((frames - 1) / pace) * pace + 1)
-            raise InputError("--frames", f"{frames} is not 1 + {pace} n", f"use {near}")
+            raise InputError("frames", f"{frames} is not 1 + {pace} n", f"use {near}")
         net, vae = self.checkpoint.config("transformer"), self.checkpoint.config("vae")
         takes = net["in_channels"] > vae["z_dim"]
         if prompt.image is None and takes:
-            raise InputError("--image", f"'{self.name}' animates a picture", "give one")
+            raise InputError("image", f"'{self.name}' animates a picture", "give one")
         if prompt.image is not None and not takes and not self._expanded:
-            raise InputError("--image", f"'{self.name}' works from words alone", "leave it out")
+            raise InputError("image", f"'{self.name}' works from words alone", "leave it out")
         return frames
 
     def _lengths(self, prompt: Prompt, frames: int) -> tuple[int, int]:

@@ -89,7 +89,7 @@ class Ladder:
 def read_ladder(path: Path) -> Ladder:
     """The ladder in a .toml or .json file; picture files are named relative to it."""
     if not path.is_file():
-        raise MissingError(f"ladder '{path}' is not there; --example-ladder writes one")
+        raise MissingError(f"ladder '{path}' is not there")
     if path.stat().st_size > MOST_BYTES:
         raise LimitError(f"ladder: '{path.name}' is over {MOST_BYTES:,} bytes; shorten it")
     try:
@@ -191,7 +191,7 @@ levels = [
   "green and white molecules, balls and bonds",
 ]
 ratio = 2              # even: 2, 4, ...
-# seeds = [1, 2, 3, 4, 5, 6, 7, 8]   # one a level; leave out to choose by --seed
+# seeds = [1, 2, 3, 4, 5, 6, 7, 8]   # one a level; leave out to choose by the seed
 # examples = ["island.jpg", "forest.jpg", ...]   # instead of levels: pictures, and no model
 # photo = "island.jpg" # the widest level shows this photograph ...
 # target = [0.5, 0.5]  # ... and goes to this point: shares of its width and height
