@@ -338,3 +338,12 @@ def test_a_shipped_model_is_what_its_recipe_says(model):  # that of words needs 
 def test_the_shipped_stickers_are_the_lap_of_eight_steps():
     course = dataclasses.replace(recipe_in("stickers_distilled"), teacher=recipe_in("stickers"))
     assert course.graduate(("guided", "eight"))[0] == recipes.read(recipes.folder_of("stickers"))
+
+
+def test_equal_states_are_equal_files(tmp_path):
+    state = {"b": torch.arange(4.0), "a": torch.ones(2, 3)}
+    about = {name: str(i) for i, name in enumerate(["recipe", "part", "samples", "data", "seed"])}
+    for i in range(6):
+        turned = dict(list(about.items())[:: 1 if i % 2 else -1])
+        recipes.save_tensors(tmp_path / f"{i}.safetensors", dict(state), turned)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -36,11 +37,15 @@ def digests(folder: Path, parts: Iterable[str]) -> dict[str, str]:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
-    """Write a safetensors file, whole or not at all."""
+    """Write a safetensors file, whole or not at all; equal states give equal bytes.
+
+    about: what the file says of itself, kept as one JSON text: a header of several has no order.
+    """
+    told = {"about": json.dumps(about, sort_keys=True)} if about else None
     with placed(path) as part:
         part.touch()
         usual = part.stat().st_mode  # save_file lets nobody else read what it writes
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, about)
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, told)
         part.chmod(usual)
 
 
