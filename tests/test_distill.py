@@ -258,7 +258,7 @@ def test_laps_follow_one_another_and_the_model_that_comes_out_loads(tmp_path, te
 
     graduated(run, teacher, tmp_path / "four", "four")
     assert recipes.read(tmp_path / "four").steps == (4, 2)
-    with pytest.raises(InputError, match="--lap: 'fore' is unknown; use four"):
+    with pytest.raises(InputError, match="lap: 'fore' is unknown; use four"):
         graduated(run, teacher, tmp_path / "fore", "fore")
     folder = tmp_path / "quick"
     graduated(run, teacher, folder)

@@ -46,6 +46,21 @@ DOORS = ("cli", "studio")
 # What imports upward, when it is called, and why it may.
 UPWARD = {
     ("values.clip", "media"): "a Clip saves itself, as people expect of a value",
+    **{
+        (f"recipe.{name}", "lessons"): "a recipe names its objective, imported when training begins"
+        for name in (
+            [
+                "animate",
+                "cascade",
+                "codec",
+                "finisher",
+                "language",
+                "pictures",
+                "tokens",
+                "visual_prompts",
+            ]
+        )
+    },
 }
 # Who joins a network with something else, and why it may.
 JOINS = {

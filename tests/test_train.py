@@ -375,7 +375,7 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_good_state(t
 
 def test_a_changed_recipe_is_refused(tmp_path):
     train.Run(recipe(), tmp_path).begin(resume=False)
-    with pytest.raises(InputError, match="--resume: the recipe differs"):
+    with pytest.raises(InputError, match="resume: the recipe differs"):
         train.Run(recipe(seed=1), tmp_path).begin(resume=True)
     assert recipes.read(tmp_path) == recipe()
 

@@ -172,6 +172,16 @@ class Animate(ModelRecipe):
     def parts(self) -> tuple[Eye | Mover, ...]:
         return (self.picture, self.base, self.refine)
 
+    def objective(self, part: Eye | Mover, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        if isinstance(part, Eye):
+            from kineograph.lessons.contrast import of_encoder
+
+            return of_encoder(self.data, part, folder)
+        from kineograph.lessons.animate import of_mover
+
+        return of_mover(self, part, folder, run)
+
     def ready(self, folder: Path, how: Loading) -> AnimateMaker:
         """What moves pictures with the weights in a folder, without a refinement that has none."""
         base: Precond = loading.trained(self.base, folder)

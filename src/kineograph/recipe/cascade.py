@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kineograph.diffusion.cascade import SAMPLERS, CascadeMaker, CascadeStage, Texts
 from kineograph.diffusion.denoiser import Denoiser, Precond
@@ -147,6 +147,12 @@ class Cascade(ModelRecipe):
     def parts(self) -> tuple[Stage, ...]:
         """What is taught, in order."""
         return self.stages
+
+    def objective(self, part: Stage, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        from kineograph.lessons.denoising import of_cascade
+
+        return of_cascade(self, part, folder)
 
     def ready(self, folder: Path, how: Loading) -> CascadeMaker:
         """What makes clips with the weights in a folder."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kineograph.nets.codec import Codec, CodecShape
 from kineograph.recipe.fields import MOST_PIXELS, ModelRecipe, Phase, within
@@ -68,6 +68,12 @@ class CodecRecipe(ModelRecipe):
     @property
     def parts(self) -> tuple[CodecPart, ...]:
         return (self.codec,)
+
+    def objective(self, part: CodecPart, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        from kineograph.lessons.codec import of_codec
+
+        return of_codec(self.data, part, folder)
 
     def ready(self, folder: Path, how: Loading) -> Codec:
         """The codec with the weights in a folder."""

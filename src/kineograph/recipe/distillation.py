@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from torch import nn
 
@@ -150,6 +150,12 @@ class Distillation(ModelRecipe):
         if self.teacher is None:
             raise InputError("teacher", "the recipe names none", "use kineograph distill")
         return next(stage for stage in self.teacher.stages if stage.name == lap.stage)
+
+    def objective(self, part: Student, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        raise InputError(
+            "recipe", "a distillation learns from its teacher", "use kineograph distill"
+        )
 
     def ready(self, folder: Path, how: Loading) -> NoReturn:
         """Nothing: what it exports does."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kineograph.nets.compact import Compact, CompactShape
 from kineograph.recipe.fields import MOST_PIXELS, ModelRecipe, Phase, within
@@ -61,6 +61,12 @@ class Finisher(ModelRecipe):
     def parts(self) -> tuple[FinisherPart, ...]:
         """What is trained."""
         return (self.finish,)
+
+    def objective(self, part: FinisherPart, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        from kineograph.lessons.finishing import of_finisher
+
+        return of_finisher(part, folder)
 
     def ready(self, folder: Path, how: Loading) -> Compact:
         """The finisher with the weights in a folder."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -64,6 +64,12 @@ class Language(ModelRecipe):
     @property
     def parts(self) -> tuple[Speaker, ...]:
         return (self.speaker,)
+
+    def objective(self, part: Speaker, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        from kineograph.lessons.language import reading
+
+        return reading(self, folder)
 
     def ready(self, folder: Path, how: Loading) -> LanguageModel:
         """The language model with the weights in a folder."""

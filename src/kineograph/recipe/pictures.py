@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kineograph.diffusion.cascade import Texts
 from kineograph.diffusion.denoiser import Precond
@@ -56,6 +56,12 @@ class Pictures(ModelRecipe):
     def scale(self, sigma: float) -> float:
         """The guidance scale at a noise level."""
         return self.guidance if self.guided_from <= sigma <= self.guided_to else 1.0
+
+    def objective(self, part: Stage, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        from kineograph.lessons.denoising import of_pictures
+
+        return of_pictures(self, part, folder)
 
     def ready(self, folder: Path, how: Loading) -> PictureMaker:
         """What makes pictures with the weights in a folder."""

@@ -96,6 +96,16 @@ class Tokens(ModelRecipe):
     def parts(self) -> tuple[CodecPart | Writer, ...]:
         return (self.codec, self.writer)
 
+    def objective(self, part: CodecPart | Writer, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        if isinstance(part, CodecPart):
+            from kineograph.lessons.codec import of_codec
+
+            return of_codec(self.data, part, folder)
+        from kineograph.lessons.tokens import of_writer
+
+        return of_writer(self, part, folder, run)
+
     def ready(self, folder: Path, how: Loading) -> TokensMaker:
         """What writes pictures with the weights in a folder."""
         codec, writer = (loading.trained(part, folder) for part in self.parts)

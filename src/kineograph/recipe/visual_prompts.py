@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -68,6 +68,12 @@ class VisualPrompts(ModelRecipe):
     @property
     def parts(self) -> tuple[FillerPart, ...]:
         return (self.filler,)
+
+    def objective(self, part: FillerPart, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        from kineograph.lessons.visual_prompts import of_filler
+
+        return of_filler(self, part, folder)
 
     def ready(self, folder: Path, how: Loading) -> Filler:
         """What fills grids with the weights in a folder."""
