@@ -51,6 +51,6 @@ recipe = Pictures(
     data="cutouts",
     style="3d",
     styles=STYLES,
-    text="all-MiniLM-L6-v2",
+    text="minilm",
     base=base,
 )
