@@ -3,8 +3,8 @@
     kineograph data stickers
     kineograph train recipes/pictures.py --out runs/pictures --threads 1
 
-One network estimates the clean picture, 8 x 8 pixels a token; noise levels lie where shapes are
-decided at this size (learned from comparisons: sigma 4 to 40). The first phase is long and level,
+One network estimates the clean picture; noise levels lie where shapes are decided at this size
+(sigma 4 to 40, by comparisons). The first phase is long and level,
 so that the run may be cut at any time; a run is ended by a copy of it whose first phase ends where
 it stands and whose second lets the rate fall.
 Time and numbers: weights/pictures/CARD.md.
@@ -24,10 +24,10 @@ base = Stage(
     low_frames=0,
     low_size=0,
     shape=SpaceTimeShape(
-        patch=8,
-        widths=(256, 320),
+        patch=4,
+        widths=(96, 192, 320),
         depth=2,
-        attention=(True, True),
+        attention=(False, True, True),
         time="none",
         head=32,
         state=512,
