@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kineograph.cli import measure_animate
+from kineograph.cli import measure_animate, measure_pictures
 from kineograph.cli.door import Force, Json, checked_output, plain, report, watch
 from kineograph.cli.measured_words import words
 from kineograph.errors import InputError
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(measure_animate.animate)
 app.command()(measure_animate.spectrum)
+app.command()(measure_pictures.pictures)
 
 app.command()(words)
 

@@ -88,6 +88,7 @@ __all__ = [
     "save_tensors",
     "texts",
     "to_json",
+    "trained",
 ]
 
 MAX_RECIPE_BYTES = 1_000_000
