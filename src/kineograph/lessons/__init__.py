@@ -12,6 +12,7 @@ from typing import cast
 from torch import nn
 
 from kineograph.data.animations import Animations
+from kineograph.data.composed.feed import ComposedFeed
 from kineograph.data.cutout_feed import CutoutFeed
 from kineograph.data.feed import Feed
 from kineograph.data.finish_feed import FinishFeed
@@ -105,12 +106,14 @@ def _feed(data: str, stage: Stage, folder: Path | None) -> Feed | ScenesFeed:
     raise InputError("recipe.data", f"'{data}' is unknown", "use stickers or scenes")
 
 
-def _cutouts(recipe: Pictures, folder: Path | None) -> CutoutFeed:
+def _cutouts(recipe: Pictures, folder: Path | None) -> CutoutFeed | ComposedFeed:
     """Cut-outs in the recipe's styles, from the data set of that name."""
     match recipe.data:
         case "cutouts":
             return CutoutFeed(recipe.base.size, styles=recipe.styles, folder=folder)
-    raise InputError("recipe.data", f"'{recipe.data}' is unknown", "use cutouts")
+        case "composed":
+            return ComposedFeed(recipe.base.size, styles=recipe.styles, folder=folder)
+    raise InputError("recipe.data", f"'{recipe.data}' is unknown", "use cutouts or composed")
 
 
 def _grids(data: str, folder: Path | None) -> Grids:
