@@ -1,6 +1,7 @@
 """Composed scenes: geometry against closed forms, loops that close, captions that are true."""
 
 import colorsys
+import json
 import math
 from itertools import pairwise
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from kineograph.data import cutout_texts, cutouts
+from kineograph.data.composed import feed
 from kineograph.data.composed.canvas import HUES, Placed, laid, mean_hue, recoloured, rendered
 from kineograph.data.composed.movements import MOVEMENTS, SPEEDS, sped
 from kineograph.data.composed.scenes import (
@@ -20,6 +23,7 @@ from kineograph.data.composed.scenes import (
     held_out,
 )
 from kineograph.data.cutouts import Cutout
+from kineograph.nets.encoders import TextStates
 
 
 def square(side=32, share=0.5, colour=(1.0, 0.5, 0.0)):
@@ -216,3 +220,67 @@ def test_places_are_the_centres_of_what_is_there(scenes):
 def test_a_tenth_of_the_combinations_is_held_out():
     held = [held_out("movement", thing, movement) for thing in range(300) for movement in MOVEMENTS]
     assert sum(held) / len(held) == pytest.approx(0.1, abs=0.015)
+
+
+# -- feed -----------------------------------------------------------------------------------------
+
+
+def encoder(texts):
+    """A token a word, its letters counted."""
+    longest = max(len(text.split()) for text in texts)
+    words = torch.zeros(len(texts), longest, 384)
+    mask = torch.zeros(len(texts), longest, dtype=torch.bool)
+    for i, text in enumerate(texts):
+        for j, word in enumerate(text.split()):
+            words[i, j], mask[i, j] = len(word), True
+    return TextStates(words, mask, words.sum(1) / mask.sum(1, keepdim=True).clamp(min=1))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    place = tmp_path_factory.mktemp("composed")
+    rng = np.random.default_rng(0)
+    stills = np.kron(
+        rng.integers(0, 256, (len(RECORDS), 8, 8, 4), dtype=np.uint8),
+        np.ones((1, 8, 8, 1), np.uint8),
+    )
+    packs, texts = place / "cutouts", place / "texts"
+    packs.mkdir()
+    np.save(packs / "stills.npy", stills)
+    np.save(packs / "frames.npy", np.zeros((0, 8, 64, 64, 4), np.uint8))
+    index = {"stills": cutouts.rows_of(RECORDS), "frames": []}
+    (packs / "index.json").write_text(json.dumps(index))
+    list(cutout_texts.encode(packs, encoder=encoder))
+    list(feed.encode(texts, packs=cutouts.load(packs), count=120, encoder=encoder))
+    return packs, texts
+
+
+def test_a_share_of_every_batch_is_composed(folders):
+    packs, texts = folders
+    mixed = feed.ComposedFeed(32, share=0.25, count=120, folder=packs, texts=texts)
+    clean, cond = mixed(16, 1, seed=1, seen=0)
+    assert clean.shape == (16, 4, 1, 32, 32)
+    assert cond.words.shape[:2] == cond.mask.shape
+    assert float(clean.min()) >= -1 and float(clean.max()) <= 1
+    assert (clean[:, :3] <= clean[:, 3:] + 1e-5).all()  # colours are multiplied by alpha
+    plain, alone = mixed.plain(12, 1, seed=1, seen=0)
+    assert torch.equal(clean[4:], plain)
+    assert torch.equal(cond.pooled[4:], alone.pooled)
+    again, _ = mixed(16, 1, seed=1, seen=0)
+    assert torch.equal(again, clean)
+
+
+def test_what_is_composed_shows_what_its_caption_says(folders):
+    packs, texts = folders
+    mixed = feed.ComposedFeed(32, share=1.0, count=120, folder=packs, texts=texts)
+    said = {
+        float(mixed.text.pooled[mixed.text.row[text], 0]): scene.kind
+        for number in range(120)
+        for scene in [mixed.ground.scenes(number)]
+        for text in scene.texts
+    }
+    clean, cond = mixed(60, 1, seed=0, seen=0)
+    assert len(clean) == 60
+    assert all(float(pooled) in said for pooled in cond.pooled[:, 0].half())
+    whole = clean[:, 3].amin((1, 2, 3)) > 0.99  # a ground hides everything
+    assert 0 < int(whole.sum()) < 40

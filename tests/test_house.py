@@ -67,6 +67,7 @@ JOINS = {
     "data.sticker_texts": "a frozen encoder: caption states are data",
     "data.cutout_texts": "a frozen encoder: caption states are data",
     "data.sticker_features": "a frozen encoder: picture features are data",
+    "data.cutout_features": "a frozen encoder: picture features are data",
     "public.realesrgan": "a published network of the finisher's own shape",
     "lessons.codec": "a codec's running means and its critic learn outside the gradient",
 }

@@ -67,13 +67,17 @@ def test_the_kernel_distance_of_points_is_the_closed_form():
 
 
 def test_one_row_has_no_distance():
-    with pytest.raises(InputError, match="at least two"):
+    with pytest.raises(InputError, match="at least four"):
         kid(torch.zeros(1, 4), torch.zeros(5, 4), torch.Generator())
 
 
 # -- the study ------------------------------------------------------------------------------------
 
-NAMES = [f"{first} {second}" for first in ("red", "old", "tall") for second in "abcdefgh"]
+NAMES = [
+    f"{first} {second}"
+    for first in ("red", "old", "tall", "wet", "new", "far")
+    for second in "abcdefgh"
+]
 
 
 def look(x):
@@ -96,8 +100,8 @@ def gallery():
     moving = tuple(r for r in records if r.style == "3d" and int(r.key) % 3 == 0)
     packs = Cutouts(np.stack(stills), np.zeros((len(moving), 8, 64, 64, 4)), tuple(records), moving)
     shown = over_white(pixels(packs, list(range(len(records)))))
-    real = RealCutouts(tuple(records), look(shown), look(shown))
-    return measure.Gallery(packs, real, measure.Eyes(look, look))
+    real = RealCutouts(tuple(records), look(shown), look(shown), look(shown))
+    return measure.Gallery(packs, real, measure.Eyes(look, look, look))
 
 
 def parrot(gallery):
@@ -121,7 +125,8 @@ def test_real_pictures_get_the_best_figures(gallery):
     assert (study.first, study.in_five) == (1.0, 1.0)
     assert set(study.parts) == {*measure.PARTS, "free wording"}
     seen = study.parts["seen as still"]
-    assert seen.first.value == seen.coarse_first.value == seen.style.value == 1
+    assert seen.first.value == seen.coarse_first.value == 1
+    assert seen.style.value > 0.9  # the classifier is fitted to forty noisy pictures a style
     assert seen.frechet == pytest.approx(0, abs=1e-6)
     assert seen.bands == pytest.approx({"low": 1, "middle": 1, "high": 1}, abs=1e-5)
     assert seen.nearest.value == pytest.approx(0, abs=1e-5)
@@ -137,7 +142,7 @@ def test_one_picture_for_all_is_hardly_ever_right(gallery):
         return pixels(gallery.packs, [row] * len(texts))
 
     study = last(measure.pictures(make, gallery, count=0))
-    assert study.first == pytest.approx(1 / 20, abs=0.01)  # of 20 trained concepts
+    assert study.first == pytest.approx(1 / 40, abs=0.001)  # of 40 trained concepts
     assert study.parts["seen as still"].frechet > 0
 
 
@@ -171,7 +176,7 @@ def test_features_of_the_packs_are_those_of_their_pictures(tmp_path):
 
     index = {"stills": cutouts.rows_of(records), "frames": []}
     (tmp_path / "index.json").write_text(json.dumps(index))
-    found = last(real_cutouts(look=look, folder=tmp_path))
+    found = last(real_cutouts(look=look, drawn=look, folder=tmp_path))
     assert found.records == tuple(records)
     alpha = stills[..., 3:] / 255
     white = stills[..., :3] / 255 * alpha + 1 - alpha

@@ -71,12 +71,20 @@ def encode(
     packs = load(folder)
     every = captions_of((*packs.still_records, *packs.frame_records))
     texts = list(dict.fromkeys(["", *(text for some in every for text in some)]))
+    yield from store(folder, texts, encoder=encoder, batch=batch)
+
+
+def store(
+    folder: Path, texts: list[str], *, encoder: Encoder | None = None, batch: int = 256
+) -> Iterator[Progress]:
+    """Store the states of any texts, all different, the empty one first; as `encode` says."""
     if _up_to_date(folder, texts):
         yield Progress(1.0, "text states are up to date", len(texts))
         return
 
     yield Progress(0.0, "loading the text encoder", None)
     encoder = encoder or text_encoder()
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "text.json").unlink(missing_ok=True)
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # alike ones are read together
     states: list[NDArray[np.float16]] = [np.zeros((0, WIDTH), np.float16)] * len(texts)

@@ -15,6 +15,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from kineograph.data.composed.feed import ComposedFeed
 from kineograph.data.cutout_feed import CutoutFeed
 from kineograph.data.feed import Feed as StickerFeed
 from kineograph.data.scenes.feed import ScenesFeed
@@ -97,9 +98,11 @@ def _feed(data: str, stage: Stage, folder: Path | None) -> Feed:
     raise InputError("recipe.data", f"'{data}' is unknown", "use stickers or scenes")
 
 
-def _cutouts(recipe: Pictures, folder: Path | None) -> CutoutFeed:
+def _cutouts(recipe: Pictures, folder: Path | None) -> CutoutFeed | ComposedFeed:
     """Cut-outs in the recipe's styles, from the data set of that name."""
     match recipe.data:
         case "cutouts":
             return CutoutFeed(recipe.base.size, styles=recipe.styles, folder=folder)
-    raise InputError("recipe.data", f"'{recipe.data}' is unknown", "use cutouts")
+        case "composed":
+            return ComposedFeed(recipe.base.size, styles=recipe.styles, folder=folder)
+    raise InputError("recipe.data", f"'{recipe.data}' is unknown", "use cutouts or composed")

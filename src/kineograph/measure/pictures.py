@@ -59,10 +59,11 @@ Make = Callable[[Sequence[str], Sequence[int]], Tensor]
 
 
 class Eyes(NamedTuple):
-    """The two networks: pictures (N, 3, 64, 64) in [0, 1] to features (N, D)."""
+    """What looks: pictures (N, 3, 64, 64) in [0, 1] to features (N, D); texture tells styles."""
 
     lite0: Look
     other: Look
+    texture: Look
 
 
 @dataclass(frozen=True)
@@ -198,17 +199,17 @@ class Gallery:
         self, made: Tensor, rows: Sequence[int], rng: torch.Generator, *, style: str = "3d"
     ) -> Figures:
         """Figures of made pictures (N, 4, S, S) of the concepts whose 3d stills are `rows`."""
-        if len(rows) != len(made) or len(rows) < 4:
-            raise InputError("made", f"{len(made)} pictures of {len(rows)} concepts; at least 4")
+        if len(rows) != len(made) or len(rows) < 8:
+            raise InputError("made", f"{len(made)} pictures of {len(rows)} concepts; at least 8")
         looks, real = self.looks(made), self.real.fine[list(rows)]
         rank, _ = self.found(looks, rows)
         rough, _ = self.found(self.looks(made, coarse=True), rows, coarse=True)
         there = pixels(self.packs, list(rows))
-        other, other_real = (self._other(x) for x in (brought(made, SIZE), there))
-        named = self.styles(looks) == STYLES.index(style)
+        shown = brought(made, SIZE)
+        other, other_real = (_seen(self.eyes.other, x) for x in (shown, there))
+        named = self.styles(_seen(self.eyes.texture, shown)) == STYLES.index(style)
         apart = nearest_distance(looks, self.real.fine[self.trained])
         a, b = halves(len(rows) // 2, len(rows), rng)
-        alpha = brought(made, SIZE)[:, 3]
         return Figures(
             pictures=len(rows),
             first=bootstrap(within(rank, 1), rng),
@@ -220,17 +221,19 @@ class Gallery:
             kid_other=kid(other, other_real, rng),
             frechet=frechet(self.axes(looks), self.axes(real)),
             frechet_real=frechet(self.axes(real[a]), self.axes(real[b])),
-            bands=_bands(brought(made, SIZE), there),
-            ground=bootstrap(ground_error(alpha), rng),
-            edge=bootstrap(edge_width(alpha), rng, statistic=median),
+            bands=_bands(shown, there),
+            ground=bootstrap(ground_error(shown[:, 3]), rng),
+            edge=bootstrap(edge_width(shown[:, 3]), rng, statistic=median),
             edge_real=float(median(edge_width(there[:, 3]))),
             style=bootstrap(named, rng, statistic=mean),
             nearest=bootstrap(apart, rng, statistic=median),
             copies=copied_share(apart, self.held_apart),
         )
 
-    def _other(self, x: Tensor) -> Tensor:
-        return torch.cat([self.eyes.other(over_white(part)) for part in torch.split(x, BATCH)])
+
+def _seen(eye: Look, x: Tensor) -> Tensor:
+    """(N, D) features of premultiplied pictures over white."""
+    return torch.cat([eye(over_white(part)) for part in torch.split(x, BATCH)])
 
 
 def brought(x: Tensor, side: int) -> Tensor:

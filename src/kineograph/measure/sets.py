@@ -99,15 +99,16 @@ def frechet(a: Tensor, b: Tensor) -> float:
 def kid(
     a: Tensor, b: Tensor, rng: torch.Generator, *, block: int = 100, draws: int = 100
 ) -> Estimate:
-    """Kernel distance of a (N, D) and b (M, D): mean and 95 % interval over blocks (KID).
+    """Kernel distance of a (N, D) and b (M, D), meaned over draws of blocks (KID).
 
     Squared maximum mean discrepancy with the kernel (x·y / D + 1)³, its estimate without bias
     (Binkowski et al. 2018): of two sets alike it is 0 on average, whatever their size, and may be
-    below. Blocks of `block` rows are drawn without repeating a row.
+    below. A block has `block` rows, at most half of the smaller set, none twice; the interval is
+    that of single blocks, 95 %.
     """
-    size = min(block, len(a), len(b))
+    size = min(block, len(a) // 2, len(b) // 2)
     if size < 2:
-        raise InputError("a, b", f"{len(a)} and {len(b)} rows", "each set needs at least two")
+        raise InputError("a, b", f"{len(a)} and {len(b)} rows", "each set needs at least four")
     found = []
     for _ in range(draws):
         x = a.double()[torch.randperm(len(a), generator=rng)[:size]]

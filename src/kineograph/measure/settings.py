@@ -180,6 +180,20 @@ class Spectra(Study):
     second: ClipSource = setting(..., "A clip, after.", place=True)
 
 
+class CutOuts(Study):
+    """How well cut-outs can be recognised."""
+
+    verb: ClassVar[str] = "measure pictures"
+    about: ClassVar[str] = "figures of cut-outs"
+
+    model: str = setting("pictures", MODEL)
+    concepts: int = setting(100, "Concepts of each part; 0 all.", least=0, most=2000)
+    steps: int = setting(0, "Sampling steps; 0 is the model's own.", least=0, most=1000)
+    guidance: float | None = setting(None, "Guidance scale; 1 is none.", least=0, most=50)
+    finish: bool = setting(False, "Enlarge four times by Real-ESRGAN first.")
+    seed: int = setting(0, "First seed; each concept adds its own number.", least=0, most=2**62 - 1)
+
+
 class Bits(Study):
     """Bits a letter of a text's end."""
 

@@ -33,6 +33,10 @@ SUBJECTS: dict[str, tuple[type[Settings], str]] = {
         studies.Bits,
         "Bits a letter of the last tenth of a text, trained on the rest: n-grams, a transformer.",
     ),
+    "pictures": (
+        studies.CutOuts,
+        "Ask for concepts in plain and in free words; judge the pictures beside real ones.",
+    ),
     "stickers": (
         studies.Stickers,
         "Ask for trained and held-out concepts; judge what comes beside what real clips get. The "

@@ -1,0 +1,119 @@
+"""Which composed pictures come next, beside the plain ones? A pure function of (seed, seen).
+
+A share of every batch are scenes of the stream, drawn from its first COUNT numbers, whose captions
+the frozen encoder has read once. Held-out combinations are passed over, and so are movements: one
+frame does not show them. The rest are the cut-outs as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kineograph.data import cutouts
+from kineograph.data.composed.canvas import mean_hue, recoloured, rendered
+from kineograph.data.composed.scenes import KINDS, Scene, Scenes
+from kineograph.data.cutout_features import pixels
+from kineograph.data.cutout_feed import TRAINED, CutoutFeed
+from kineograph.data.cutout_texts import load_texts, store
+from kineograph.data.sticker_texts import Encoder
+from kineograph.values.prompt import Cond, Progress
+
+COUNT = 60_000  # numbers of the stream that are drawn from
+SHARE = 0.3  # of a batch
+STILL = tuple(kind for kind in KINDS if kind != "movement")
+
+
+class Ground:
+    """The cut-outs that scenes are made of, ready to be drawn: trained 3d stills."""
+
+    def __init__(self, packs: cutouts.Cutouts) -> None:
+        self.rows = packs.still_rows(*TRAINED, styles=("3d",)).tolist()
+        self.pictures = pixels(packs, self.rows)  # (N, 4, 64, 64) in [0, 1], premultiplied
+        records = [packs.still_records[row] for row in self.rows]
+        self.scenes = Scenes(records, [mean_hue(picture)[1] for picture in self.pictures])
+
+    def drawn(self, scene: Scene, side: int, *, time: float = 0.0) -> Tensor:
+        """(4, side, side) in [0, 1], premultiplied: the scene at a time of its loop."""
+        shown = [
+            self.pictures[row] if hue is None else recoloured(self.pictures[row], hue)
+            for row, hue in zip(scene.rows, scene.hues, strict=True)
+        ]
+        ground = None if scene.ground is None else torch.tensor(scene.ground)
+        return rendered(shown, scene.at(time), side, ground)
+
+
+def composed_folder() -> Path:
+    """Where the captions' states lie: beside the packs in the user's cache."""
+    return cutouts.cutout_folder().with_name("composed")
+
+
+def encode(
+    folder: Path | None = None,
+    *,
+    packs: cutouts.Cutouts | None = None,
+    count: int = COUNT,
+    encoder: Encoder | None = None,
+) -> Iterator[Progress]:
+    """Store the states of the captions of the first scenes; the last value is their number."""
+    scenes = Ground(packs or cutouts.load()).scenes
+    said = (text for number in range(count) for text in scenes(number).texts)
+    texts = list(dict.fromkeys(["", *said]))
+    yield from store(folder or composed_folder(), texts, encoder=encoder)
+
+
+class ComposedFeed:
+    """As `CutoutFeed`, with composed pictures in some places of every batch."""
+
+    def __init__(
+        self,
+        size: int,
+        *,
+        share: float = SHARE,
+        count: int = COUNT,
+        styles: tuple[str, ...] = cutouts.STYLES,
+        folder: Path | None = None,
+        texts: Path | None = None,
+    ) -> None:
+        self.plain = CutoutFeed(size, styles=styles, folder=folder)
+        self.ground = Ground(cutouts.load(folder))
+        self.text = load_texts(texts or composed_folder())
+        self.size, self.share, self.count = size, share, count
+
+    def __call__(self, batch: int, frames: int, *, seed: int, seen: int) -> tuple[Tensor, Cond]:
+        """clean (B, 4, 1, S, S) in [-1, 1], premultiplied; composed pictures come first."""
+        many = round(self.share * batch)
+        rng = np.random.default_rng((seed, seen, 1))
+        made: list[Tensor] = []
+        rows: list[int] = []
+        while len(made) < many:
+            scene = self.ground.scenes(int(rng.integers(self.count)))
+            if scene.held or scene.kind not in STILL:
+                continue
+            made.append(self.ground.drawn(scene, self.size))
+            rows.append(self.text.row[scene.texts[int(rng.integers(len(scene.texts)))]])
+        if not many:
+            return self.plain(batch, frames, seed=seed, seen=seen)
+        first = torch.stack(made)[:, :, None] * 2 - 1  # (M, 4, 1, S, S)
+        said = Cond(*self.text.batch(np.array(rows)))
+        if many == batch:
+            return first, said
+        clean, cond = self.plain(batch - many, frames, seed=seed, seen=seen)
+        return torch.cat([first, clean]), _joined(said, cond)
+
+
+def _joined(first: Cond, second: Cond) -> Cond:
+    """Both batches as one, the texts padded to the longer of them."""
+    parts = []
+    for cond in (first, second):
+        assert cond.words is not None and cond.mask is not None
+        parts.append((cond.words, cond.mask, cond.pooled))
+    longest = max(words.shape[1] for words, _, _ in parts)
+    words = [torch.nn.functional.pad(w, (0, 0, 0, longest - w.shape[1])) for w, _, _ in parts]
+    masks = [torch.nn.functional.pad(m, (0, longest - m.shape[1])) for _, m, _ in parts]
+    pooled = [p for _, _, p in parts if p is not None]
+    return Cond(torch.cat(words), torch.cat(masks), torch.cat(pooled))
