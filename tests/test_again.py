@@ -39,6 +39,7 @@ def made(verb, tmp_path, model):
     texture = ["--window", 3, "--seed", 5]
     words = {
         "video": ["video", "a dog", "--model", model, "--size", 16, "--seed", 3],
+        "image": ["image", "a dog", "--model", model, "--seed", 3],
         "texture grow": ["texture", "grow", small, "--size", "10x8", *texture],
         "texture fill": ["texture", "fill", small, "--mask", mask, *texture],
         "texture extend": ["texture", "extend", small, "--size", "14x14", *texture],
@@ -54,7 +55,8 @@ def made(verb, tmp_path, model):
 
 
 @pytest.mark.parametrize(
-    "verb", ["video", "texture grow", "texture fill", "texture extend", "zoom", "zoom texts"]
+    "verb",
+    ["video", "image", "texture grow", "texture fill", "texture extend", "zoom", "zoom texts"],
 )
 def test_every_command_shows_its_record_and_runs_again_to_the_same_bytes(
     verb,

@@ -417,7 +417,7 @@ def test_ways_stand_beside_one_another_with_what_they_cost(packs):
     assert none.retrieval_at_5.value < 1 and none.motion_ratio.value == 0
     assert none.frechet > constant.frechet
     assert constant.seconds > 0
-    with pytest.raises(InputError, match="--concepts: 1"):
+    with pytest.raises(InputError, match="concepts: 1"):
         last(quickness.table(ways, ground(packs), count=1, seed=3))
 
 

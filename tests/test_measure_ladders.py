@@ -102,5 +102,5 @@ def test_every_line_of_ladders_has_eight_known_subjects():
 
 
 def test_too_many_ladders_are_refused():
-    with pytest.raises(InputError, match="--ladders"):
+    with pytest.raises(InputError, match="ladders"):
         next(study.ladders(None, read, None, look, count=6))

@@ -245,7 +245,7 @@ def test_a_memorised_set_of_pictures_is_written_again():
 
 @pytest.mark.parametrize(
     ("knobs", "said"),
-    [({"candidates": 0}, "--candidates: 0"), ({"guidance": 51.0}, "--guidance: 51.0")],
+    [({"candidates": 0}, "candidates: 0"), ({"guidance": 51.0}, "guidance: 51.0")],
 )
 def test_knobs_out_of_range_are_named(knobs, said):
     with pytest.raises(InputError, match=said):

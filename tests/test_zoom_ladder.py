@@ -9,7 +9,7 @@ from PIL import Image
 from kineograph import media, record
 from kineograph.cli import main
 from kineograph.families.zoom.ladder import EXAMPLE, Ladder, parsed, read_ladder
-from kineograph.values.errors import InputError, LimitError, MissingError
+from kineograph.values.errors import InputError, LimitError
 
 
 def test_the_example_ladder_is_a_good_one(tmp_path):
@@ -65,7 +65,7 @@ def test_forty_levels_are_too_many():
 
 
 def test_files_that_are_no_ladders(tmp_path):
-    with pytest.raises(MissingError, match="--example-ladder"):
+    with pytest.raises(InputError, match="is not there"):
         read_ladder(tmp_path / "none.toml")
     bad = tmp_path / "bad.toml"
     bad.write_text("levels = [")

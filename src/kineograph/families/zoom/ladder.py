@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kineograph.families.zoom.stack import MOST_LEVELS, MOST_RATIO
-from kineograph.values.errors import InputError, LimitError, MissingError
+from kineograph.values.errors import InputError, LimitError
 from kineograph.values.prompt import clean_text
 
 MOST_BYTES = 100_000
@@ -89,7 +89,7 @@ class Ladder:
 def read_ladder(path: Path) -> Ladder:
     """The ladder in a .toml or .json file; picture files are named relative to it."""
     if not path.is_file():
-        raise MissingError(f"ladder '{path}' is not there")
+        raise InputError("ladder", f"'{path}' is not there", "check its name")
     if path.stat().st_size > MOST_BYTES:
         raise LimitError(f"ladder: '{path.name}' is over {MOST_BYTES:,} bytes; shorten it")
     try:
