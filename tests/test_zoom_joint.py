@@ -5,12 +5,12 @@ from itertools import pairwise
 import pytest
 import torch
 
-from kineograph.diffusion.denoiser import Ideal
+from kineograph.diffusion.denoiser import Chunked, Ideal
 from kineograph.diffusion.sampling import integrate, noise_from
 from kineograph.diffusion.schedule import Schedule
 from kineograph.families.zoom import maker
 from kineograph.families.zoom.baselines import independent, outpainted, superresolved
-from kineograph.families.zoom.joint import BlankStart, Chunked, Joint, shared_noise
+from kineograph.families.zoom.joint import BlankStart, Joint, shared_noise
 from kineograph.families.zoom.photo import descended, photo_views, photo_window, projected
 from kineograph.families.zoom.stack import blended, centre, rendered, rendered_noise, shrunk
 from kineograph.measure.zoom import agreement, band_powers, psnr, seam_energy

@@ -21,8 +21,9 @@ from kineograph.diffusion.guidance import Guided
 from kineograph.diffusion.sampling import integrate, noise_from
 from kineograph.diffusion.schedule import Levels
 from kineograph.values.clip import from_premultiplied
-from kineograph.values.errors import InputError, KineographError
-from kineograph.values.prompt import Cond, Progress, Prompt, clean_text
+from kineograph.values.errors import KineographError
+from kineograph.values.progress import first
+from kineograph.values.prompt import Cond, Progress, Prompt, check_seeds, clean_text
 
 CHANNELS = 4
 
@@ -65,8 +66,7 @@ class PictureMaker:
 
     def make(self, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
         """One picture; every Progress holds the best guess so far as a Clip."""
-        for progress in self.make_all([prompt], [seed], knobs):
-            yield progress._replace(value=progress.value[0])
+        yield from first(self.make_all([prompt], [seed], knobs))
 
     def make_all(
         self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: Knobs
@@ -86,8 +86,7 @@ class PictureMaker:
 
         Premultiplied: for what goes on working on the pictures.
         """
-        if not prompts or len(prompts) != len(seeds):
-            raise InputError("seeds", f"{len(seeds)} for {len(prompts)} prompts")
+        check_seeds(prompts, seeds)
         cond = self._read([clean_text(prompt.text) for prompt in prompts])
         away = cond.without_words()
         if any(prompt.negative for prompt in prompts):

@@ -20,7 +20,8 @@ from torch import Tensor
 from kineograph.sequence.draw import Draw, NextSymbol, extend, row_generators
 from kineograph.values.clip import Clip, to_clips, to_model
 from kineograph.values.errors import InputError
-from kineograph.values.prompt import Cond, Progress, Prompt, clean_text
+from kineograph.values.progress import first
+from kineograph.values.prompt import Cond, Progress, Prompt, check_seeds, clean_text
 
 MOST_CANDIDATES = 64
 SEAM = 4  # rows of pixels over which a given upper half fades into what was written
@@ -120,8 +121,7 @@ class TokensMaker:
 
         `prompt.image` is completed from its upper half.
         """
-        for progress in self._made([prompt], [seed], knobs, preview=True):
-            yield progress._replace(value=progress.value[0])
+        yield from first(self._made([prompt], [seed], knobs, preview=True))
 
     def make_all(
         self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: TokenKnobs
@@ -132,8 +132,7 @@ class TokensMaker:
     def _made(
         self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: TokenKnobs, *, preview: bool
     ) -> Iterator[Progress]:
-        if not prompts or len(prompts) != len(seeds):
-            raise InputError("seeds", f"{len(seeds)} for {len(prompts)} prompts")
+        check_seeds(prompts, seeds)
         count, guidance, draw = self._chosen(knobs)
         given = _given(prompts, self.spelling.size)
         cond = reduce(Cond.stack, [self.read([self._styled(p.text)]) for p in prompts])

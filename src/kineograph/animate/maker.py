@@ -23,11 +23,12 @@ from kineograph.animate.picture import Framed, framed
 from kineograph.animate.space import Space
 from kineograph.diffusion.denoiser import Denoiser
 from kineograph.diffusion.guidance import Guided, Pinned, Recalled
-from kineograph.diffusion.sampling import Noise, integrate, noise_from
+from kineograph.diffusion.sampling import Noise, check_finite, integrate, noise_from
 from kineograph.diffusion.schedule import Levels
 from kineograph.values.clip import Clip, to_clips, to_model
-from kineograph.values.errors import InputError, KineographError, LimitError
-from kineograph.values.prompt import Cond, Progress, Prompt, clean_text
+from kineograph.values.errors import InputError, LimitError
+from kineograph.values.progress import first
+from kineograph.values.prompt import Cond, Progress, Prompt, check_seeds, clean_text
 
 
 class Texts(Protocol):
@@ -122,15 +123,13 @@ class AnimateMaker:
 
     def make(self, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
         """One clip in the picture's shape; every Progress holds the best guess so far as a Clip."""
-        for progress in self.make_all([prompt], [seed], knobs):
-            yield progress._replace(value=progress.value[0])
+        yield from first(self.make_all([prompt], [seed], knobs))
 
     def make_all(
         self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: Knobs
     ) -> Iterator[Progress]:
         """A clip for each prompt and seed; all are as long as the longest prompt asks."""
-        if not prompts or len(prompts) != len(seeds):
-            raise InputError("seeds", f"{len(seeds)} for {len(prompts)} prompts")
+        check_seeds(prompts, seeds)
         self.check(knobs)
         self._fits(prompts, knobs)
         ready = [self.ready(prompt, knobs) for prompt in prompts]
@@ -255,7 +254,7 @@ class AnimateMaker:
         x = start + start_noise(shape, stage.offset, draw) * float(levels[0])
         led = Recalled(guided, held, mask, knobs.recall) if knobs.recall else guided
         for step in integrate(Pinned(led, held, mask), x, levels, cond, order=2):
-            _check(stage.name, step.i, step.clean)
+            check_finite(stage.name, step)
             yield step.i, step.n, step.clean
 
     # -- refinement -------------------------------------------------------------------------------
@@ -310,7 +309,7 @@ class AnimateMaker:
                 x = up.x
         guided = Guided(stage.denoise, stage.guidance, negative=nothing_said(cond))
         for step in integrate(guided, x, down, cond, order=2, churn=knobs.churn, noise_like=draw):
-            _check(stage.name, step.i, step.clean)
+            check_finite(stage.name, step)
             note = f"{stage.name}, step {step.i} of {step.n}"
             yield Progress(step.i / step.n, note, step.clean)
 
@@ -372,9 +371,3 @@ def drift(clip: Clip, block: int) -> list[float]:
     frames = clip.over().frames
     parts = [part.mean(0) for part in torch.split(frames, block) if len(part) == block]
     return [float((part - parts[0]).square().mean().sqrt()) for part in parts]
-
-
-def _check(stage: str, step: int, clean: Tensor) -> None:
-    """A stage that answers with no number stops the run; nothing black is written."""
-    if not torch.isfinite(clean).all():
-        raise KineographError(f"stage '{stage}' step {step}: the network's answer is not finite")

@@ -16,13 +16,14 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.denoiser import Chunked, Denoiser
 from kineograph.diffusion.guidance import Guided, Thresholded, Told, Track, oscillating
-from kineograph.diffusion.sampling import integrate, noise_from
+from kineograph.diffusion.sampling import check_finite, integrate, noise_from
 from kineograph.diffusion.schedule import Schedule
 from kineograph.values.clip import Clip, to_clips, to_model
-from kineograph.values.errors import InputError, KineographError
-from kineograph.values.prompt import Cond, Progress, Prompt, clean_text
+from kineograph.values.errors import InputError
+from kineograph.values.progress import first
+from kineograph.values.prompt import Cond, Progress, Prompt, check_seeds, clean_text
 
 
 @dataclass(frozen=True)
@@ -125,15 +126,13 @@ class CascadeMaker:
 
     def make(self, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
         """One clip; every Progress holds the best guess so far as a Clip."""
-        for progress in self.make_all([prompt], [seed], knobs):
-            yield progress._replace(value=progress.value[0])
+        yield from first(self.make_all([prompt], [seed], knobs))
 
     def make_all(
         self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: Knobs
     ) -> Iterator[Progress]:
         """A clip for each prompt and seed; sample i is the same in any batch, but for rounding."""
-        if not prompts or len(prompts) != len(seeds):
-            raise InputError("seeds", f"{len(seeds)} for {len(prompts)} prompts")
+        check_seeds(prompts, seeds)
         stages = self.chosen(knobs)
         texts = [self.styled(clean_text(p.text)) for p in prompts]
         cond = self._read(texts)
@@ -257,7 +256,7 @@ class CascadeMaker:
             **SAMPLERS[stage.sampler],
         )
         for step in walk:
-            _check(stage.name, step.i, step.clean)
+            check_finite(stage.name, step)
             yield step.i - 1, step.clean
 
     def _read(self, texts: Sequence[str]) -> Cond:
@@ -280,7 +279,7 @@ def _guided(
     A network that takes a scale itself is told it; it is told 1, and guided from outside, when its
     scale is beyond what it learned, or when something else than the empty text is kept away from.
     """
-    denoise: Denoiser = _Chunked(stage.denoise, knobs.chunk)
+    denoise: Denoiser = Chunked(stage.denoise, knobs.chunk)
     scales = stage.scales(knobs.oscillate)
     track = Track([float(level) for level in levels[:-1]], scales)
     cond = _prepared(stage, cond, knobs.chunk)
@@ -306,24 +305,6 @@ def _track(guidance: float | tuple[float, ...] | None) -> tuple[float, ...]:
     if guidance is None:
         return ()
     return guidance if isinstance(guidance, tuple) else (guidance,)
-
-
-class _Chunked:
-    """The same Denoiser on a few samples at a time, so that memory stays bounded."""
-
-    def __init__(self, denoise: Denoiser, rows: int) -> None:
-        self.denoise, self.rows = denoise, rows
-
-    def __call__(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
-        parts = range(0, len(x), self.rows)
-        at = (slice(i, i + self.rows) for i in parts)
-        return torch.cat([self.denoise(x[rows], sigma[rows], cond[rows]) for rows in at])
-
-
-def _check(stage: str, step: int, clean: Tensor) -> None:
-    """A stage that answers with no number stops the run; nothing black is written."""
-    if not torch.isfinite(clean).all():
-        raise KineographError(f"stage '{stage}' step {step}: the network's answer is not finite")
 
 
 def _listed(values: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from kineograph.diffusion.loss import Weighting
 from kineograph.diffusion.schedule import Coeffs, Parameterization
+from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
 
 
@@ -110,3 +111,16 @@ class Ideal:
         )
         weight = torch.softmax(-(distance**2) / (2 * sigma.double().view(-1, 1) ** 2), dim=1)
         return (weight.to(x.dtype) @ points).view_as(x)
+
+
+class Chunked:
+    """The same Denoiser on `rows` samples at a time, so that memory stays bounded."""
+
+    def __init__(self, denoise: Denoiser, rows: int) -> None:
+        if rows < 1:
+            raise InputError("rows", f"{rows} is less than 1")
+        self.denoise, self.rows = denoise, rows
+
+    def __call__(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
+        parts = (slice(start, start + self.rows) for start in range(0, len(x), self.rows))
+        return torch.cat([self.denoise(x[at], sigma[at], cond[at]) for at in parts])

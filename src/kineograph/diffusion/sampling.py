@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kineograph.diffusion.denoiser import Denoiser
-from kineograph.values.errors import InputError
+from kineograph.values.errors import InputError, KineographError
 from kineograph.values.prompt import Cond
 
 
@@ -22,6 +22,12 @@ class Step(NamedTuple):
     sigma: float
     x: Tensor
     clean: Tensor
+
+
+def check_finite(stage: str, step: Step) -> None:
+    """Raises KineographError when a stage answers with no number: nothing black is written."""
+    if not torch.isfinite(step.clean).all():
+        raise KineographError(f"stage '{stage}' step {step.i}: the network's answer is not finite")
 
 
 Noise = Callable[[Tensor], Tensor]

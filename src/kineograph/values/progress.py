@@ -52,3 +52,9 @@ def finished(steps: Iterator[Progress[T]]) -> Result[T]:
     if not ended or ended[0].result is None:
         raise KineographError("nothing was made: the model ended without a result")
     return ended[0].result
+
+
+def first(steps: Iterator[Progress[Any]]) -> Iterator[Progress[Any]]:
+    """The same steps of a batch of one: where a value is a list, its first."""
+    for step in steps:
+        yield step if step.value is None else step._replace(value=step.value[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:  # families without networks start without torch
 
     from kineograph.values.clip import Clip
 
-__all__ = ["MAX_LETTERS", "Cond", "Progress", "Prompt", "clean_text"]
+__all__ = ["MAX_LETTERS", "Cond", "Progress", "Prompt", "check_seeds", "clean_text"]
 
 MAX_LETTERS = 2000
 
@@ -117,3 +118,9 @@ class Cond:
             first, second = replace(first, keys=None), replace(second, keys=None)
         pairs = {k: (v, getattr(second, k)) for k, v in vars(first).items() if v is not None}
         return Cond(**{k: torch.cat(pair) for k, pair in pairs.items()})
+
+
+def check_seeds(prompts: Sequence[Prompt], seeds: Sequence[int]) -> None:
+    """Raises InputError when there are no prompts, or not a seed for each."""
+    if not prompts or len(prompts) != len(seeds):
+        raise InputError("seeds", f"{len(seeds)} for {len(prompts)} prompts", "give one each")

@@ -15,7 +15,6 @@ from torch import Tensor
 from kineograph.diffusion.denoiser import Denoiser
 from kineograph.diffusion.sampling import Noise, noise_from
 from kineograph.families.zoom.stack import blended, bordered, rendered, rendered_noise
-from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
 
 
@@ -36,22 +35,6 @@ class Joint:
         clean = self.denoise(x, sigma, cond)
         layers = blended(clean, self.ratio, self.trust)
         return rendered(bordered(layers, self.ratio, self.rim), self.ratio)
-
-
-class Chunked:
-    """The same Denoiser on `rows` levels at a time, so that memory stays bounded.
-
-    The cascade has a copy of its own: families do not import each other.
-    """
-
-    def __init__(self, denoise: Denoiser, rows: int) -> None:
-        if rows < 1:
-            raise InputError("rows", f"{rows} is less than 1")
-        self.denoise, self.rows = denoise, rows
-
-    def __call__(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
-        parts = (slice(start, start + self.rows) for start in range(0, len(x), self.rows))
-        return torch.cat([self.denoise(x[at], sigma[at], cond[at]) for at in parts])
 
 
 class BlankStart:

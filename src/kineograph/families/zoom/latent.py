@@ -14,10 +14,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.denoiser import Chunked, Denoiser
 from kineograph.diffusion.guidance import Guided
 from kineograph.diffusion.sampling import integrate
-from kineograph.families.zoom.joint import Chunked, Joint, shared_noise
+from kineograph.families.zoom.joint import Joint, shared_noise
 from kineograph.families.zoom.maker import Photo, TextStage
 from kineograph.families.zoom.photo import Grounded
 from kineograph.families.zoom.stack import ZoomStack, check_geometry

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.denoiser import Chunked, Denoiser
 from kineograph.diffusion.exemplar import (
     MOST_PATCHES,
     SMALLEST,
@@ -27,7 +27,7 @@ from kineograph.diffusion.exemplar import (
 )
 from kineograph.diffusion.guidance import Guided, Thresholded, Told
 from kineograph.diffusion.sampling import integrate
-from kineograph.families.zoom.joint import BlankStart, Chunked, Joint, shared_noise
+from kineograph.families.zoom.joint import BlankStart, Joint, shared_noise
 from kineograph.families.zoom.photo import Grounded, Method
 from kineograph.families.zoom.stack import ZoomStack, centre, check_geometry
 from kineograph.values.clip import Clip, to_model
