@@ -46,7 +46,7 @@ def test_every_field_has_a_line_of_help_and_a_flag_that_shows_it(verb):
 
 
 def test_adding_a_field_is_one_line():
-    class Wider(models.VERBS["texture grow"][0]):
+    class Wider(models.families("texture grow")[0]):
         border: int = setting(0, "Pixels left free at the border.", unit="pixels", least=0, most=9)
 
     parts = schema("texture grow", (Wider,))["properties"]["border"]
@@ -64,7 +64,7 @@ def test_adding_a_field_is_one_line():
 
 
 def test_refusals_name_the_field_the_value_and_the_remedy():
-    grow = models.VERBS["texture grow"][0]
+    grow = models.families("texture grow")[0]
     for given, told in (
         ({"window": 8}, "window: 8 is not an odd number; try 9"),
         ({"window": 500}, "window: 500 is not in 3 … 101"),

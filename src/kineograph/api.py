@@ -177,7 +177,7 @@ def rerun(
 def make(verb: str, *, seed: int | None = None, **values: Any) -> Result[Any]:
     """What a command makes of its fields.
 
-    verb: a key of `models.VERBS`. seed: 0 … 2**63 - 1; drawn when None.
+    verb: one of `models.VERBS`. seed: 0 … 2**63 - 1; drawn when None.
     """
     settings = models.settings_of(verb, {name: v for name, v in values.items() if v is not None})
     chosen = secrets.randbelow(2**32) if seed is None else seed

@@ -1,7 +1,7 @@
 """The catalogue: which families a command has, and the model that answers a family's settings.
 
-Families meet here and nowhere else: where one needs another, it is handed the other's Model.
-Settings are light and imported at once; a model's module only when it is asked for.
+Families meet here and nowhere else: where one needs another, it is handed the other's Model. Each
+command's families are imported when it is asked for, a model's module when its settings are.
 """
 
 from __future__ import annotations
@@ -11,18 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from kineograph.families.analogy.settings import ByBoth, ByPatches
-from kineograph.families.analogy.settings import ByTokens as AnalogyByTokens
-from kineograph.families.chain.settings import Chain
-from kineograph.families.checkpoint.settings import CheckpointVideo
-from kineograph.families.image_to_video.settings import ImageToVideo, Refine
-from kineograph.families.language.settings import ByCounts, Learned
-from kineograph.families.sprite.settings import Sprite
-from kineograph.families.text_to_image.settings import ByDiffusion, ByTokens
-from kineograph.families.text_to_video.settings import TextToVideo
-from kineograph.families.texture.settings import Apply, Extend, Fill, Grow
-from kineograph.families.video_texture.settings import VideoTexture
-from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage
 from kineograph.values.errors import InputError
 from kineograph.values.request import Model
 from kineograph.values.settings import Settings, choices, fields, unknown
@@ -38,27 +26,67 @@ if TYPE_CHECKING:
 
 Families = tuple[type[Settings], ...]
 
-VERBS: dict[str, Families] = {
-    "video": (CheckpointVideo, Refine, ImageToVideo, TextToVideo),
-    "image": (ByTokens, ByDiffusion),
-    "zoom": (LadderExample, PickPage, FromPictures, FromTexts),
-    "loop": (VideoTexture,),
-    "sprite": (Sprite,),
-    "texture grow": (Grow,),
-    "texture fill": (Fill,),
-    "texture extend": (Extend,),
-    "texture apply": (Apply,),
-    "analogy": (ByPatches, AnalogyByTokens, ByBoth),
-    "write": (ByCounts, Learned),
-    "chain": (Chain,),
-}
-"Every command that makes something of a request; the first family that is `wanted` answers."
+VERBS = (
+    "video",
+    "image",
+    "zoom",
+    "loop",
+    "sprite",
+    "texture grow",
+    "texture fill",
+    "texture extend",
+    "texture apply",
+    "analogy",
+    "write",
+    "chain",
+)
+"Every command that makes something of a request."
 
 
 def families(verb: str) -> Families:
-    """The families of a command. Raises InputError for a command that makes nothing."""
-    if verb in VERBS:
-        return VERBS[verb]
+    """The families of a command; the first that is `wanted` answers.
+
+    Raises InputError for a command that makes nothing.
+    """
+    match verb:
+        case "video":
+            from kineograph.families.checkpoint.settings import CheckpointVideo
+            from kineograph.families.image_to_video.settings import ImageToVideo, Refine
+            from kineograph.families.text_to_video.settings import TextToVideo
+
+            return (CheckpointVideo, Refine, ImageToVideo, TextToVideo)
+        case "image":
+            from kineograph.families.text_to_image.settings import ByDiffusion, ByTokens
+
+            return (ByTokens, ByDiffusion)
+        case "zoom":
+            from kineograph.families.zoom.settings import FAMILIES
+
+            return FAMILIES
+        case "loop":
+            from kineograph.families.video_texture.settings import VideoTexture
+
+            return (VideoTexture,)
+        case "sprite":
+            from kineograph.families.sprite.settings import Sprite
+
+            return (Sprite,)
+        case "texture grow" | "texture fill" | "texture extend" | "texture apply":
+            from kineograph.families.texture.settings import FAMILIES as TEXTURES
+
+            return TEXTURES[verb]
+        case "analogy":
+            from kineograph.families.analogy import settings as analogy
+
+            return (analogy.ByPatches, analogy.ByTokens, analogy.ByBoth)
+        case "write":
+            from kineograph.families.language.settings import ByCounts, Learned
+
+            return (ByCounts, Learned)
+        case "chain":
+            from kineograph.families.chain.settings import Chain
+
+            return (Chain,)
     near = difflib.get_close_matches(verb, VERBS, 1)
     remedy = f"did you mean {near[0]}?" if near else f"use one of {', '.join(VERBS)}"
     raise InputError("verb", f"'{verb}' makes nothing", remedy)
@@ -89,6 +117,28 @@ def _words(family: type[Settings], name: str) -> list[Any]:
 
 def model_of(settings: Settings) -> Model[Any, Any]:
     """The model that answers these settings; its weights are read when it first makes."""
+    match settings.verb.split(" ")[0]:
+        case "video":
+            return _video(settings)
+        case "image":
+            return _image(settings)
+        case "zoom":
+            return _zoom(settings)
+        case "loop" | "sprite" | "texture":
+            return _by_example(settings)
+        case "analogy":
+            return _analogy(settings)
+        case "write" | "chain":
+            return _what_comes_next(settings)
+    raise TypeError(f"{type(settings).__name__} belongs to no model")
+
+
+def _video(settings: Settings) -> Model[Any, Any]:
+    """Words, a picture or a clip to a clip."""
+    from kineograph.families.checkpoint.settings import CheckpointVideo
+    from kineograph.families.image_to_video.settings import ImageToVideo, Refine
+    from kineograph.families.text_to_video.settings import TextToVideo
+
     match settings:
         case TextToVideo():
             from kineograph.families.text_to_video.model import TextToVideoModel
@@ -106,75 +156,79 @@ def model_of(settings: Settings) -> Model[Any, Any]:
             from kineograph.families.checkpoint.model import CheckpointModel
 
             return CheckpointModel(settings.model, motion=settings.motion)
-        case ByDiffusion():
-            from kineograph.families.text_to_image.model import DiffusionModel
+    raise TypeError(f"{type(settings).__name__} is no video")
 
+
+def _image(settings: Settings) -> Model[Any, Any]:
+    """Words to a picture."""
+    from kineograph.families.text_to_image.model import DiffusionModel, TokensModel
+    from kineograph.families.text_to_image.settings import ByDiffusion, ByTokens
+
+    match settings:
+        case ByDiffusion():
             return DiffusionModel(settings.model)
         case ByTokens():
-            from kineograph.families.text_to_image.model import TokensModel
-
             return TokensModel(settings.model)
-    return _by_example(settings)
+    raise TypeError(f"{type(settings).__name__} is no image")
+
+
+def _zoom(settings: Settings) -> Model[Any, Any]:
+    """A ladder to a flight, and what helps to write one."""
+    from kineograph.families.zoom import model as zoom
+    from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage
+
+    match settings:
+        case FromTexts():
+            encoder = _folder(settings.text_encoder)
+            how: dict[str, Any] = {"living": settings.living, "text_encoder": encoder}
+            return zoom.FromTextsModel(settings.model, **how)
+        case FromPictures():
+            return zoom.FromPicturesModel()
+        case PickPage():
+            return zoom.PickPageModel()
+        case LadderExample():
+            return zoom.LadderExampleModel()
+    raise TypeError(f"{type(settings).__name__} is no zoom")
 
 
 def _by_example(settings: Settings) -> Model[Any, Any]:
-    """The same for zooms and for what is made from examples."""
-    match settings:
-        case FromTexts():
-            from kineograph.families.zoom.model import FromTextsModel
-
-            encoder = _folder(settings.text_encoder)
-            return FromTextsModel(settings.model, living=settings.living, text_encoder=encoder)
-        case FromPictures():
-            from kineograph.families.zoom.model import FromPicturesModel
-
-            return FromPicturesModel()
-        case PickPage():
-            from kineograph.families.zoom.model import PickPageModel
-
-            return PickPageModel()
-        case LadderExample():
-            from kineograph.families.zoom.model import LadderExampleModel
-
-            return LadderExampleModel()
-        case ByPatches() | AnalogyByTokens() | ByBoth():
-            return _analogy(settings)
-        case ByCounts() | Learned() | Chain():
-            return _what_comes_next(settings)
-        case VideoTexture():
+    """Loops, sprites and textures."""
+    match settings.verb:
+        case "loop":
             from kineograph.families.video_texture.model import VideoTextureModel
 
             return VideoTextureModel()
-        case Sprite():
+        case "sprite":
             from kineograph.families.sprite.model import SpriteModel
 
             return SpriteModel()
-        case Grow() | Fill() | Extend():
-            from kineograph.families.texture.model import TextureModel
-
-            return TextureModel()
-        case Apply():
+        case "texture apply":
             from kineograph.families.texture.model import MapModel
 
             return MapModel()
-    raise TypeError(f"{type(settings).__name__} belongs to no model")
+    from kineograph.families.texture.model import TextureModel
+
+    return TextureModel()
 
 
-def _analogy(settings: ByPatches | AnalogyByTokens | ByBoth) -> Model[Any, Any]:
+def _analogy(settings: Settings) -> Model[Any, Any]:
     """Patches, tokens, or one beside the other."""
     from kineograph.families.analogy.model import BothModel, PatchesModel
     from kineograph.families.analogy.model import TokensModel as GridModel
+    from kineograph.families.analogy.settings import ByBoth, ByTokens
 
     match settings:
-        case AnalogyByTokens():
+        case ByTokens():
             return GridModel(settings.model)
         case ByBoth():
             return BothModel(PatchesModel(), GridModel(settings.model))
     return PatchesModel()
 
 
-def _what_comes_next(settings: ByCounts | Learned | Chain) -> Model[Any, Any]:
+def _what_comes_next(settings: Settings) -> Model[Any, Any]:
     """What writes one symbol after another."""
+    from kineograph.families.language.settings import ByCounts, Learned
+
     match settings:
         case ByCounts():
             from kineograph.families.language.model import CountsModel
