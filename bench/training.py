@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from kineograph import recipe as recipes
 from kineograph import train
 from kineograph.diffusion.loss import WEIGHTINGS
-from kineograph.lessons.denoising import Denoising
+from kineograph.objectives.denoising import Denoising
 from kineograph.recipe import Cascade, Phase, Stage
 from kineograph.values.prompt import Cond
 

@@ -21,11 +21,11 @@ from torch import Tensor
 from kineograph import media
 from kineograph.diffusion.denoiser import Denoiser
 from kineograph.diffusion.exemplar import Example, Exemplar
+from kineograph.evaluation.ladders import Heard
+from kineograph.evaluation.zoom import agreement, band_powers, seam_energy
 from kineograph.families.zoom import maker
 from kineograph.families.zoom.baselines import independent, outpainted, superresolved
 from kineograph.families.zoom.joint import shared_noise
-from kineograph.measure.ladders import Heard
-from kineograph.measure.zoom import agreement, band_powers, seam_energy
 from kineograph.values.clip import Clip, to_clips
 from kineograph.values.prompt import Cond
 

@@ -12,14 +12,14 @@ Time and numbers: weights/animate/CARD.md.
 
 from kineograph.data.animations import PERIOD
 from kineograph.diffusion.schedule import Schedule
-from kineograph.nets.moving import MovingShape, Routes
+from kineograph.nets.image_to_video_unet import ImageToVideoUNetShape, Routes
 from kineograph.nets.picture_encoder import PictureShape
-from kineograph.recipe import Animate, Eye, Mover, Phase
+from kineograph.recipe import Animate, EncoderPart, MotionPart, Phase
 
 WORDS = 384  # width of MiniLM's token states
 MEANING = 128  # width of the picture encoder's state
 
-picture = Eye(
+picture = EncoderPart(
     name="picture",
     shape=PictureShape(
         size=64, patch=4, widths=(64, 96, 160), depth=1, text=WORDS, embedding=MEANING
@@ -28,10 +28,10 @@ picture = Eye(
 )
 
 
-base = Mover(
+base = MotionPart(
     name="base",
     size=64,
-    shape=MovingShape(
+    shape=ImageToVideoUNetShape(
         channels=5,
         sees=3,
         patch=2,
@@ -63,10 +63,10 @@ base = Mover(
         Phase(samples=400, batch=4, frames=32, rate=3e-4, final=0.02, warm=40),
     ),
 )
-refine = Mover(
+refine = MotionPart(
     name="refine",
     size=128,
-    shape=MovingShape(
+    shape=ImageToVideoUNetShape(
         channels=3,
         sees=3,
         patch=2,

@@ -12,7 +12,7 @@ Time and numbers: weights/pictures/CARD.md.
 
 from kineograph.data.cutouts import STYLES
 from kineograph.diffusion.schedule import Schedule
-from kineograph.nets.space_time import SpaceTimeShape
+from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Phase, Pictures, Stage
 
 LONG, FALL = 6_000_000, 400_000  # pictures of the level phase, and while the rate falls
@@ -23,7 +23,7 @@ base = Stage(
     size=64,
     low_frames=0,
     low_size=0,
-    shape=SpaceTimeShape(
+    shape=VideoUNetShape(
         patch=4,
         widths=(96, 192, 320),
         depth=2,

@@ -10,7 +10,7 @@ Time and numbers: weights/scenes/CARD.md.
 """
 
 from kineograph.diffusion.schedule import Schedule
-from kineograph.nets.space_time import SpaceTimeShape
+from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Cascade, Phase, Stage
 
 WORDS = 384  # width of MiniLM's token states
@@ -19,8 +19,8 @@ ADDS = 0.20  # deviation of what a stage adds to the one below
 
 def shape(
     patch: int, widths: tuple[int, ...], depth: int, attention: tuple[bool, ...], *, low: bool
-) -> SpaceTimeShape:
-    return SpaceTimeShape(
+) -> VideoUNetShape:
+    return VideoUNetShape(
         patch=patch,
         widths=widths,
         depth=depth,

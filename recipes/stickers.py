@@ -12,7 +12,7 @@ Time and numbers: weights/stickers/CARD.md.
 from typing import Literal
 
 from kineograph.diffusion.schedule import Schedule
-from kineograph.nets.space_time import SpaceTimeShape
+from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Cascade, Phase, Stage
 
 WORDS = 384  # width of MiniLM's token states
@@ -26,8 +26,8 @@ def shape(
     *,
     state: int,
     attention: tuple[bool, ...],
-) -> SpaceTimeShape:
-    return SpaceTimeShape(
+) -> VideoUNetShape:
+    return VideoUNetShape(
         patch=patch,
         widths=widths,
         depth=depth,
@@ -61,7 +61,7 @@ def above(
     name: str,
     frames: int,
     size: int,
-    net: SpaceTimeShape,
+    net: VideoUNetShape,
     adds: float,
     *phases: Phase,
     crop: int = 0,

@@ -13,7 +13,7 @@ are eight times cheaper, and motion must not be forgotten.
 Time and numbers: docs/distillation.md.
 """
 
-from kineograph.recipe import Distillation, Lap, Phase
+from kineograph.recipe import Distillation, DistillationRound, Phase
 
 
 def phase(steps: int, rate: float) -> Phase:
@@ -27,9 +27,9 @@ recipe = Distillation(
     name="stickers",
     data="stickers",
     laps=(
-        Lap("guided", "base", steps=0, phases=(phase(900, 1e-3),), weighting="v"),
-        Lap("eight", "base", steps=8, phases=(phase(400, 1.5e-4),), hops=3),
-        Lap("four", "base", steps=4, phases=(phase(300, 1.5e-4),), hops=2),
+        DistillationRound("guided", "base", steps=0, phases=(phase(900, 1e-3),), weighting="v"),
+        DistillationRound("eight", "base", steps=8, phases=(phase(400, 1.5e-4),), hops=3),
+        DistillationRound("four", "base", steps=4, phases=(phase(300, 1.5e-4),), hops=2),
     ),
     guided=4.0,
 )

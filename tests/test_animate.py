@@ -23,7 +23,7 @@ def read(texts):
     return Cond(rows, torch.ones(len(texts), 2, dtype=torch.bool), rows.mean(1))
 
 
-class Eye:
+class EncoderPart:
     def __call__(self, pictures):
         return pictures.mean((2, 3))
 
@@ -47,7 +47,7 @@ def maker(denoise, refine=None, **changes):
     levels = Schedule(0.01, 10.0, 0.25)
     base = Stage("base", denoise, levels, SIZE, 3, offset=0.1)
     finer = Stage("refine", refine, Schedule(0.005, 100.0), 2 * SIZE, 4) if refine else None
-    whole = AnimateMaker(base, finer, read, Eye(), Pixels(), 8, 2.0, 2.0, pinned=2)
+    whole = AnimateMaker(base, finer, read, EncoderPart(), Pixels(), 8, 2.0, 2.0, pinned=2)
     return replace(whole, **changes)
 
 

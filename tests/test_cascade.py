@@ -9,7 +9,7 @@ import torch
 from kineograph.diffusion.cascade import SAMPLERS, CascadeMaker, CascadeStage, Knobs
 from kineograph.diffusion.denoiser import Ideal, Precond
 from kineograph.diffusion.schedule import Schedule, v
-from kineograph.nets.space_time import SpaceTime, SpaceTimeShape
+from kineograph.nets.video_unet import VideoUNet, VideoUNetShape
 from kineograph.values.clip import Clip, to_bytes, to_model
 from kineograph.values.errors import InputError, KineographError
 from kineograph.values.prompt import Cond, Prompt
@@ -83,7 +83,7 @@ def learned():
     torch.manual_seed(0)
     stages = []
     for name, frames, size, low in (("base", 4, 8, False), ("space16", 4, 16, True)):
-        shape = SpaceTimeShape(
+        shape = VideoUNetShape(
             patch=2,
             widths=(16, 32),
             depth=1,
@@ -95,7 +95,7 @@ def learned():
             low=low,
             circular=True,
         )
-        net = SpaceTime(shape).requires_grad_(False).eval()
+        net = VideoUNet(shape).requires_grad_(False).eval()
         for parameter in net.parameters():
             torch.nn.init.normal_(parameter, std=0.1)
         noise = 0.2 if low else 0.0

@@ -11,16 +11,16 @@ from kineograph import media, recipe, record
 from kineograph.animate.maker import AnimateMaker
 from kineograph.cli import main
 from kineograph.diffusion.schedule import Schedule
-from kineograph.nets.moving import MovingShape, Routes
+from kineograph.nets.image_to_video_unet import ImageToVideoUNetShape, Routes
 from kineograph.nets.picture_encoder import PictureShape
-from kineograph.recipe import Animate, Eye, Mover, Phase
+from kineograph.recipe import Animate, EncoderPart, MotionPart, Phase
 from kineograph.values.prompt import Cond
 
 PHASES = (Phase(samples=8, batch=4, frames=1, rate=1e-3),)
 
 
 def shape(channels, patch):
-    return MovingShape(
+    return ImageToVideoUNetShape(
         channels=channels,
         sees=3,
         patch=patch,
@@ -39,9 +39,11 @@ def shape(channels, patch):
 
 def tiny():
     routes = Routes(True, True, "beside", True, True, True, True)
-    base = Mover("base", 16, shape(5, 1), routes, Schedule(0.02, 20.0), PHASES)
-    refine = Mover("refine", 32, shape(3, 4), Routes(), Schedule(0.01, 50.0), PHASES, share=0.6)
-    eye = Eye("picture", PictureShape(16, 4, (8,), 1, 384, 6), PHASES)
+    base = MotionPart("base", 16, shape(5, 1), routes, Schedule(0.02, 20.0), PHASES)
+    refine = MotionPart(
+        "refine", 32, shape(3, 4), Routes(), Schedule(0.01, 50.0), PHASES, share=0.6
+    )
+    eye = EncoderPart("picture", PictureShape(16, 4, (8,), 1, 384, 6), PHASES)
     return Animate("tiny", "stickers", "minilm", 2.0, 4, eye, base, refine, steps=(2, 2), pinned=1)
 
 

@@ -10,7 +10,7 @@ from kineograph.cli import main
 from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.causal import CausalShape
 from kineograph.nets.codec import CodecShape
-from kineograph.nets.space_time import SpaceTimeShape
+from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Cascade, CodecPart, Phase, Stage, Tokens, Writer
 from kineograph.values.clip import Clip
 from kineograph.values.prompt import Cond
@@ -19,7 +19,7 @@ PHASES = (Phase(samples=8, batch=4, frames=1, rate=1e-3),)
 
 
 def stage(name, frames, size, low_frames=0, low_size=0):
-    shape = SpaceTimeShape(
+    shape = VideoUNetShape(
         patch=2,
         widths=(16,),
         depth=1,

@@ -8,12 +8,12 @@ import torch
 from kineograph import media, recipe, record
 from kineograph.cli import main
 from kineograph.diffusion.schedule import Schedule
-from kineograph.nets.space_time import SpaceTimeShape
+from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Cascade, Phase, Stage
 
 
 def stage(name, frames, size, low_frames=0, low_size=0):
-    shape = SpaceTimeShape(
+    shape = VideoUNetShape(
         patch=2,
         widths=(16,),
         depth=1,

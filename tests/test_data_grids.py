@@ -11,7 +11,7 @@ from einops import rearrange
 from kineograph.data.fonts import glyphs
 from kineograph.data.grids import HELD, STYLES, TASKS, WHITE, Grids, foreground, outlines
 from kineograph.data.stickers import FRAMES, Sticker, Stickers
-from kineograph.measure.prompts import by_patches, miou, prompts
+from kineograph.evaluation.prompts import by_patches, miou, prompts
 from kineograph.values.errors import InputError
 from kineograph.visual_prompts import Filler
 

@@ -7,12 +7,12 @@ import torch
 
 from kineograph.diffusion.denoiser import Ideal, Precond
 from kineograph.diffusion.guidance import (
+    GuidanceEmbedding,
+    GuidanceSchedule,
     Guided,
     Pinned,
-    Recalled,
+    ReconstructionGuidance,
     Thresholded,
-    Told,
-    Track,
     oscillating,
 )
 from kineograph.diffusion.loss import WEIGHTINGS
@@ -301,11 +301,11 @@ def test_guidance_moves_away_from_the_empty_or_the_negative_text():
 
 def test_a_track_gives_every_step_its_own_scale_and_spreads_fewer_over_the_steps():
     levels = Schedule(0.01, 100.0).grid(4)[:-1].tolist()
-    assert [Track(levels, (9, 7, 5, 3))(level) for level in levels] == [9, 7, 5, 3]
-    assert [Track(levels, (9, 3))(level * 1.001) for level in levels] == [9, 9, 3, 3]
-    assert Track(levels, (2.5,))(1e-3) == 2.5
+    assert [GuidanceSchedule(levels, (9, 7, 5, 3))(level) for level in levels] == [9, 7, 5, 3]
+    assert [GuidanceSchedule(levels, (9, 3))(level * 1.001) for level in levels] == [9, 9, 3, 3]
+    assert GuidanceSchedule(levels, (2.5,))(1e-3) == 2.5
     with pytest.raises(InputError, match="guidance: 5 scales for 4 steps"):
-        Track(levels, (1, 2, 3, 4, 5))
+        GuidanceSchedule(levels, (1, 2, 3, 4, 5))
 
 
 def test_oscillating_guidance_is_constant_first_and_then_takes_turns_with_none():
@@ -337,7 +337,9 @@ def test_a_network_told_its_scale_is_asked_once():
         asked.append(cond.guidance)
         return x
 
-    Told(heard, lambda sigma: 2 * sigma)(torch.zeros(2, 3, 1, 2, 2), torch.full((2,), 3.0), Cond())
+    GuidanceEmbedding(heard, lambda sigma: 2 * sigma)(
+        torch.zeros(2, 3, 1, 2, 2), torch.full((2,), 3.0), Cond()
+    )
     assert [row.tolist() for row in asked] == [[6.0, 6.0]]
 
 
@@ -459,13 +461,15 @@ def test_what_is_known_guides_the_rest_by_its_gradient():
     known, mask = torch.ones_like(x), torch.zeros_like(x)
     mask[:, :, 0] = 1
     clean = Twins()(x, sigma, Cond())
-    led = Recalled(Twins(), known, mask, 4.0)(x, sigma, Cond())
+    led = ReconstructionGuidance(Twins(), known, mask, 4.0)(x, sigma, Cond())
     assert torch.equal(led[:, :, 0], clean[:, :, 0])
     pull = 4.0 * (1 - clean[:, :, 0]) / (2 + sigma.view(-1, 1, 1, 1) ** 2)  # in closed form
     assert torch.allclose(led[:, :, 1], clean[:, :, 1] + pull, atol=1e-5)
     assert not led.requires_grad
     with pytest.raises(InputError, match="no gradient"):
-        Recalled(lambda x, sigma, cond: x.detach(), known, mask, 1.0)(x, sigma, Cond())
+        ReconstructionGuidance(lambda x, sigma, cond: x.detach(), known, mask, 1.0)(
+            x, sigma, Cond()
+        )
 
 
 def test_a_frame_made_beside_a_known_one_comes_nearer_to_it():
@@ -477,5 +481,5 @@ def test_a_frame_made_beside_a_known_one_comes_nearer_to_it():
     def made(denoise):
         return last(integrate(Pinned(denoise, known, mask), x, levels, Cond())).x[:, :, 1]
 
-    plain, led = made(Twins()), made(Recalled(Twins(), known, mask, 2.0))
+    plain, led = made(Twins()), made(ReconstructionGuidance(Twins(), known, mask, 2.0))
     assert float((led - 1).abs().mean()) < 0.5 * float((plain - 1).abs().mean())

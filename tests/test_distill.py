@@ -13,12 +13,12 @@ from kineograph import recipe as recipes
 from kineograph.cli import main
 from kineograph.diffusion.denoiser import Ideal
 from kineograph.diffusion.distillation import guided, moves, scales, target, walked
-from kineograph.diffusion.guidance import Guided, Told
+from kineograph.diffusion.guidance import GuidanceEmbedding, Guided
 from kineograph.diffusion.sampling import integrate, noise_from
 from kineograph.diffusion.schedule import Schedule
-from kineograph.lessons.distillation import Distilling, graduated, schooling, taught
-from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.recipe import Cascade, Distillation, Lap, Phase, Stage
+from kineograph.nets.video_unet import VideoUNetShape
+from kineograph.objectives.distillation import Distilling, graduated, rounds, student_of
+from kineograph.recipe import Cascade, Distillation, DistillationRound, Phase, Stage
 from kineograph.train import Run, fresh
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
@@ -181,7 +181,7 @@ def test_a_student_of_the_ideal_halves_its_steps_without_moving_its_samples():
 
 # -- laps -----------------------------------------------------------------------------------------
 
-SHAPE = SpaceTimeShape(
+SHAPE = VideoUNetShape(
     patch=2,
     widths=(16, 16),
     depth=1,
@@ -202,9 +202,9 @@ TEACHER = Cascade(
     "toy", "none", "", (), 1.0, "none", (BASE, ABOVE), steps=(20, 2), guidance=(2.5, 1.0)
 )
 LAPS = (
-    Lap("guided", "base", 0, (PHASE,), weighting="v"),
-    Lap("four", "base", 4, (PHASE,)),
-    Lap("two", "base", 2, (PHASE,), leap=True),
+    DistillationRound("guided", "base", 0, (PHASE,), weighting="v"),
+    DistillationRound("four", "base", 4, (PHASE,)),
+    DistillationRound("two", "base", 2, (PHASE,), leap=True),
 )
 COURSE = Distillation("quick", "none", LAPS, guided=4.0, teacher=TEACHER)
 
@@ -231,7 +231,7 @@ def teacher(tmp_path) -> Path:
 
 
 def schooled(run, teacher):
-    return list(schooling(run, teacher, lambda stage: feed))
+    return list(rounds(run, teacher, lambda stage: feed))
 
 
 def test_a_student_begins_as_its_teacher_and_hears_the_scale_later(teacher):
@@ -241,10 +241,10 @@ def test_a_student_begins_as_its_teacher_and_hears_the_scale_later(teacher):
     x, (_, cond) = torch.randn(2, 3, 2, 8, 8), feed(2, 2, seed=1, seen=0)
     sigma = torch.tensor([0.5, 2.0])
     with torch.no_grad():
-        assert torch.equal(Told(state.net, 3.0)(x, sigma, cond), net(x, sigma, cond))
+        assert torch.equal(GuidanceEmbedding(state.net, 3.0)(x, sigma, cond), net(x, sigma, cond))
         state.net.net.guide[1].weight.normal_()
-        loud = Told(state.net, 3.0)(x, sigma, cond)
-        assert not torch.equal(loud, Told(state.net, 1.0)(x, sigma, cond))
+        loud = GuidanceEmbedding(state.net, 3.0)(x, sigma, cond)
+        assert not torch.equal(loud, GuidanceEmbedding(state.net, 1.0)(x, sigma, cond))
 
 
 def test_laps_follow_one_another_and_the_model_that_comes_out_loads(tmp_path, teacher):
@@ -268,9 +268,11 @@ def test_laps_follow_one_another_and_the_model_that_comes_out_loads(tmp_path, te
     assert model.stages[0].guided == 4.0
     small = recipes.load(str(folder)).stages[0]
     x, (_, cond) = torch.randn(1, 3, 2, 8, 8), feed(1, 2, seed=1, seen=0)
-    want = recipes.frozen(taught(run, COURSE.parts[2]))
-    got, asked = Told(small.denoise, 2.0), torch.tensor([1.0])
-    assert torch.allclose(got(x, asked, cond), Told(want, 2.0)(x, asked, cond), atol=0.05)
+    want = recipes.frozen(student_of(run, COURSE.parts[2]))
+    got, asked = GuidanceEmbedding(small.denoise, 2.0), torch.tensor([1.0])
+    assert torch.allclose(
+        got(x, asked, cond), GuidanceEmbedding(want, 2.0)(x, asked, cond), atol=0.05
+    )
     assert (folder / "large.safetensors").read_bytes() == (
         teacher / "large.safetensors"
     ).read_bytes()
@@ -282,12 +284,12 @@ def test_a_run_cut_within_a_lap_goes_on_to_the_same_weights(tmp_path, teacher):
         run.begin(resume=False)
     schooled(whole, teacher)
     for _ in range(2):
-        walk = schooling(cut, teacher, lambda stage: feed)
+        walk = rounds(cut, teacher, lambda stage: feed)
         for _ in range(2):
             next(walk, None)
         walk.close()
     schooled(cut, teacher)
-    one, two = (taught(run, COURSE.parts[2]).state_dict() for run in (whole, cut))
+    one, two = (student_of(run, COURSE.parts[2]).state_dict() for run in (whole, cut))
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
@@ -334,9 +336,10 @@ def door(*words):
 
 
 def test_the_door_teaches_resumes_and_exports(tmp_path, teacher, monkeypatch, capsys):
-    from kineograph import lessons
+    from kineograph import objectives
 
-    monkeypatch.setattr(lessons, "lesson_of", lambda recipe, stage: SimpleNamespace(feed=feed))
+    made = SimpleNamespace(feed=feed)
+    monkeypatch.setattr(objectives, "objective_of", lambda recipe, stage: made)
     course = tmp_path / "course.json"
     course.write_text(recipes.to_json(replace(COURSE, teacher=None, laps=LAPS[:2])))
     words = [course, "--teacher", teacher, "--out", tmp_path / "run"]

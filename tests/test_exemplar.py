@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from kineograph.diffusion.exemplar import Example, Exemplar, Matching
-from kineograph.measure.zoom import band_powers, psnr
+from kineograph.evaluation.zoom import band_powers, psnr
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
 

@@ -7,8 +7,8 @@ import torch
 from kineograph.data.cutouts import premultiplied, shrunk
 from kineograph.data.finish_feed import FinishFeed
 from kineograph.data.shards import Sample, write
-from kineograph.lessons.finishing import Finishing, over
 from kineograph.nets.compact import Compact, CompactShape
+from kineograph.objectives.finishing import Finishing, over
 from kineograph.recipe import Finisher, FinisherPart, Phase, from_json, network, to_json
 from kineograph.values.errors import InputError
 

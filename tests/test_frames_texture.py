@@ -52,7 +52,7 @@ def test_crowded_jumps_share_a_picture_between_several_runs() -> None:
 
 
 def test_clear_pixels_do_not_darken_a_fade() -> None:
-    reel = render.Reel()
+    reel = render.FrameStore()
     for alpha in (0, 255):
         reel.append(np.array([[[200 * (alpha > 0), 100 * (alpha > 0), 0, alpha]]], dtype=np.uint8))
     assert render.blended(reel, [(0, 0.5), (1, 0.5)])[0, 0].tolist() == [200, 100, 0, 128]
@@ -60,7 +60,7 @@ def test_clear_pixels_do_not_darken_a_fade() -> None:
 
 def test_a_reel_past_its_memory_lies_in_a_file_and_reads_the_same() -> None:
     frames = list(drawings("candle", 12, height=10, width=14))
-    reel = render.Reel(memory=1000)
+    reel = render.FrameStore(memory=1000)
     for frame in frames:
         reel.append(frame)
     assert all(np.array_equal(reel[k], frames[k]) for k in (0, 11, 5, 6))

@@ -6,9 +6,9 @@ import torch
 
 from kineograph.nets.blocks import Fourier
 from kineograph.nets.growing import grown, grown_shape, shifted
-from kineograph.nets.space_time import SpaceTime, SpaceTimeShape
+from kineograph.nets.video_unet import VideoUNet, VideoUNetShape
 
-SMALL = SpaceTimeShape(4, (16, 32), 1, (True, True), "none", 16, 16, 8, False, True, 4)
+SMALL = VideoUNetShape(4, (16, 32), 1, (True, True), "none", 16, 16, 8, False, True, 4)
 
 
 def filled(net):
@@ -28,8 +28,8 @@ def test_a_shifted_layer_answers_as_at_another_label():
 
 def test_every_old_weight_finds_its_place_behind_the_new_level():
     torch.manual_seed(0)
-    small = filled(SpaceTime(SMALL)).state_dict()
-    large = SpaceTime(grown_shape(SMALL, 8 * 2))
+    small = filled(VideoUNet(SMALL)).state_dict()
+    large = VideoUNet(grown_shape(SMALL, 8 * 2))
     before = {name: tensor.clone() for name, tensor in large.state_dict().items()}
     moved = grown(small)
     missing, unknown = large.load_state_dict(moved, strict=False)
@@ -48,8 +48,8 @@ def test_every_old_weight_finds_its_place_behind_the_new_level():
 
 def test_the_old_levels_do_what_they_did_to_the_same_features():
     torch.manual_seed(0)
-    small = filled(SpaceTime(SMALL))
-    large = SpaceTime(grown_shape(SMALL, 16))
+    small = filled(VideoUNet(SMALL))
+    large = VideoUNet(grown_shape(SMALL, 16))
     large.load_state_dict(grown(small.state_dict()), strict=False)
     x, sigma = torch.randn(2, 8, 8, 16), torch.tensor([0.5, 8.0])
     states = []

@@ -31,10 +31,10 @@ FLOORS = (
     ("data",),  # stands on the frozen encoders: captions and features are kept as their states
     ("recipe",),
     ("train", "public"),
-    ("lessons",),
+    ("objectives",),
     ("families",),  # peers
     ("models",),
-    ("measure", "trust"),
+    ("evaluation", "trust"),
     ("again", "batch"),
     ("api",),
     ("cli", "studio"),  # doors
@@ -47,7 +47,10 @@ DOORS = ("cli", "studio")
 UPWARD = {
     ("values.clip", "media"): "a Clip saves itself, as people expect of a value",
     **{
-        (f"recipe.{name}", "lessons"): "a recipe names its objective, imported when training begins"
+        (
+            f"recipe.{name}",
+            "objectives",
+        ): "a recipe names its objective, imported when training begins"
         for name in (
             [
                 "animate",
@@ -69,7 +72,7 @@ JOINS = {
     "data.sticker_features": "a frozen encoder: picture features are data",
     "data.cutout_features": "a frozen encoder: picture features are data",
     "public.realesrgan": "a published network of the finisher's own shape",
-    "lessons.codec": "a codec's running means and its critic learn outside the gradient",
+    "objectives.codec": "a codec's running means and its critic learn outside the gradient",
 }
 # Who touches weights, and why it may.
 WEIGHTS = {
@@ -182,7 +185,7 @@ def test_families_are_peers_and_so_are_their_engines():
 
 def test_loops_and_families_know_no_networks():
     knowing = {one.by for one in INWARD if entry(ours(one)) == "nets"}
-    teaching = ("nets", "recipe", "lessons", *DOORS)  # a lesson's loss is of one kind of network
+    teaching = ("nets", "recipe", "objectives", *DOORS)  # a lesson's loss is of one kind of network
     assert {name for name in knowing if entry(name) not in teaching} <= set(JOINS)
     assert not [name for name in knowing if entry(name) in DOORS]
 

@@ -11,8 +11,8 @@ from kineograph.cli import main
 from kineograph.data.scenes.packs import Scenes
 from kineograph.data.sticker_features import RealClips, RealStills
 from kineograph.data.stickers import FRAMES, Sticker, Stickers
-from kineograph.measure import influences as study
-from kineograph.measure.influences import Neighbour, index_of, load_index, memory, save_index
+from kineograph.evaluation import influences as study
+from kineograph.evaluation.influences import Neighbour, index_of, load_index, memory, save_index
 from kineograph.values.clip import Clip, from_bytes
 from kineograph.values.errors import InputError, LimitError, MissingError
 

@@ -12,10 +12,10 @@ import torch
 
 from kineograph import recipe as recipes
 from kineograph.data import prose
-from kineograph.lessons import lesson_of
-from kineograph.lessons.language import Reading, keep, taught, taught_part
 from kineograph.nets.causal import Causal, CausalShape
-from kineograph.recipe import Language, Phase, Speaker
+from kineograph.objectives import objective_of
+from kineograph.objectives.language import Reading, first_part, keep, taught
+from kineograph.recipe import Language, LanguagePart, Phase
 from kineograph.recipe.language import language_model
 from kineograph.values.errors import InputError, MissingError
 from kineograph.words.byte_pairs import BytePairs, byte_pairs
@@ -29,7 +29,7 @@ PHASES = (Phase(samples=64, batch=4, frames=1, rate=1e-2),)
 
 
 def recipe_of(data: str = "kjv", **changes) -> Language:
-    return Language("tiny", data, PAIRS.merges, Speaker("speaker", SHAPE, PHASES), **changes)
+    return Language("tiny", data, PAIRS.merges, LanguagePart("speaker", SHAPE, PHASES), **changes)
 
 
 def model() -> LanguageModel:
@@ -151,14 +151,14 @@ def test_an_epoch_deals_every_window_once_and_samples_know_their_number():
 def test_the_lesson_reads_the_named_text_without_its_end(tmp_path):
     (tmp_path / "kjv.txt").write_text(TEXT)
     part = recipe_of().speaker
-    lesson = lesson_of(recipe_of(), part, tmp_path)
-    assert PAIRS.text(lesson.symbols.tolist()) == taught_part(PAIRS.tidy(TEXT), 0.1)
-    assert len(taught_part(TEXT, 0.1)) == pytest.approx(0.9 * len(TEXT), abs=8)
-    assert taught_part(TEXT, 0) == TEXT
-    own = lesson_of(recipe_of(str(tmp_path / "kjv.txt")), part)
+    lesson = objective_of(recipe_of(), part, tmp_path)
+    assert PAIRS.text(lesson.symbols.tolist()) == first_part(PAIRS.tidy(TEXT), 0.1)
+    assert len(first_part(TEXT, 0.1)) == pytest.approx(0.9 * len(TEXT), abs=8)
+    assert first_part(TEXT, 0) == TEXT
+    own = objective_of(recipe_of(str(tmp_path / "kjv.txt")), part)
     assert torch.equal(own.symbols, lesson.symbols)
     with pytest.raises(MissingError, match="kineograph data words"):
-        lesson_of(recipe_of(), part, tmp_path / "none")
+        objective_of(recipe_of(), part, tmp_path / "none")
 
 
 def test_the_text_of_a_package_is_taken_without_running_it():

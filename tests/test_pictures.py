@@ -5,7 +5,7 @@ import torch
 
 from kineograph.diffusion.denoiser import Ideal
 from kineograph.diffusion.schedule import PARAMETERIZATIONS, Schedule
-from kineograph.nets.space_time import SpaceTimeShape
+from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.pictures import Knobs, PictureMaker
 from kineograph.recipe import Phase, Pictures, Stage, from_json, network, to_json
 from kineograph.values.clip import from_premultiplied
@@ -107,7 +107,7 @@ def test_a_network_that_estimates_the_clean_picture_is_asked_for_nothing_else():
 
 def test_a_recipe_of_pictures_needs_alpha():
     def stage(channels):
-        shape = SpaceTimeShape(2, (16,), 1, (True,), "none", 16, 16, 6, False, True, channels)
+        shape = VideoUNetShape(2, (16,), 1, (True,), "none", 16, 16, 6, False, True, channels)
         schedule = Schedule(0.01, 50.0, 3.0)
         return Stage("base", 1, 8, 0, 0, shape, schedule, (Phase(8, 4, 1, 1e-3),), "clean", cap=3)
 

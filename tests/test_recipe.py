@@ -14,13 +14,13 @@ import torch
 from kineograph import recipe as recipes
 from kineograph.diffusion.cascade import Knobs
 from kineograph.diffusion.schedule import Schedule
-from kineograph.nets.space_time import SpaceTimeShape
+from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Cascade, Phase, Stage
 from kineograph.values.errors import InputError, LimitError, MissingError
 
 
 def stage(name="base", frames=4, size=8, low_frames=0, low_size=0, **more):
-    shape = SpaceTimeShape(
+    shape = VideoUNetShape(
         patch=2,
         widths=(16,),
         depth=1,
@@ -160,7 +160,7 @@ def test_counting_weights_draws_nothing():
     torch.manual_seed(3)
     first = recipes.network(stage()).state_dict()
     torch.manual_seed(3)
-    plain = recipes.cascade.SpaceTime(stage().shape).state_dict()
+    plain = recipes.cascade.VideoUNet(stage().shape).state_dict()
     assert all(torch.equal(first[f"net.{name}"], value) for name, value in plain.items())
 
 

@@ -4,14 +4,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kineograph.lessons.tokens import Writing
 from kineograph.nets.causal import Causal, CausalShape
+from kineograph.objectives.tokens import Writing
 from kineograph.recipe.fields import Phase
 from kineograph.recipe.tokens import Writer
 from kineograph.sequence.draw import Draw
 from kineograph.tokens import (
     GuidedSymbols,
-    Spelling,
+    ImageTokenizer,
     TokenKnobs,
     TokensMaker,
     fitted,
@@ -38,7 +38,7 @@ def show(codes):
     return x.expand(-1, 3, 1, SIZE, SIZE)
 
 
-SPELLING = Spelling(SIZE, GRID, GREYS, spell, show)
+SPELLING = ImageTokenizer(SIZE, GRID, GREYS, spell, show)
 
 
 def read(texts):

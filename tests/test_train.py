@@ -13,8 +13,8 @@ import torch
 from kineograph import recipe as recipes
 from kineograph import train
 from kineograph.diffusion.schedule import Schedule
-from kineograph.lessons.denoising import Denoising, groups
-from kineograph.nets.space_time import SpaceTimeShape
+from kineograph.nets.video_unet import VideoUNetShape
+from kineograph.objectives.denoising import Denoising, groups
 from kineograph.recipe import Cascade, Phase, Stage
 from kineograph.values.errors import InputError, KineographError
 from kineograph.values.prompt import Cond
@@ -27,7 +27,7 @@ STEPS = 3 + 3
 
 
 def stage(name="base", low=False, phases=PHASES):
-    shape = SpaceTimeShape(
+    shape = VideoUNetShape(
         patch=2,
         widths=(16,),
         depth=1,

@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from kineograph.nets.moving import MovingShape
-from kineograph.nets.space_time import SpaceTime, SpaceTimeShape
+from kineograph.nets.image_to_video_unet import ImageToVideoUNetShape
 from kineograph.nets.unet import UNet, body_flop, check_sides
+from kineograph.nets.video_unet import VideoUNet, VideoUNetShape
 from kineograph.values.errors import InputError
 
 
 def shape(**changed):
     sizes = {"patch": 2, "widths": (16, 32), "depth": 1, "attention": (False, True)}
     sizes |= {"time": "attention", "head": 16, "state": 16, "text": 8, "low": False}
-    return SpaceTimeShape(**(sizes | {"circular": True} | changed))
+    return VideoUNetShape(**(sizes | {"circular": True} | changed))
 
 
 class Plain(UNet):
@@ -48,7 +48,7 @@ def test_counted_operations_are_those_that_run():
     from kineograph.values.prompt import Cond
 
     sizes = shape(attention=(False, False), time="none")
-    net, counted = SpaceTime(sizes), 0
+    net, counted = VideoUNet(sizes), 0
 
     def count(module, given, made):
         nonlocal counted
@@ -76,7 +76,7 @@ def test_sizes_that_do_not_fit_are_named():
 
 
 def test_both_networks_count_alike():
-    moving = MovingShape(
+    moving = ImageToVideoUNetShape(
         channels=3, sees=3, fold=2, patch=2, widths=(16, 32), depth=1, attention=(False, True),
         head=16, state=16, text=8, tokens=8, embedding=8, period=2.0,
     )  # fmt: skip

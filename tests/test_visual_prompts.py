@@ -11,8 +11,8 @@ import torch
 from kineograph import media, recipe
 from kineograph.cli import main
 from kineograph.data.grids import Batch
-from kineograph.lessons.visual_prompts import Filling, hidden_places
 from kineograph.nets.masked import Masked, MaskedShape, patches, unfolded
+from kineograph.objectives.visual_prompts import Filling, hidden_places
 from kineograph.recipe import FillerPart, Phase, VisualPrompts
 from kineograph.train import fit, fresh
 from kineograph.values.clip import Clip

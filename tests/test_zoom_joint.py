@@ -8,12 +8,12 @@ import torch
 from kineograph.diffusion.denoiser import Chunked, Ideal
 from kineograph.diffusion.sampling import integrate, noise_from
 from kineograph.diffusion.schedule import Schedule
+from kineograph.evaluation.zoom import agreement, band_powers, psnr, seam_energy
 from kineograph.families.zoom import maker
 from kineograph.families.zoom.baselines import independent, outpainted, superresolved
 from kineograph.families.zoom.joint import BlankStart, Joint, shared_noise
 from kineograph.families.zoom.photo import descended, photo_views, photo_window, projected
 from kineograph.families.zoom.stack import blended, centre, rendered, rendered_noise, shrunk
-from kineograph.measure.zoom import agreement, band_powers, psnr, seam_energy
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond

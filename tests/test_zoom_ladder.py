@@ -126,8 +126,8 @@ def test_a_photo_grounds_the_widest_level(pictures, tmp_path):
     assert run(*words, "--photo", pictures[2], "--seed", 3, "-o", out) == 0
     import torch
 
+    from kineograph.evaluation.zoom import psnr
     from kineograph.families.zoom.photo import photo_window
-    from kineograph.measure.zoom import psnr
     from kineograph.values.clip import to_model
 
     seen = to_model([media.read(out)])[0][:, :1]

@@ -7,10 +7,10 @@ import torch
 
 from kineograph.diffusion.sampling import noise_from
 from kineograph.diffusion.schedule import Schedule
+from kineograph.evaluation.zoom import psnr
 from kineograph.families.zoom import maker
 from kineograph.families.zoom.photo import photo_window
 from kineograph.families.zoom.stack import centre, shrunk
-from kineograph.measure.zoom import psnr
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError, KineographError, LimitError
 from kineograph.values.prompt import Cond

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from runpy import run_path
 
-from kineograph.nets.moving import Routes
+from kineograph.nets.image_to_video_unet import Routes
 from kineograph.recipe import Phase
 
 animate = run_path(str(Path(__file__).parent.parent / "animate.py"))["recipe"]

@@ -51,7 +51,7 @@ class GuidedSymbols:
 
 
 @dataclass(frozen=True)
-class Spelling:
+class ImageTokenizer:
     """A codebook as this family sees it.
 
     size: pixels on a picture's side; grid: places on its side; codes: how many there are. spell:
@@ -99,7 +99,7 @@ class TokensMaker:
     """
 
     model: NextSymbol
-    spelling: Spelling
+    spelling: ImageTokenizer
     read: Texts
     fit: Callable[[Tensor, Cond], Tensor]
     draw: Draw

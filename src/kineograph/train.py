@@ -33,7 +33,7 @@ CLIP_NORM = 1.0
 KEEP = 2
 
 
-class Lesson(Protocol):
+class Objective(Protocol):
     """What one step learns from: a pure function of (weights, seed, seen).
 
     Yields scalar losses. Each is back-propagated before the next is asked for, so that graphs do
@@ -82,9 +82,9 @@ def fresh(recipe: Recipe, part: Part) -> State:
 
 
 def fit(
-    recipe: Recipe, part: Part, state: State, lesson: Lesson, *, autocast: bool = True
+    recipe: Recipe, part: Part, state: State, lesson: Objective, *, autocast: bool = True
 ) -> Iterator[Report]:
-    """Teach through the part's phases from where `state` stands; changes it, yields every step.
+    """Train through the part's phases from where `state` stands; changes it, yields every step.
 
     Raises KineographError when the loss is not finite; `state` then holds the step before.
     """
@@ -304,13 +304,13 @@ class Run:
     def part(
         self,
         part: Part,
-        lesson: Lesson,
+        lesson: Objective,
         *,
         start: nn.Module | None = None,
         time_limit: float = math.inf,
         autocast: bool = True,
     ) -> Iterator[Report]:
-        """Teach one part until it is done or `time_limit` seconds into the run; yields steps.
+        """Train one part until it is done or `time_limit` seconds into the run; yields steps.
 
         A part with no checkpoint begins with the weights of `start`, where it has them. The first
         Ctrl-C or SIGTERM is answered when the step is whole and saved, a second one at once.

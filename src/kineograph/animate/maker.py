@@ -22,7 +22,7 @@ from torch import Tensor
 from kineograph.animate.picture import Framed, framed
 from kineograph.animate.space import Space
 from kineograph.diffusion.denoiser import Denoiser
-from kineograph.diffusion.guidance import Guided, Pinned, Recalled
+from kineograph.diffusion.guidance import Guided, Pinned, ReconstructionGuidance
 from kineograph.diffusion.sampling import Noise, check_finite, integrate, noise_from
 from kineograph.diffusion.schedule import Levels
 from kineograph.values.clip import Clip, to_clips, to_model
@@ -45,7 +45,7 @@ MOST_PIXELS = 100_000_000  # of all frames of all clips
 class Stage:
     """Base or refinement ready to run.
 
-    offset: deviation of the noise that is the same all over a frame, as it was taught.
+    offset: deviation of the noise that is the same all over a frame, as it was trained.
     sides: pixels of height and width must be multiples of it.
     """
 
@@ -64,11 +64,11 @@ class Knobs:
     """What a person may turn. 0 and None keep the model's own setting.
 
     frames: of one block. size: pixels of the longer side, which a space of motion gives at will; a
-    refinement has its own. motion: loops that a block shows, 1 is as taught, more is faster. steps,
-    guidance: of the base. refine: whether the clip is made larger. level: of 1000, how much noise
-    the refinement starts from. loop: a longer clip repeats its first block. pin: whether the first
-    frame is held to the picture. recall: weight of reconstruction guidance, by which what is held
-    guides the rest too; 0 is none. churn: 1 refines stochastically.
+    refinement has its own. motion: loops that a block shows, 1 is as trained, more is faster.
+    steps, guidance: of the base. refine: whether the clip is made larger. level: of 1000, how much
+    noise the refinement starts from. loop: a longer clip repeats its first block. pin: whether the
+    first frame is held to the picture. recall: weight of reconstruction guidance, by which what is
+    held guides the rest too; 0 is none. churn: 1 refines stochastically.
     """
 
     frames: int = 0
@@ -252,7 +252,7 @@ class AnimateMaker:
         guided = Guided(stage.denoise, scale, negative=nothing_said(cond))
         levels = stage.levels.grid(knobs.steps or stage.steps)
         x = start + start_noise(shape, stage.offset, draw) * float(levels[0])
-        led = Recalled(guided, held, mask, knobs.recall) if knobs.recall else guided
+        led = ReconstructionGuidance(guided, held, mask, knobs.recall) if knobs.recall else guided
         for step in integrate(Pinned(led, held, mask), x, levels, cond, order=2):
             check_finite(stage.name, step)
             yield step.i, step.n, step.clean

@@ -104,7 +104,9 @@ class Motion:
         flat = rearrange(z, "b c t h w -> (b t) c h w")
         picture = rearrange(first.expand(-1, -1, frames, -1, -1), "b c t h w -> (b t) c h w")
         sides = tuple(first.shape[3:])
-        step = sides[1] / (z.shape[-1] * SHRINK)  # pixels of this picture to one of the taught size
+        step = sides[1] / (
+            z.shape[-1] * SHRINK
+        )  # pixels of this picture to one of the trained size
         along = flat[:, :2]
         if self.smooth:
             along = F.avg_pool2d(F.pad(along, (1, 1, 1, 1), mode="replicate"), 3, 1)

@@ -23,8 +23,8 @@ VERBS = {
     # name: (module, one line of help)
     "video": ("video", "Make a clip from words or from a picture; refine a clip."),
     "image": ("image", "Make a picture from words."),
-    "train": ("train", "Teach a model from its recipe, in pieces of any length."),
-    "distill": ("distill", "Teach a model to need fewer steps, from itself."),
+    "train": ("train", "Train a model from its recipe, in pieces of any length."),
+    "distill": ("distill", "Train a model to need fewer steps, from itself."),
     "influences": ("influences", "Name the training examples nearest to what a model made."),
     "measure": ("measure", "Measure a model or a clip, as figures."),
     "models": ("models", "List models, show their cards, check their files."),

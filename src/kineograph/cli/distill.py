@@ -35,12 +35,12 @@ def distill(
     lap: Annotated[str, typer.Option(help="With --export: laps up to this one alone.")] = "",
     as_json: door.Json = False,
 ) -> None:
-    """Teach a model to need fewer steps; --resume goes on exactly where a run was cut."""
+    """Train a model to need fewer steps; --resume goes on exactly where a run was cut."""
     started = time.perf_counter()
     import torch
 
     from kineograph import recipe as recipes
-    from kineograph.lessons.distillation import graduated
+    from kineograph.objectives.distillation import graduated
     from kineograph.train import Run
 
     if threads:
@@ -68,17 +68,17 @@ def distill(
 
 def _laps(run: Any, teacher: Path, limit: float) -> Iterator[Progress]:
     """Every lap in order as Progress; the loss is smoothed over about fifty steps."""
-    from kineograph.lessons import lesson_of
-    from kineograph.lessons.distillation import schooling
+    from kineograph.objectives import objective_of
+    from kineograph.objectives.distillation import rounds
 
     parts = run.recipe.parts
     source = replace(run.recipe.teacher, data=run.recipe.data)
 
     def feed(stage: Any) -> Any:
-        return lesson_of(source, stage).feed  # type: ignore[attr-defined]
+        return objective_of(source, stage).feed  # type: ignore[attr-defined]
 
     means: dict[str, float] = {}
-    for student, report in schooling(run, teacher, feed, time_limit=limit):
+    for student, report in rounds(run, teacher, feed, time_limit=limit):
         total = sum(phase.samples for phase in student.phases)
         name = student.name
         means[name] = 0.98 * means.get(name, report.loss) + 0.02 * report.loss

@@ -14,7 +14,7 @@ from kineograph.values.errors import InputError, MissingError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from kineograph.measure.influences import Album, Named
+    from kineograph.evaluation.influences import Album, Named
 
 app = typer.Typer(add_completion=False)
 
@@ -49,7 +49,7 @@ def influences(
         return
     from kineograph import media
     from kineograph.data.sticker_features import lite0
-    from kineograph.measure import influences as study
+    from kineograph.evaluation import influences as study
     from kineograph.recipe import folder_of
 
     if out is not None:
@@ -100,7 +100,7 @@ def _album(data: str, *, needed: bool) -> Album | None:
     """The data set to look at; None when it is not here and not needed."""
     from kineograph.data import stickers
     from kineograph.data.scenes import packs
-    from kineograph.measure import influences as study
+    from kineograph.evaluation import influences as study
 
     try:
         if data == "scenes":
@@ -118,7 +118,7 @@ def known_examples(data: str, *, moving: bool) -> tuple[Tensor, list[Named], lis
     from kineograph.data.scenes import packs
     from kineograph.data.scenes.looks import painted_looks
     from kineograph.data.sticker_features import MOST_SEEN, real_clips, real_stills
-    from kineograph.measure import influences as study
+    from kineograph.evaluation import influences as study
 
     if data == "scenes":
         return study.painted(packs.load(), door.watch(painted_looks(), "paintings"))
@@ -129,7 +129,7 @@ def known_examples(data: str, *, moving: bool) -> tuple[Tensor, list[Named], lis
 
 def _index(folder: Path, started: float, force: bool, as_json: bool) -> None:
     from kineograph import recipe
-    from kineograph.measure import influences as study
+    from kineograph.evaluation import influences as study
 
     if not (folder / "recipe.json").is_file():
         raise InputError("FILE", f"'{folder}' is no model's folder", "name a folder of weights")
@@ -137,7 +137,7 @@ def _index(folder: Path, started: float, force: bool, as_json: bool) -> None:
         raise InputError("FILE", f"'{folder / study.FILE}' exists", "add --force")
     about = recipe.read(folder)
     if about.data not in ("stickers", "scenes"):
-        raise InputError("FILE", f"'{folder}' was taught from '{about.data}'", "it has no index")
+        raise InputError("FILE", f"'{folder}' was trained on '{about.data}'", "it has no index")
     moving = not isinstance(about, recipe.VisualPrompts)
     looks, records, kinds, _ = known_examples(about.data, moving=moving)
     made = study.index_of(looks, records, kinds)

@@ -29,7 +29,7 @@ def list_models(as_json: door.Json = False) -> None:
         typer.echo(json.dumps(rows))
         return
     for row in rows:
-        typer.echo(f"{row['name']}: {row['bytes'] / 1e6:.1f} MB, taught from {row['data']}")
+        typer.echo(f"{row['name']}: {row['bytes'] / 1e6:.1f} MB, trained on {row['data']}")
         for part in row["parts"]:
             typer.echo(f"  {part}")
 

@@ -23,7 +23,7 @@ app = typer.Typer(add_completion=False)
 def train(
     recipe: Annotated[str, typer.Argument(help="A shipped model's name, a .json or a .py recipe.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run.")] = Path("runs/train"),
-    stage: Annotated[str, typer.Option(help="Teach only this part.")] = "",
+    stage: Annotated[str, typer.Option(help="Train only this part.")] = "",
     time_limit: Annotated[str, typer.Option(help="Stop after this long: 90s, 9m, 2h.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     threads: Annotated[int, typer.Option(help="CPU threads; 0 is torch's choice.")] = 0,
@@ -32,7 +32,7 @@ def train(
     ] = None,
     as_json: door.Json = False,
 ) -> None:
-    """Teach a model; --resume goes on exactly where a run was cut."""
+    """Train a model; --resume goes on exactly where a run was cut."""
     started = time.perf_counter()
     import torch
 
@@ -51,20 +51,22 @@ def train(
     run = Run(about, out)
     run.begin(resume=resume)
     limit = seconds_of(time_limit)
-    door.watch(_lessons(run, stage, limit), about.name)
+    door.watch(_steps(run, stage, limit), about.name)
     notes = [] if plotted(out) else ["no loss plot: pip install matplotlib"]
     door.report(as_json, started, [out], model=about.name, notes=notes)
 
 
-def _lessons(run: Any, only: str, limit: float) -> Any:
+def _steps(run: Any, only: str, limit: float) -> Any:
     """Every part in order as Progress; the loss is smoothed over about fifty steps."""
-    from kineograph.lessons import lesson_of
+    from kineograph.objectives import objective_of
 
     parts = [part for part in run.recipe.parts if only in ("", part.name)]
     for i, part in enumerate(parts):
         total = sum(phase.samples for phase in part.phases)
         mean: float | None = None
-        for report in run.part(part, lesson_of(run.recipe, part, run=run.folder), time_limit=limit):
+        for report in run.part(
+            part, objective_of(run.recipe, part, run=run.folder), time_limit=limit
+        ):
             mean = report.loss if mean is None else 0.98 * mean + 0.02 * report.loss
             share = (i + min(1.0, report.seen / total)) / len(parts)
             yield Progress(share, f"{part.name} {report.seen:,} seen, loss {mean:.4f}", None)

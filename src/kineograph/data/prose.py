@@ -1,4 +1,4 @@
-"""What text is a language model taught from? Prose in the public domain, from a pinned package.
+"""What text is a language model trained on? Prose in the public domain, from a pinned package.
 
 `kjv` is the King James Version in paragraphs, 4.1 million letters; the marks around words that the
 translators added are taken away. Its last tenth (from Acts 21 on) is held out.

@@ -17,7 +17,13 @@ import torch
 from torch import Tensor
 
 from kineograph.diffusion.denoiser import Chunked, Denoiser
-from kineograph.diffusion.guidance import Guided, Thresholded, Told, Track, oscillating
+from kineograph.diffusion.guidance import (
+    GuidanceEmbedding,
+    GuidanceSchedule,
+    Guided,
+    Thresholded,
+    oscillating,
+)
 from kineograph.diffusion.sampling import check_finite, integrate, noise_from
 from kineograph.diffusion.schedule import Schedule
 from kineograph.values.clip import Clip, to_clips, to_model
@@ -281,12 +287,12 @@ def _guided(
     """
     denoise: Denoiser = Chunked(stage.denoise, knobs.chunk)
     scales = stage.scales(knobs.oscillate)
-    track = Track([float(level) for level in levels[:-1]], scales)
+    track = GuidanceSchedule([float(level) for level in levels[:-1]], scales)
     cond = _prepared(stage, cond, knobs.chunk)
     if stage.merges(scales) and away is None and not knobs.rescale:
-        return Told(denoise, track), cond
+        return GuidanceEmbedding(denoise, track), cond
     if stage.guided:
-        denoise = Told(denoise, 1.0)
+        denoise = GuidanceEmbedding(denoise, 1.0)
     if all(scale == 1 for scale in scales):
         return denoise, cond
     away = _prepared(stage, away or cond.without_words(), knobs.chunk)

@@ -14,7 +14,7 @@ from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
 
 
-class Track:
+class GuidanceSchedule:
     """A guidance scale for every step: that of the level nearest to sigma.
 
     sigmas: the levels steps begin at, falling. scales: one value for all of them, one a level, or
@@ -87,7 +87,7 @@ def _deviation(x: Tensor) -> Tensor:
     return x.flatten(1).std(dim=1).view(-1, 1, 1, 1, 1)
 
 
-class Told:
+class GuidanceEmbedding:
     """Guidance inside the network: it is told the scale and answers in one evaluation.
 
     For students of a guided teacher (Meng et al. 2022), whose condition the scale has become.
@@ -136,7 +136,7 @@ class Pinned:
         return self.mask * self.known + (1 - self.mask) * clean
 
 
-class Recalled:
+class ReconstructionGuidance:
     """What is known guides the rest: reconstruction guidance (Ho et al. 2022, VDM, equation 7).
 
     clean - weight / 2 * d/dx |mask (known - clean)|^2, outside the mask; alpha of the paper and its

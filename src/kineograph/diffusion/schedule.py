@@ -137,7 +137,7 @@ class ZeroTerminal(Levels):
 
 @dataclass(frozen=True)
 class Lowest(Levels):
-    """The lowest `share` of other levels: what a refinement is taught on (I2VGen-XL)."""
+    """The lowest `share` of other levels: what a refinement is trained on (I2VGen-XL)."""
 
     of: Levels
     share: float

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from kineograph.frames.distance import Frame
-from kineograph.frames.render import Reel
+from kineograph.frames.render import FrameStore
 from kineograph.frames.sprites import Sprite, steering_table
 from kineograph.frames.texture import Span, Texture
 from kineograph.frames.walk import range_cost
@@ -31,7 +31,7 @@ MAX_BYTES = 256_000_000  # of pictures in one page
 QUALITY = 82  # WebP
 
 
-def atlas(reel: Reel, *, quality: int = QUALITY) -> Iterator[Progress]:
+def atlas(reel: FrameStore, *, quality: int = QUALITY) -> Iterator[Progress]:
     """The frames as WebP pages in data URIs; the last value is the dict that `atlas.js` reads.
 
     reel: N frames (H, W, 3 or 4). Raises LimitError when the pictures pass MAX_BYTES.

@@ -25,7 +25,7 @@ from kineograph.values.errors import InputError
 MEMORY = 512_000_000  # bytes of frames kept in memory; longer reels lie in a temporary file
 
 
-class Reel:
+class FrameStore:
     """Frames of one size in reach of their numbers: in memory, or in a file that vanishes with the
     reel."""
 
@@ -178,7 +178,7 @@ def _shares(parts: list[tuple[int, float]], shown: int) -> list[tuple[int, float
     return [(source, weight / total) for source, weight in parts]
 
 
-def blended(reel: Reel, parts: Sequence[tuple[int, float]]) -> Frame:
+def blended(reel: FrameStore, parts: Sequence[tuple[int, float]]) -> Frame:
     """The weighted mean of frames of the reel, (H, W, C); colours count by their alpha."""
     if len(parts) == 1:
         return reel[parts[0][0]]
@@ -194,7 +194,7 @@ def blended(reel: Reel, parts: Sequence[tuple[int, float]]) -> Frame:
 
 
 def rendered(
-    reel: Reel, order: Sequence[int], *, fade: float, closed: bool = False, circle: int = 0
+    reel: FrameStore, order: Sequence[int], *, fade: float, closed: bool = False, circle: int = 0
 ) -> Iterator[Frame]:
     """The pictures of an order of frames, one by one; arguments as for `mixtures`."""
     for parts in mixtures(order, len(reel), fade=fade, closed=closed, circle=circle):
@@ -216,7 +216,7 @@ class Seams:
 
 
 def seams(
-    reel: Reel, order: Sequence[int], own: NDArray[np.floating], **shown: Unpack[Shown]
+    reel: FrameStore, order: Sequence[int], own: NDArray[np.floating], **shown: Unpack[Shown]
 ) -> Seams:
     """Measure the rendered pictures around every jump of an order.
 

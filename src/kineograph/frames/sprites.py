@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from kineograph.frames.distance import Frame, Matrix, check_count, distances, features, thumbnail
 from kineograph.frames.policy import Costs, Rules, future, pruned, table
-from kineograph.frames.render import Reel, fitted
+from kineograph.frames.render import FrameStore, fitted
 from kineograph.frames.walk import UNIT, Step, Table, Whole, ahead_of, octant, stepped
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress
@@ -56,7 +56,7 @@ class Sprite:
     frame numbers in the clip; frames without a whole figure are left out.
     """
 
-    reel: Reel
+    reel: FrameStore
     fps: float
     centres: Points
     velocity: Points
@@ -117,7 +117,7 @@ def keyed(frame: Frame, key: Colour, *, near: float = 45.0, far: float = 110.0) 
     return np.concatenate([clean, alpha[:, :, None] * 255], axis=2).astype(np.uint8)
 
 
-def background(reel: Reel, *, samples: int = 41) -> Frame:
+def background(reel: FrameStore, *, samples: int = 41) -> Frame:
     """The still background: the median over at most `samples` frames spread over the clip."""
     chosen = np.unique(np.linspace(0, len(reel) - 1, min(samples, len(reel))).astype(int))
     return np.median([reel[int(k)][:, :, :3] for k in chosen], axis=0).astype(np.uint8)
@@ -150,7 +150,7 @@ def study(
     border's colour, else the still background. mirrored: add every frame's mirror image, for a
     figure that only moves one way. Raises InputError when no figure is left.
     """
-    reel = Reel()
+    reel = FrameStore()
     check_count(expected)
     for number, frame in enumerate(frames):
         check_count(number + 1)
@@ -163,7 +163,7 @@ def study(
             "clip", f"has {len(reel)} frame, at least 2 are needed", "give a moving clip"
         )
     cut = _cutter(reel, key)
-    mattes = Reel()
+    mattes = FrameStore()
     for number in range(len(reel)):
         matte = cut(reel[number])
         mattes.append(matte)
@@ -173,7 +173,7 @@ def study(
     yield Progress(1.0, "compared", _registered(mattes, fps, mirrored, steering or Steering()))
 
 
-def _cutter(reel: Reel, key: Colour | None) -> Callable[[Frame], Frame]:
+def _cutter(reel: FrameStore, key: Colour | None) -> Callable[[Frame], Frame]:
     """How frames of this clip are cut out: by the key, their alpha, the border or the
     background."""
     if (
@@ -190,7 +190,7 @@ def _cutter(reel: Reel, key: Colour | None) -> Callable[[Frame], Frame]:
     return lambda frame: differing(frame, still)
 
 
-def _registered(mattes: Reel, fps: float, mirrored: bool, steering: Steering) -> Sprite:
+def _registered(mattes: FrameStore, fps: float, mirrored: bool, steering: Steering) -> Sprite:
     """Whole figures cut out around their centres; frames with none, or one cut by the border,
     go."""
     height, width = mattes.shape[:2]
@@ -230,7 +230,7 @@ def _registered(mattes: Reel, fps: float, mirrored: bool, steering: Steering) ->
 
 
 def _cut_out(
-    mattes: Reel,
+    mattes: FrameStore,
     fps: float,
     centres: Points,
     numbers: NDArray[np.int64],
@@ -239,7 +239,7 @@ def _cut_out(
     steering: Steering,
 ) -> Sprite:
     """The sprite from its mattes: crops of 2·half pixels around the rounded centres."""
-    reel = Reel()
+    reel = FrameStore()
     for number, centre in zip(numbers, centres, strict=True):
         padded = np.pad(mattes[int(number)], ((half[0],) * 2, (half[1],) * 2, (0, 0)))
         top, left = (round(c) for c in centre)

@@ -25,7 +25,7 @@ from kineograph.frames.distance import (
 )
 from kineograph.frames.loops import Loop, best_loop, best_singles
 from kineograph.frames.policy import Costs, Rules, jump_costs, play_table
-from kineograph.frames.render import Reel, Seams, Shown, fitted, rendered, seams
+from kineograph.frames.render import FrameStore, Seams, Shown, fitted, rendered, seams
 from kineograph.frames.walk import FrameChain, Table, range_cost
 from kineograph.sequence.draw import Draw, extend, row_generators
 from kineograph.values.errors import InputError
@@ -45,7 +45,7 @@ class Texture:
     compared.
     """
 
-    reel: Reel
+    reel: FrameStore
     fps: float
     d: Matrix
     circular: bool
@@ -110,7 +110,7 @@ def study(
     as declared, for the progress. Raises InputError for fewer than 2 frames, LimitError for more
     than MAX_FRAMES.
     """
-    reel, small, gains = Reel(), [], None
+    reel, small, gains = FrameStore(), [], None
     check_count(expected)
     for number, frame in enumerate(frames):
         check_count(number + 1)
@@ -143,14 +143,16 @@ def smaller(texture: Texture, pixels: int) -> Texture:
     height, width = texture.reel.shape[:2]
     if height * width <= pixels:
         return texture
-    reel = Reel()
+    reel = FrameStore()
     for number in range(len(texture)):
         reel.append(fitted(texture.reel[number], pixels))
     return replace(texture, reel=reel)
 
 
-def _brightened(reel: Reel, gains: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Reel:
-    even = Reel()
+def _brightened(
+    reel: FrameStore, gains: np.ndarray[tuple[int], np.dtype[np.float64]]
+) -> FrameStore:
+    even = FrameStore()
     for number, gain in enumerate(gains):
         frame = reel[number].copy()
         frame[:, :, :3] = np.clip(frame[:, :, :3] * gain + 0.5, 0, 255)

@@ -38,7 +38,7 @@ class CausalShape:
     head: int
     "Width of one attention head, even."
     window: int
-    "Symbols of the longest text it is taught on; of a longer one it sees the end."
+    "Symbols of the longest text it is trained on; of a longer one it sees the end."
     places: bool
     "Whether each place of the window is known by itself too: image grids need it, texts do not."
     words: int

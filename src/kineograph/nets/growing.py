@@ -16,13 +16,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from kineograph.nets.space_time import SpaceTimeShape
+from kineograph.nets.video_unet import VideoUNetShape
 
 PER_LOG_SIGMA = 0.25  # the label is a quarter of ln sigma, see `noise`
 LOWEST, HIGHEST = -2.0, 6.0  # of the embedding's frequencies, as powers of two: see `Fourier`
 
 
-def grown_shape(shape: SpaceTimeShape, width: int) -> SpaceTimeShape:
+def grown_shape(shape: VideoUNetShape, width: int) -> VideoUNetShape:
     """The shape with a level of so many channels in front, which has convolutions only."""
     return replace(shape, widths=(width, *shape.widths), attention=(False, *shape.attention))
 

@@ -2,7 +2,7 @@
 
 Tan and Le 2019 (EfficientNet) without squeeze-and-excitation and with ReLU6. Batch normalisation is
 folded into the convolutions when weights are converted, so the network here is convolutions with
-biases and nothing else. It sees pictures, never text, and was taught on photographs: its distances
+biases and nothing else. It sees pictures, never text, and was trained on photographs: its distances
 rank, they do not grade.
 """
 
@@ -28,7 +28,7 @@ BLOCKS = (
     (1, 3, 1, 6, 320),
 )
 SEEN = (0, 2, 4, 10, 15)  # blocks whose outputs the perceptual distance compares: one a resolution
-EPS = 1e-3  # of the batch normalisation the weights were taught with
+EPS = 1e-3  # of the batch normalisation the weights were trained with
 
 
 class Same(nn.Conv2d):
@@ -83,7 +83,7 @@ class Lite0(nn.Module):
 
     def layers(self, pictures: Tensor, *, size: int = INPUT) -> list[Tensor]:
         """Outputs (B, D, h, w) of the blocks in SEEN, then of the head (B, 1280, size/32, …)."""
-        x = (resized(pictures, size) * 255 - 127) / 128  # as the weights were taught
+        x = (resized(pictures, size) * 255 - 127) / 128  # as the weights were trained
         x = F.relu6(self.stem(x.contiguous(memory_format=torch.channels_last)))
         seen = []
         for i, block in enumerate(self.blocks):

@@ -1,4 +1,4 @@
-"""What does a picture show, in the space of captions? A small encoder, taught by the two together.
+"""What does a picture show, in the space of captions? A small encoder, trained by the two together.
 
 Convolutions to one state a picture, and one matrix from the frozen text encoder's mean state to the
 same space (contrastive, Radford et al. 2021, CLIP). It is small, it has seen emoji alone, and it is

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kineograph.diffusion.cascade import SAMPLERS, Knobs
 from kineograph.diffusion.denoiser import Denoiser
-from kineograph.diffusion.guidance import Guided, Pinned, Track
+from kineograph.diffusion.guidance import GuidanceSchedule, Guided, Pinned
 from kineograph.diffusion.sampling import Noise, Step, integrate
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError, KineographError
@@ -63,7 +63,7 @@ def guided(
     denoise: Denoiser, knobs: Knobs, own: float, sigmas: Tensor, negative: Cond | None
 ) -> Denoiser:
     """The denoiser under the guidance the knobs ask for, or the checkpoint's own."""
-    track = Track(sigmas[:-1].tolist(), scales_of(knobs, own))
+    track = GuidanceSchedule(sigmas[:-1].tolist(), scales_of(knobs, own))
     return Guided(denoise, track, negative=negative, rescale=knobs.rescale)
 
 

@@ -46,7 +46,7 @@ NEGATIVE = (
     "Distorted, discontinuous, Ugly, blurry, low resolution, motionless, static, disfigured, "
     "disconnected limbs, Ugly faces, incomplete arms"
 )  # the released configuration's; used when a prompt names none
-SIZE = (704, 1280)  # height, width it was taught at
+SIZE = (704, 1280)  # height, width it was trained at
 FRAMES, FPS, STEPS, GUIDANCE = 16, 16.0, 50, 9.0
 OVERLAP = 2  # frames of a block that the next one keeps
 MULTIPLE = 64  # latents halve three times

@@ -1,4 +1,4 @@
-"""Which noise levels was a foreign network taught on, and what does it estimate?
+"""Which noise levels was a foreign network trained on, and what does it estimate?
 
 A checkpoint's scheduler file is read for its numbers alone: a table of trained steps (eps and v
 networks) or a shifted flow. Each answers in our terms, once: falling sigmas to walk, and the four

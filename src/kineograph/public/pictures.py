@@ -104,7 +104,7 @@ class Pictures:
 
     @property
     def size(self) -> int:
-        """Pixels of a side, as taught."""
+        """Pixels of a side, as trained."""
         side = int(self.checkpoint.config("unet")["sample_size"])
         return side * self._factor
 
@@ -184,7 +184,7 @@ class Pictures:
         where: dict[str, Any] = {"device": self.device, "dtype": self._text_dtype}
         if self.latent:
             return clip_text(self.checkpoint, texts, **where).cpu()
-        lower = [text.lower() for text in texts]  # as IF was taught
+        lower = [text.lower() for text in texts]  # as IF was trained
         return t5_text(self.checkpoint, lower, length=PIXEL_TOKENS, **where).cpu()
 
     def _checked(self) -> None:

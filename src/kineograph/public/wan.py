@@ -46,7 +46,7 @@ OVERLAP = 2  # latent frames of a block that the next one keeps
 
 @dataclass(frozen=True)
 class Native:
-    """What a kind of checkpoint was taught at; size is (height, width)."""
+    """What a kind of checkpoint was trained at; size is (height, width)."""
 
     size: tuple[int, int]
     frames: int

@@ -12,11 +12,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kineograph.nets.moving import Routes
-from kineograph.recipe.animate import Animate, Eye, Mover, narrowed
+from kineograph.nets.image_to_video_unet import Routes
+from kineograph.recipe.animate import Animate, EncoderPart, MotionPart, narrowed
 from kineograph.recipe.cascade import Cascade, Stage
 from kineograph.recipe.codec import CodecPart, CodecRecipe
-from kineograph.recipe.distillation import Distillation, Lap, Student
+from kineograph.recipe.distillation import Distillation, DistillationRound, Student
 from kineograph.recipe.fields import Part, Phase, one_of, parsed
 from kineograph.recipe.files import (
     WEIGHTS,
@@ -27,7 +27,7 @@ from kineograph.recipe.files import (
     save_tensors,
 )
 from kineograph.recipe.finisher import Finisher, FinisherPart
-from kineograph.recipe.language import Language, Speaker, language_model
+from kineograph.recipe.language import Language, LanguagePart, language_model
 from kineograph.recipe.loading import Loading, frozen, network, prepared, texts, trained
 from kineograph.recipe.pictures import Pictures, picture_maker
 from kineograph.recipe.plan import Plan, plan
@@ -43,20 +43,20 @@ __all__ = [
     "CodecPart",
     "CodecRecipe",
     "Distillation",
-    "Eye",
+    "DistillationRound",
+    "EncoderPart",
     "FillerPart",
     "Finisher",
     "FinisherPart",
     "Language",
-    "Lap",
+    "LanguagePart",
     "Loading",
-    "Mover",
+    "MotionPart",
     "Part",
     "Phase",
     "Pictures",
     "Plan",
     "Recipe",
-    "Speaker",
     "Stage",
     "Student",
     "Tokens",

@@ -11,7 +11,12 @@ from kineograph.animate.maker import Stage as Ready
 from kineograph.animate.space import Latents, Motion, Pixels, Space
 from kineograph.diffusion.denoiser import Denoiser, Precond
 from kineograph.diffusion.schedule import PARAMETERIZATIONS, Levels, Lowest, Schedule, ZeroTerminal
-from kineograph.nets.moving import Moving, MovingShape, Routes, repeated
+from kineograph.nets.image_to_video_unet import (
+    ImageToVideoUNet,
+    ImageToVideoUNetShape,
+    Routes,
+    repeated,
+)
 from kineograph.nets.picture_encoder import PictureEncoder, PictureShape
 from kineograph.recipe import loading
 from kineograph.recipe.fields import (
@@ -29,15 +34,15 @@ from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)
-class Eye:
-    """A picture encoder, taught by pictures and captions."""
+class EncoderPart:
+    """A picture encoder, trained by pictures and captions."""
 
     name: str
     "Name of the part and of its weights file."
     shape: PictureShape
     "The network."
     phases: tuple[Phase, ...]
-    "How it was taught, in order."
+    "How it was trained, in order."
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -49,21 +54,21 @@ class Eye:
 
 
 @dataclass(frozen=True)
-class Mover:
+class MotionPart:
     """A denoising part: the base, which moves a picture, or the refinement, which sees text."""
 
     name: str
     "Name of the part and of its weights file."
     size: int
     "Height and width it makes, pixels."
-    shape: MovingShape
+    shape: ImageToVideoUNetShape
     "The network."
     routes: Routes
     "Which conditions reach the network, and how."
     schedule: Schedule
     "Noise levels."
     phases: tuple[Phase, ...]
-    "How it was taught, in order; steps draw numbers of frames up to the phase's."
+    "How it was trained, in order; steps draw numbers of frames up to the phase's."
     parameterization: str = "edm"
     "What the network estimates: eps, v, flow or edm."
     deviation: float = 0.5
@@ -73,7 +78,7 @@ class Mover:
     zero_terminal: bool = False
     "Whether the last noise level holds no signal at all (Lin et al. 2023)."
     share: float = 1.0
-    "Lowest share of the noise levels that was taught (the paper's refinement: 0.6)."
+    "Lowest share of the noise levels that was trained (the paper's refinement: 0.6)."
     frames: tuple[int, ...] = (1, 8, 16, 32)
     "Numbers of frames drawn in training, as many as the phase allows."
     frame_odds: tuple[int, ...] = (1, 1, 1, 5)
@@ -110,13 +115,13 @@ class Mover:
 
     @property
     def levels(self) -> Levels:
-        """The noise levels that were taught."""
+        """The noise levels that were trained."""
         levels: Levels = ZeroTerminal(self.schedule) if self.zero_terminal else self.schedule
         return levels if self.share == 1 else Lowest(levels, self.share)
 
     def network(self) -> Precond:
         """The part's network with fresh weights."""
-        moving = Moving(self.shape, self.routes, self.deviation)
+        moving = ImageToVideoUNet(self.shape, self.routes, self.deviation)
         return Precond(moving, parameterization(self), repeated if self.centred else None)
 
 
@@ -132,11 +137,11 @@ class Animate(ModelRecipe):
     "Length shown of a clip that spans one loop, seconds."
     frames: int
     "Frames of a block."
-    picture: Eye
+    picture: EncoderPart
     "The picture encoder."
-    base: Mover
+    base: MotionPart
     "From a picture to a clip."
-    refine: Mover
+    refine: MotionPart
     "From a clip, enlarged and noised, to a better one."
     space: str = "motion"
     "What the base denoises: pixels, latents (of the codec) or motion."
@@ -169,16 +174,18 @@ class Animate(ModelRecipe):
                 raise InputError(name, f"{len(per_stage)} values for base and refinement")
 
     @property
-    def parts(self) -> tuple[Eye | Mover, ...]:
+    def parts(self) -> tuple[EncoderPart | MotionPart, ...]:
         return (self.picture, self.base, self.refine)
 
-    def objective(self, part: Eye | Mover, folder: Path | None, run: Path | None) -> Any:
+    def objective(
+        self, part: EncoderPart | MotionPart, folder: Path | None, run: Path | None
+    ) -> Any:
         """What a step of training learns from; imported when training begins."""
-        if isinstance(part, Eye):
-            from kineograph.lessons.contrast import of_encoder
+        if isinstance(part, EncoderPart):
+            from kineograph.objectives.contrast import of_encoder
 
             return of_encoder(self.data, part, folder)
-        from kineograph.lessons.animate import of_mover
+        from kineograph.objectives.animate import of_mover
 
         return of_mover(self, part, folder, run)
 
@@ -231,23 +238,23 @@ def animate_maker(
     )
 
 
-def _ready(recipe: Animate, i: int, part: Mover, denoise: Denoiser) -> Ready:
+def _ready(recipe: Animate, i: int, part: MotionPart, denoise: Denoiser) -> Ready:
     levels = _whole(part) if part is recipe.refine else part.levels
     steps, scale, sides = recipe.steps[i], recipe.guidance[i], part.shape.factor
     return Ready(part.name, denoise, levels, part.size, steps, scale, part.offset, sides)
 
 
-def _whole(part: Mover) -> Levels:
-    """All levels of a part, of which the lowest share was taught: T_r counts in thousandths."""
+def _whole(part: MotionPart) -> Levels:
+    """All levels of a part, of which the lowest share was trained: T_r counts in thousandths."""
     return ZeroTerminal(part.schedule) if part.zero_terminal else part.schedule
 
 
 def narrowed(net: Precond, routes: Routes) -> Precond:
     """The same network with some of its routes closed: what they brought is missing."""
     moving = net.net
-    assert isinstance(moving, Moving)
+    assert isinstance(moving, ImageToVideoUNet)
     for name, kept in vars(routes).items():
-        if kept and kept != getattr(moving.taught, name):
-            raise InputError("routes", f"{name} = {kept} was not taught")
+        if kept and kept != getattr(moving.trained_routes, name):
+            raise InputError("routes", f"{name} = {kept} was not trained")
     moving.routes = routes
     return Precond(moving, net.parameterization, net.centre if routes.detail else None)

@@ -1,4 +1,4 @@
-"""The recipe of a cascade: stages from words to a clip, and how each was taught."""
+"""The recipe of a cascade: stages from words to a clip, and how each was trained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kineograph.diffusion.cascade import SAMPLERS, CascadeMaker, CascadeStage, T
 from kineograph.diffusion.denoiser import Denoiser, Precond
 from kineograph.diffusion.loss import WEIGHTINGS, Weighting, capped
 from kineograph.diffusion.schedule import PARAMETERIZATIONS, Schedule
-from kineograph.nets.space_time import SpaceTime, SpaceTimeShape, below
+from kineograph.nets.video_unet import VideoUNet, VideoUNetShape, below
 from kineograph.recipe import loading
 from kineograph.recipe.fields import (
     MOST_FRAMES,
@@ -29,7 +29,7 @@ from kineograph.values.prompt import Cond
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of a cascade: what it makes, from what, and how it was taught."""
+    """One stage of a cascade: what it makes, from what, and how it was trained."""
 
     name: str
     "Name of the stage and of its weights file."
@@ -41,12 +41,12 @@ class Stage:
     "Frames of the stage below; 0 when there is none."
     low_size: int
     "Height and width of the stage below; 0 when there is none."
-    shape: SpaceTimeShape
+    shape: VideoUNetShape
     "The network."
     schedule: Schedule
     "Noise levels."
     phases: tuple[Phase, ...]
-    "How it was taught, in order."
+    "How it was trained, in order."
     parameterization: str = "v"
     "What the network estimates: eps, v, flow, edm or clean."
     weighting: str = "v"
@@ -91,7 +91,7 @@ class Stage:
 
     def network(self) -> Precond:
         """The part's network with fresh weights."""
-        net = SpaceTime(self.shape, guided=self.guided > 0)
+        net = VideoUNet(self.shape, guided=self.guided > 0)
         return Precond(net, parameterization(self), below if self.low_size else None)
 
 
@@ -145,12 +145,12 @@ class Cascade(ModelRecipe):
 
     @property
     def parts(self) -> tuple[Stage, ...]:
-        """What is taught, in order."""
+        """What is trained, in order."""
         return self.stages
 
     def objective(self, part: Stage, folder: Path | None, run: Path | None) -> Any:
         """What a step of training learns from; imported when training begins."""
-        from kineograph.lessons.denoising import of_cascade
+        from kineograph.objectives.denoising import of_cascade
 
         return of_cascade(self, part, folder)
 

@@ -1,4 +1,4 @@
-"""The recipe of a codec: what it says pictures in, and how it was taught."""
+"""The recipe of a codec: what it says pictures in, and how it was trained."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class CodecPart:
     name: str
     "Name of the part and of its weights file."
     size: int
-    "Height and width of the pictures it was taught from, pixels."
+    "Height and width of the pictures it was trained on, pixels."
     crop: int
     "Side of the square training crops, pixels; 0 trains on whole pictures."
     shape: CodecShape
     "The network."
     phases: tuple[Phase, ...]
-    "How it was taught, in order."
+    "How it was trained, in order."
     bottleneck: float = 1e-4
     "Weight of the bottleneck's own loss: the KL divergence, or the commitment to the codebook."
     perceptual: float = 0.1
@@ -71,7 +71,7 @@ class CodecRecipe(ModelRecipe):
 
     def objective(self, part: CodecPart, folder: Path | None, run: Path | None) -> Any:
         """What a step of training learns from; imported when training begins."""
-        from kineograph.lessons.codec import of_codec
+        from kineograph.objectives.codec import of_codec
 
         return of_codec(self.data, part, folder)
 

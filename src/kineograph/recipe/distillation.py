@@ -16,8 +16,8 @@ from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)
-class Lap:
-    """One lap: which stage, how many steps it is to need, and how that was taught."""
+class DistillationRound:
+    """One lap: which stage, how many steps it is to need, and how that was trained."""
 
     name: str
     "Name of the lap and of its checkpoints."
@@ -26,7 +26,7 @@ class Lap:
     steps: int
     "Sampling steps the student is to need; 0 matches the guided teacher at every noise level."
     phases: tuple[Phase, ...]
-    "How it was taught, in order."
+    "How it was trained, in order."
     hops: int = 2
     "Steps of the teacher that one of the student's stands for; 2 halves them."
     leap: bool = False
@@ -45,7 +45,7 @@ class Lap:
 class Student:
     """A lap with its stage: one network to teach."""
 
-    lap: Lap
+    lap: DistillationRound
     stage: Stage
 
     @property
@@ -63,7 +63,7 @@ class Student:
 
 @dataclass(frozen=True)
 class Distillation(ModelRecipe):
-    """Stages of a cascade taught to need fewer steps and one evaluation a step (Meng et al. 2022).
+    """Stages of a cascade trained to need fewer steps and one evaluation a step (Meng et al. 2022).
 
     The first lap of a stage begins with its teacher's weights, each later one with those of the lap
     before, which becomes its teacher.
@@ -71,7 +71,7 @@ class Distillation(ModelRecipe):
 
     family: ClassVar[str] = "distillation"
 
-    laps: tuple[Lap, ...]
+    laps: tuple[DistillationRound, ...]
     "First to last; the laps of one stage stand together."
     guided: float = 8.0
     "Largest guidance scale the students learn; 1 is none."
@@ -103,12 +103,12 @@ class Distillation(ModelRecipe):
                     raise InputError(
                         "teacher",
                         f"its stage '{lap.stage}' is a student already",
-                        "name the model that it was taught by",
+                        "name the model that it was trained by",
                     )
 
     @property
     def parts(self) -> tuple[Student, ...]:
-        """What is taught, in order."""
+        """What is trained, in order."""
         return tuple(
             Student(lap, replace(self._stage(lap), guided=self.guided)) for lap in self.laps
         )
@@ -146,7 +146,7 @@ class Distillation(ModelRecipe):
         )
         return model, source
 
-    def _stage(self, lap: Lap) -> Stage:
+    def _stage(self, lap: DistillationRound) -> Stage:
         if self.teacher is None:
             raise InputError("teacher", "the recipe names none", "use kineograph distill")
         return next(stage for stage in self.teacher.stages if stage.name == lap.stage)

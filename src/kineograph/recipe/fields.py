@@ -44,7 +44,7 @@ class Phase:
 
 
 class Part(Protocol):
-    """A network taught on its own: a stage of a cascade, a codec, a transformer."""
+    """A network trained on its own: a stage of a cascade, a codec, a transformer."""
 
     @property
     def name(self) -> str: ...
@@ -68,7 +68,7 @@ class ModelRecipe:
     name: str
     "Name of the model."
     data: str
-    "Data set it was taught from, by name; for a language also a text file."
+    "Data set it was trained on, by name; for a language also a text file."
     _: KW_ONLY
     seed: int = 0
     "Seed of the training run."

@@ -64,7 +64,7 @@ class Finisher(ModelRecipe):
 
     def objective(self, part: FinisherPart, folder: Path | None, run: Path | None) -> Any:
         """What a step of training learns from; imported when training begins."""
-        from kineograph.lessons.finishing import of_finisher
+        from kineograph.objectives.finishing import of_finisher
 
         return of_finisher(part, folder)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # counting beside it brings a compiler, which training does w
 
 
 @dataclass(frozen=True)
-class Speaker:
+class LanguagePart:
     """The transformer that says which symbol comes next."""
 
     name: str
@@ -27,7 +27,7 @@ class Speaker:
     shape: CausalShape
     "The network."
     phases: tuple[Phase, ...]
-    "How it was taught, in order; a sample is a window of text."
+    "How it was trained, in order; a sample is a window of text."
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -48,10 +48,10 @@ class Language(ModelRecipe):
 
     merges: str
     "Byte pairs joined to symbols, one a line; none spells by bytes."
-    speaker: Speaker
+    speaker: LanguagePart
     "The transformer."
     held_out: float = 0.1
-    "Share of the text, at its end, that is never taught."
+    "Share of the text, at its end, that is never trained."
 
     def __post_init__(self) -> None:
         from kineograph.words.byte_pairs import BytePairs
@@ -62,12 +62,12 @@ class Language(ModelRecipe):
             raise InputError("speaker.shape.size", f"{self.speaker.shape.size} for {size} symbols")
 
     @property
-    def parts(self) -> tuple[Speaker, ...]:
+    def parts(self) -> tuple[LanguagePart, ...]:
         return (self.speaker,)
 
-    def objective(self, part: Speaker, folder: Path | None, run: Path | None) -> Any:
+    def objective(self, part: LanguagePart, folder: Path | None, run: Path | None) -> Any:
         """What a step of training learns from; imported when training begins."""
-        from kineograph.lessons.language import reading
+        from kineograph.objectives.language import reading
 
         return reading(self, folder)
 

@@ -13,8 +13,8 @@ from torch.overrides import TorchFunctionMode
 
 from kineograph.diffusion.cascade import Texts
 from kineograph.diffusion.denoiser import Denoiser, Precond
-from kineograph.nets.moving import Routes
-from kineograph.nets.space_time import SpaceTime
+from kineograph.nets.image_to_video_unet import Routes
+from kineograph.nets.video_unet import VideoUNet
 from kineograph.recipe.fields import Part
 from kineograph.recipe.files import load_tensors
 from kineograph.values.errors import InputError, LimitError
@@ -39,7 +39,7 @@ class Loading:
 
 
 def network(part: Part) -> nn.Module:
-    """What is taught, with fresh weights; LimitError, before any is made, when too many."""
+    """What is trained, with fresh weights; LimitError, before any is made, when too many."""
     with torch.device("meta"), _Undrawn():
         count = sum(p.numel() for p in part.network().parameters())
     if count > MAX_PARAMETERS:
@@ -92,7 +92,7 @@ def prepared(net: Precond) -> Callable[[Cond], Cond]:
     def prepare(cond: Cond) -> Cond:
         device = "cpu" if cond.words is None else cond.words.device.type
         with torch.no_grad(), torch.autocast(device, torch.bfloat16):
-            return cast(SpaceTime, net.net).prepared(cond)
+            return cast(VideoUNet, net.net).prepared(cond)
 
     return prepare
 
@@ -119,7 +119,7 @@ def of_width(read: Texts, width: int) -> Texts:
         if cond.words is not None and cond.words.shape[-1] != width:
             raise InputError(
                 "text_encoder",
-                f"its states are {cond.words.shape[-1]} wide, this model was taught with {width}",
+                f"its states are {cond.words.shape[-1]} wide, this model was trained with {width}",
                 "use the encoder named in its recipe",
             )
         return cond

@@ -59,7 +59,7 @@ class Pictures(ModelRecipe):
 
     def objective(self, part: Stage, folder: Path | None, run: Path | None) -> Any:
         """What a step of training learns from; imported when training begins."""
-        from kineograph.lessons.denoising import of_pictures
+        from kineograph.objectives.denoising import of_pictures
 
         return of_pictures(self, part, folder)
 

@@ -20,7 +20,7 @@ from kineograph.recipe.fields import ModelRecipe, Phase, within
 from kineograph.recipe.files import folder_of, models
 from kineograph.recipe.loading import Loading
 from kineograph.sequence.draw import Draw
-from kineograph.tokens import Rank, Spelling, Texts, TokensMaker
+from kineograph.tokens import ImageTokenizer, Rank, Texts, TokensMaker
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
 
@@ -34,7 +34,7 @@ class Writer:
     shape: CausalShape
     "The network."
     phases: tuple[Phase, ...]
-    "How it was taught, in order."
+    "How it was trained, in order."
     no_text: float = 0.1
     "Share of training samples whose text is dropped."
 
@@ -61,7 +61,7 @@ class Tokens(ModelRecipe):
     text: str
     "Text encoder."
     codec: CodecPart
-    "Pictures to codes and back; taught first."
+    "Pictures to codes and back; trained first."
     writer: Writer
     "The transformer over codes."
     guidance: float = 1.0
@@ -99,10 +99,10 @@ class Tokens(ModelRecipe):
     def objective(self, part: CodecPart | Writer, folder: Path | None, run: Path | None) -> Any:
         """What a step of training learns from; imported when training begins."""
         if isinstance(part, CodecPart):
-            from kineograph.lessons.codec import of_codec
+            from kineograph.objectives.codec import of_codec
 
             return of_codec(self.data, part, folder)
-        from kineograph.lessons.tokens import of_writer
+        from kineograph.objectives.tokens import of_writer
 
         return of_writer(self, part, folder, run)
 
@@ -114,7 +114,7 @@ class Tokens(ModelRecipe):
         return tokens_maker(self, codec, writer, read, judge(self.judge, how.read))
 
 
-def spelling(codec: Codec, part: CodecPart) -> Spelling:
+def spelling(codec: Codec, part: CodecPart) -> ImageTokenizer:
     """The codec's book as the family sees it."""
     grid = part.size // part.shape.factor
 
@@ -127,7 +127,7 @@ def spelling(codec: Codec, part: CodecPart) -> Spelling:
         ids = rearrange(codes, "b (t h w) -> b t h w", h=grid, w=grid)
         return codec.decode(codec.vectors(ids))
 
-    return Spelling(part.size, grid, part.shape.codes, spell, show)
+    return ImageTokenizer(part.size, grid, part.shape.codes, spell, show)
 
 
 def tokens_maker(

@@ -1,4 +1,4 @@
-"""The recipe of visual prompts: one masked transformer over grids, and how it was taught."""
+"""The recipe of visual prompts: one masked transformer over grids, and how it was trained."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FillerPart:
     shape: MaskedShape
     "The network."
     phases: tuple[Phase, ...]
-    "How it was taught, in order."
+    "How it was trained, in order."
     book: int
     "Samples from which the codebook is learned by k-means; then it stands still."
     pixels: float = 4.0
@@ -71,7 +71,7 @@ class VisualPrompts(ModelRecipe):
 
     def objective(self, part: FillerPart, folder: Path | None, run: Path | None) -> Any:
         """What a step of training learns from; imported when training begins."""
-        from kineograph.lessons.visual_prompts import of_filler
+        from kineograph.objectives.visual_prompts import of_filler
 
         return of_filler(self, part, folder)
 

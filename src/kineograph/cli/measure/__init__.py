@@ -11,7 +11,7 @@ import typer
 
 from kineograph.cli.make import check_outputs, flags_named
 from kineograph.cli.options import Door, command
-from kineograph.measure import settings as studies
+from kineograph.evaluation import settings as studies
 from kineograph.values.settings import Settings
 
 app = typer.Typer(

@@ -11,8 +11,8 @@ from kineograph.cli.door import plain, report, watch
 from kineograph.cli.options import Door
 from kineograph.data.sticker_features import lite0, real_clips
 from kineograph.data.stickers import Stickers, load
-from kineograph.measure import animate as study
-from kineograph.measure.settings import Moved
+from kineograph.evaluation import animate as study
+from kineograph.evaluation.settings import Moved
 from kineograph.values.errors import InputError
 
 DRIFTING = 8  # pictures whose long clips are looked at

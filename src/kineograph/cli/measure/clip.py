@@ -8,8 +8,8 @@ from kineograph import media
 from kineograph.cli.door import plain, report
 from kineograph.cli.measure import tables
 from kineograph.cli.options import Door
-from kineograph.measure.motion import motion
-from kineograph.measure.settings import Motions
+from kineograph.evaluation.motion import motion
+from kineograph.evaluation.settings import Motions
 
 
 def tell(settings: Motions, asked: Door, started: float) -> None:

@@ -9,8 +9,8 @@ from kineograph.values.errors import InputError
 
 if TYPE_CHECKING:
     from kineograph.diffusion.cascade import CascadeMaker, Knobs
-    from kineograph.measure.making import Ground
-    from kineograph.measure.settings import Clips
+    from kineograph.evaluation.making import Ground
+    from kineograph.evaluation.settings import Clips
     from kineograph.recipe import Plan
 
 
@@ -56,7 +56,7 @@ def ground_at(seen: int) -> Ground:
     """Real clips and their features at `seen` pixels."""
     from kineograph.data.sticker_features import COARSE, lite0, real_clips
     from kineograph.data.stickers import load
-    from kineograph.measure.making import Ground
+    from kineograph.evaluation.making import Ground
 
     fine, coarse = (watch(real_clips(size), "real clips") for size in (seen, COARSE))
     return Ground(load(64), fine, coarse, lite0(), seen)

@@ -10,8 +10,8 @@ from kineograph.cli.influences import known_examples
 from kineograph.cli.measure import tables
 from kineograph.cli.options import Door
 from kineograph.data.sticker_features import lite0
-from kineograph.measure import influences as study
-from kineograph.measure.settings import Copies
+from kineograph.evaluation import influences as study
+from kineograph.evaluation.settings import Copies
 
 
 def tell(settings: Copies, asked: Door, started: float) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 from kineograph import recipe
 from kineograph.cli.door import report, watch
 from kineograph.cli.options import Door
-from kineograph.measure import picture_models
-from kineograph.measure import pictures as study
-from kineograph.measure.pictures import Study
-from kineograph.measure.sets import Estimate
-from kineograph.measure.settings import CutOuts
+from kineograph.evaluation import picture_models
+from kineograph.evaluation import pictures as study
+from kineograph.evaluation.pictures import Study
+from kineograph.evaluation.sets import Estimate
+from kineograph.evaluation.settings import CutOuts
 from kineograph.pictures import Knobs, PictureMaker
 from kineograph.values.errors import InputError
 

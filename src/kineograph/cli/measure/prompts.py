@@ -11,8 +11,8 @@ from kineograph.cli.options import Door
 from kineograph.data.grids import TASKS
 from kineograph.data.grids import Grids as Feed
 from kineograph.data.sticker_features import perceptual
-from kineograph.measure import prompts as study
-from kineograph.measure.settings import Grids
+from kineograph.evaluation import prompts as study
+from kineograph.evaluation.settings import Grids
 from kineograph.values.errors import InputError
 from kineograph.visual_prompts import Filler
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from kineograph import media
 from kineograph.cli.door import plain, report
 from kineograph.cli.options import Door
+from kineograph.evaluation.settings import Spectra
+from kineograph.evaluation.spectrum import Spectrum, bands, enlarged
+from kineograph.evaluation.spectrum import spectrum as spectrum_of
 from kineograph.files import placed
-from kineograph.measure.settings import Spectra
-from kineograph.measure.spectrum import Spectrum, bands, enlarged
-from kineograph.measure.spectrum import spectrum as spectrum_of
 from kineograph.products import pyplot
 
 MOST_FRAMES = 512  # of a clip whose spectrum is taken

@@ -7,8 +7,8 @@ from dataclasses import asdict, fields
 from kineograph.cli.door import plain, report, watch
 from kineograph.cli.measure import grounds, tables
 from kineograph.cli.options import Door
-from kineograph.measure import quickness as study
-from kineograph.measure.settings import Steps
+from kineograph.evaluation import quickness as study
+from kineograph.evaluation.settings import Steps
 
 
 def tell(settings: Steps, asked: Door, started: float) -> None:

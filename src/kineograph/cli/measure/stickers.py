@@ -7,8 +7,8 @@ from dataclasses import asdict, fields
 from kineograph.cli.door import plain, report, watch
 from kineograph.cli.measure import grounds, tables
 from kineograph.cli.options import Door
-from kineograph.measure import stickers as study
-from kineograph.measure.settings import Stickers
+from kineograph.evaluation import stickers as study
+from kineograph.evaluation.settings import Stickers
 
 
 def tell(settings: Stickers, asked: Door, started: float) -> None:

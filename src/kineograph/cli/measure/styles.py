@@ -9,8 +9,8 @@ from kineograph.cli.door import plain, report, watch
 from kineograph.cli.measure import grounds, tables
 from kineograph.cli.options import Door
 from kineograph.data.sticker_features import real_stills
-from kineograph.measure import styles as study
-from kineograph.measure.settings import Styles
+from kineograph.evaluation import styles as study
+from kineograph.evaluation.settings import Styles
 
 
 def tell(settings: Styles, asked: Door, started: float) -> None:

@@ -10,8 +10,8 @@ from kineograph.cli.measure import grounds, tables
 from kineograph.cli.options import Door
 from kineograph.data.stickers import read_index, sticker_folder
 from kineograph.diffusion.cascade import Knobs
-from kineograph.measure import tokens as study
-from kineograph.measure.settings import Written
+from kineograph.evaluation import tokens as study
+from kineograph.evaluation.settings import Written
 from kineograph.tokens import TokenKnobs, TokensMaker
 from kineograph.values.errors import InputError
 

@@ -10,9 +10,9 @@ from kineograph import recipe
 from kineograph.cli.door import report, watch
 from kineograph.cli.options import Door
 from kineograph.cli.train import seconds_of
+from kineograph.evaluation.settings import Bits
+from kineograph.evaluation.words import Compared, compared
 from kineograph.files import placed
-from kineograph.measure.settings import Bits
-from kineograph.measure.words import Compared, compared
 from kineograph.products import pyplot
 from kineograph.values.errors import InputError
 from kineograph.words import read_text
@@ -39,7 +39,7 @@ def tell(settings: Bits, asked: Door, started: float) -> None:
     if plot is not None:
         _draw(found, plot)
     notes = [
-        f"trained on {found.taught:,} letters, measured on {found.held_out:,}",
+        f"trained on {found.trained:,} letters, measured on {found.held_out:,}",
         f"best n-gram: {best.unit}s, order {best.order}: {best.a_letter:.3f} bits a letter",
     ]
     facts = asdict(found) | {"best": asdict(best)}

@@ -10,9 +10,9 @@ from kineograph.cli.measure import grounds, tables
 from kineograph.cli.options import Door
 from kineograph.data.scenes.packs import load
 from kineograph.data.sticker_features import lite0
+from kineograph.evaluation import ladders as study
+from kineograph.evaluation.settings import Ladders
 from kineograph.families.zoom.maker import zoomed
-from kineograph.measure import ladders as study
-from kineograph.measure.settings import Ladders
 
 
 def tell(settings: Ladders, asked: Door, started: float) -> None:

@@ -57,7 +57,7 @@ class ByCounts(Settings):
 
 
 class Learned(Settings):
-    """A transformer over byte pairs, taught from the corpus or kept from before."""
+    """A transformer over byte pairs, trained on the corpus or kept from before."""
 
     verb: ClassVar[str] = "write"
     about: ClassVar[str] = "text by a transformer"

@@ -1,4 +1,4 @@
-"""A transformer as a Model: taught from a corpus or kept from before, it lets a text go on."""
+"""A transformer as a Model: trained on a corpus or kept from before, it lets a text go on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kineograph import recipe
 from kineograph.families.language.model import SEEN, length_of, text_of
 from kineograph.families.language.plots import draw_attention
 from kineograph.families.language.settings import Learned
-from kineograph.lessons.language import keep, taught
+from kineograph.objectives.language import keep, trained_on
 from kineograph.products import FileProduct, TextProduct, pyplot
 from kineograph.record import record_of
 from kineograph.sequence.draw import Draw
@@ -126,7 +126,7 @@ class TransformerModel:
             return
         seconds = seconds_of(settings.time_limit)
         name, text = settings.corpus.stem or "text", text_of(settings.corpus)
-        steps = taught(text, name, seconds=seconds, seed=seed, unit=settings.unit)
+        steps = trained_on(text, name, seconds=seconds, seed=seed, unit=settings.unit)
         for step in steps:
             if step.value is None:
                 yield step
@@ -161,7 +161,7 @@ def _learned(about: recipe.Language, language: LanguageModel, seconds: float) ->
     weights = sum(p.numel() for p in language.model.parameters())  # type: ignore[attr-defined]
     facts = {"unit": language.pairs.unit, "symbols": shape.size, "weights": weights, "seen": seen}
     notes = [
-        f"taught for {seconds:g} s: {weights:,} weights, {shape.size:,} different "
+        f"trained for {seconds:g} s: {weights:,} weights, {shape.size:,} different "
         f"{language.pairs.unit}s, {seen:,} read; how much is read depends on the time, so only a "
         "model that is kept writes the same again"
     ]

@@ -25,7 +25,7 @@ from kineograph.diffusion.exemplar import (
     Matching,
     shrinking,
 )
-from kineograph.diffusion.guidance import Guided, Thresholded, Told
+from kineograph.diffusion.guidance import GuidanceEmbedding, Guided, Thresholded
 from kineograph.diffusion.sampling import integrate
 from kineograph.families.zoom.joint import BlankStart, Joint, shared_noise
 from kineograph.families.zoom.photo import Grounded, Method
@@ -203,7 +203,7 @@ def by_text(
 
 def guided(stage: TextStage) -> Denoiser:
     """The stage's Denoiser at its own scale, which a student is told and makes itself."""
-    by = Told if 1 <= stage.guidance <= stage.guided else Guided
+    by = GuidanceEmbedding if 1 <= stage.guidance <= stage.guided else Guided
     return by(stage.denoise, stage.guidance)
 
 

@@ -1,0 +1,294 @@
+"""How good is a model that makes cut-outs from words? Figures by how it saw a concept.
+
+Each concept is asked for once in words and compared with the real 3d stills of all trained concepts
+and its own, some 1,774: retrieval, fine (64 pixels) and coarse (16). Distances between sets are
+taken with two networks: Lite0, and a small one that pictures and captions trained together, which
+no picture model is trained with. Every figure stands beside what real pictures get.
+Pictures are (N, 4, S, S) in [0, 1], premultiplied; they are brought to 64 pixels for the networks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kineograph.data.cutout_features import RealCutouts, over_white, pixels
+from kineograph.data.cutouts import SIZE, STYLES, Cutout, Cutouts
+from kineograph.data.phrases import STYLE_WORDS, plain, with_article
+from kineograph.data.sticker_features import COARSE, Look, reduced
+from kineograph.evaluation.alpha import edge_width, ground_error
+from kineograph.evaluation.influences import copied_share, nearest_distance
+from kineograph.evaluation.sets import (
+    Estimate,
+    bootstrap,
+    closeness,
+    frechet,
+    halves,
+    kid,
+    mean,
+    median,
+    principal,
+    ranks,
+    within,
+)
+from kineograph.evaluation.spectrum import BANDS, bands, spectrum
+from kineograph.evaluation.styles import Classifier, fitted
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
+
+FRECHET_AXES = 64
+BATCH = 32
+PARTS = ("seen as clip", "seen as still", "held out")
+ASKED = (
+    "{0} please",
+    "can you draw {0}",
+    "i want {0}",
+    "one single {0}",
+    "show me {0}",
+    "cute little {0}",
+)  # wordings that no caption has; {0} is the thing with its article
+Make = Callable[[Sequence[str], Sequence[int]], Tensor]
+"Texts and seeds to premultiplied pictures (N, 4, S, S) in [0, 1]."
+
+
+class Eyes(NamedTuple):
+    """What looks: pictures (N, 3, 64, 64) in [0, 1] to features (N, D); texture tells styles."""
+
+    lite0: Look
+    other: Look
+    texture: Look
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One picture a concept, Estimates with the 95 % interval over concepts.
+
+    first, in_five: share whose own concept is the nearest real one, among the five nearest;
+    coarse_*: looked at with 16 pixels. kid, kid_other: made against real pictures of the same
+    concepts, by Lite0 and by the other network; *_real: real against real, halves of the part.
+    frechet, frechet_real: the same by Fréchet distance in 64 axes. bands: made over real power.
+    ground: mean alpha left on the ground. edge, edge_real: median width of the alpha edge, pixels.
+    style: share taken for the style asked. nearest: median 1 - cosine to the nearest training
+    picture. copies: share nearer than 95 % of the real held-out pictures are.
+    """
+
+    pictures: int
+    first: Estimate
+    in_five: Estimate
+    coarse_first: Estimate
+    coarse_in_five: Estimate
+    kid: Estimate
+    kid_real: Estimate
+    kid_other: Estimate
+    frechet: float
+    frechet_real: float
+    bands: dict[str, float]
+    ground: Estimate
+    edge: Estimate
+    edge_real: float
+    style: Estimate
+    nearest: Estimate
+    copies: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One concept: the words, how many real ones came before the true one, the nearest."""
+
+    text: str
+    part: str
+    rank: int
+    nearest: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """What `pictures` ends with. first, in_five: over all trained 3d concepts asked for plainly.
+
+    parts: figures by "seen as clip", "seen as still", "held out", and "free wording". style_real:
+    share of real held-out pictures whose style is named right.
+    """
+
+    first: float
+    in_five: float
+    parts: dict[str, Figures]
+    style_real: float
+    answers: tuple[Answer, ...]
+
+
+# -- what is asked ------------------------------------------------------------------------------
+
+
+def panel(packs: Cutouts, count: int) -> dict[str, list[int]]:
+    """Rows of 3d stills to ask for, by part: at most `count` of each, by the hash of their key."""
+    moving = {record.key for record in packs.frame_records}
+    found: dict[str, list[int]] = {part: [] for part in PARTS}
+    rows = packs.still_rows("train", "val_motion", "val", styles=("3d",)).tolist()
+    for row in sorted(rows, key=lambda row: _hash(packs.still_records[row].key)):
+        record = packs.still_records[row]
+        seen = "seen as clip" if record.key in moving else "seen as still"
+        found["held out" if record.split == "val" else seen].append(row)
+    return {part: some[:count] if count else some for part, some in found.items()}
+
+
+def freely(record: Cutout) -> str:
+    """The thing asked for in words that no caption has."""
+    return ASKED[int(_hash(record.key)[:8], 16) % len(ASKED)].format(with_article(record))
+
+
+def in_style(record: Cutout, style: str) -> str:
+    """The plain caption of the thing in a style."""
+    return plain(record) if style == "3d" else f"{STYLE_WORDS[style]}: {plain(record)}"
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+# -- the figures --------------------------------------------------------------------------------
+
+
+class Gallery:
+    """The real pictures ready to be compared with: candidates are the trained 3d stills."""
+
+    def __init__(self, packs: Cutouts, real: RealCutouts, eyes: Eyes) -> None:
+        self.packs, self.real, self.eyes = packs, real, eyes
+        records = real.records
+        self.trained = [i for i, r in enumerate(records) if r.split != "val"]
+        self.held = [i for i, r in enumerate(records) if r.split == "val"]
+        self.candidates = [i for i in self.trained if records[i].style == "3d"]
+        self.axes = principal(real.fine[self.candidates], FRECHET_AXES)
+        self.held_apart = nearest_distance(real.fine[self.held], real.fine[self.trained])
+        styles = torch.tensor([STYLES.index(record.style) for record in records])
+        self.styles: Classifier = fitted(real.fine[self.trained], styles[self.trained], len(STYLES))
+        right = self.styles(real.fine[self.held]) == styles[self.held]
+        self.style_real = float(right.double().mean())
+
+    def looks(self, made: Tensor, *, coarse: bool = False) -> Tensor:
+        """(N, 1280) features of made pictures."""
+        side = COARSE if coarse else SIZE
+        parts = torch.split(over_white(brought(made, SIZE)), BATCH)
+        return torch.cat([self.eyes.lite0(reduced(part, side)) for part in parts])
+
+    def found(
+        self, looks: Tensor, rows: Sequence[int], *, coarse: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """(N,) ranks of the true ones among the candidates, and which rows are the nearest.
+
+        A true one that is no candidate (held out) is added to them for its own picture.
+        """
+        features = self.real.coarse if coarse else self.real.fine
+        close = closeness(looks, features[self.candidates])
+        own = F.cosine_similarity(looks, features[list(rows)])[:, None]  # the true one, last
+        nearest = torch.tensor(self.candidates)[close.argmax(1)]
+        place = {row: i for i, row in enumerate(self.candidates)}
+        for n, row in enumerate(rows):
+            if row in place:
+                close[n, place[row]] = -1.0  # it is the last one already
+        truth = torch.full((len(rows),), close.shape[1])
+        return ranks(torch.cat([close, own], dim=1), truth), nearest
+
+    def figures(
+        self, made: Tensor, rows: Sequence[int], rng: torch.Generator, *, style: str = "3d"
+    ) -> Figures:
+        """Figures of made pictures (N, 4, S, S) of the concepts whose 3d stills are `rows`."""
+        if len(rows) != len(made) or len(rows) < 8:
+            raise InputError("made", f"{len(made)} pictures of {len(rows)} concepts; at least 8")
+        looks, real = self.looks(made), self.real.fine[list(rows)]
+        rank, _ = self.found(looks, rows)
+        rough, _ = self.found(self.looks(made, coarse=True), rows, coarse=True)
+        there = pixels(self.packs, list(rows))
+        shown = brought(made, SIZE)
+        other, other_real = (_seen(self.eyes.other, x) for x in (shown, there))
+        named = self.styles(_seen(self.eyes.texture, shown)) == STYLES.index(style)
+        apart = nearest_distance(looks, self.real.fine[self.trained])
+        a, b = halves(len(rows) // 2, len(rows), rng)
+        return Figures(
+            pictures=len(rows),
+            first=bootstrap(within(rank, 1), rng),
+            in_five=bootstrap(within(rank, 5), rng),
+            coarse_first=bootstrap(within(rough, 1), rng),
+            coarse_in_five=bootstrap(within(rough, 5), rng),
+            kid=kid(looks, real, rng),
+            kid_real=kid(real[a], real[b], rng),
+            kid_other=kid(other, other_real, rng),
+            frechet=frechet(self.axes(looks), self.axes(real)),
+            frechet_real=frechet(self.axes(real[a]), self.axes(real[b])),
+            bands=_bands(shown, there),
+            ground=bootstrap(ground_error(shown[:, 3]), rng),
+            edge=bootstrap(edge_width(shown[:, 3]), rng, statistic=median),
+            edge_real=float(median(edge_width(there[:, 3]))),
+            style=bootstrap(named, rng, statistic=mean),
+            nearest=bootstrap(apart, rng, statistic=median),
+            copies=copied_share(apart, self.held_apart),
+        )
+
+
+def _seen(eye: Look, x: Tensor) -> Tensor:
+    """(N, D) features of premultiplied pictures over white."""
+    return torch.cat([eye(over_white(part)) for part in torch.split(x, BATCH)])
+
+
+def brought(x: Tensor, side: int) -> Tensor:
+    """Pictures (N, 4, S, S) with `side` pixels: means of areas down, cubic up."""
+    if x.shape[-1] == side:
+        return x
+    if x.shape[-1] > side:
+        return F.interpolate(x, side, mode="area")
+    return F.interpolate(x, side, mode="bicubic", align_corners=False).clamp(0, 1)
+
+
+def _bands(made: Tensor, real: Tensor) -> dict[str, float]:
+    """Median of made over real power in three bands."""
+    here, there = (
+        [bands(spectrum(Clip(one[None]))) for one in over_white(x)] for x in (made, real)
+    )
+    pairs = list(zip(here, there, strict=True))
+    ratios = {name: [a[name] / max(b[name], 1e-9) for a, b in pairs] for name in BANDS}
+    return {name: float(median(torch.tensor(some))) for name, some in ratios.items()}
+
+
+# -- the study ----------------------------------------------------------------------------------
+
+
+def pictures(
+    make: Make, gallery: Gallery, *, count: int = 100, seed: int = 0
+) -> Iterator[Progress]:
+    """Ask `make` for the concepts of the panel and judge the pictures; the last value is a Study.
+
+    count: concepts of each part, 0 for all. A concept's sample has the seed `seed` + its row.
+    """
+    asked = panel(gallery.packs, count)
+    records = gallery.packs.still_records
+    trained = [*asked["seen as clip"], *asked["seen as still"]]
+    jobs = [(part, rows, [plain(records[row]) for row in rows]) for part, rows in asked.items()]
+    jobs.append(("free wording", trained, [freely(records[row]) for row in trained]))
+    total = sum(len(rows) for _, rows, _ in jobs)
+
+    parts: dict[str, Figures] = {}
+    answers: list[Answer] = []
+    for part, rows, texts in jobs:
+        made = []
+        for start in range(0, len(rows), BATCH):
+            some = slice(start, start + BATCH)
+            made.append(make(texts[some], [seed + row for row in rows[some]]))
+            judged = sum(figures.pictures for figures in parts.values())
+            yield Progress(0.99 * (judged + start) / total, f"{part}: {start} of {len(rows)}", None)
+        x = torch.cat(made)
+        parts[part] = gallery.figures(x, rows, torch.Generator().manual_seed(seed))
+        rank, nearest = gallery.found(gallery.looks(x), rows)
+        answers += [
+            Answer(text, part, int(r), records[int(n)].name)
+            for text, r, n in zip(texts, rank, nearest, strict=True)
+        ]
+    seen = [answer for answer in answers if answer.part in PARTS[:2]]
+    first, in_five = (sum(a.rank < k for a in seen) / len(seen) for k in (1, 5))
+    study = Study(first, in_five, parts, gallery.style_real, tuple(answers))
+    yield Progress(1.0, "judged", study)

@@ -1,0 +1,124 @@
+"""Judges of composed scenes: drawn scenes are right, wrong ones are not."""
+
+import colorsys
+import dataclasses
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from kineograph.data.composed.canvas import HUES, Placed, laid, rendered
+from kineograph.data.composed.feed import STILL, Ground
+from kineograph.data.composed.movements import MOVEMENTS, sped
+from kineograph.data.composed.scenes import COUNTS, PLACES
+from kineograph.data.cutouts import Cutout, Cutouts
+from kineograph.evaluation import composing as measure
+
+NAMES = ["dog", "octopus", "cherry", "box", "teddy bear", "cup", "tree", "key", "lamp", "boat"]
+
+
+def look(x):
+    return torch.nn.functional.interpolate(x, 8, mode="area").flatten(1) - 0.5
+
+
+@pytest.fixture(scope="module")
+def ground():
+    """Things of one piece, each a shape and a colour of its own."""
+    rng = np.random.default_rng(0)
+    stills = np.zeros((len(NAMES), 64, 64, 4), np.uint8)
+    for n, one in enumerate(stills):
+        high, wide = 20 + 3 * n, 58 - 3 * n
+        top, left = (64 - high) // 2, (64 - wide) // 2
+        one[top : top + high, left : left + wide, :3] = rng.integers(40, 256, 3)
+        one[top : top + high // 2, left : left + wide // 3, :3] = rng.integers(40, 256, 3)
+        one[top : top + high, left : left + wide, 3] = 255
+    records = tuple(
+        Cutout(str(n), name, (), (), "objects", "f", "train") for n, name in enumerate(NAMES)
+    )
+    packs = Cutouts(stills, np.zeros((0, 8, 64, 64, 4), np.uint8), records, ())
+    return Ground(packs)
+
+
+@pytest.mark.parametrize("kind", STILL)
+def test_drawn_scenes_are_right(ground, kind):
+    scenes = [s for n in range(300) for s in [ground.scenes(n)] if s.kind == kind]
+    right = [measure.right(ground.drawn(s, 64), s, ground, look) for s in scenes]
+    assert sum(right) / len(right) > 0.95
+
+
+def test_another_scene_is_seldom_right(ground):
+    for kind in STILL:
+        scenes = [s for n in range(900) for s in [ground.scenes(n)] if s.kind == kind]
+        pairs = [
+            (ground.drawn(a, 64), b)
+            for a, b in pairwise(scenes)
+            if a.facts != b.facts and a.rows != b.rows
+        ]
+        right = [measure.right(x, scene, ground, look) for x, scene in pairs]
+        assert sum(right) / len(right) < measure.CHANCE[kind] + 0.2
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_pieces_are_counted_and_crumbs_are_not(count):
+    x = torch.zeros(4, 32, 32)
+    x[:, 4:28, 4:28] = 1
+    things = [Placed(0, (i + 0.5) / count, 0.5, 0.9 / count) for i in range(count)]
+    made = rendered([x], things, 64)
+    made[:, 1, 1] = 1
+    assert measure.pieces(made[3]) == count
+    assert measure.pieces(torch.zeros(8, 8)) == 0
+    ring = torch.ones(16, 16)
+    ring[4:12, 4:12] = 0
+    assert measure.pieces(ring) == 1
+
+
+def test_a_colour_is_the_nearest_one_and_grey_is_none():
+    for name, hue in HUES.items():
+        rgb = colorsys.hsv_to_rgb(hue, 0.8, 0.9)
+        x = torch.ones(4, 4, 4)
+        x[:3] *= torch.tensor(rgb).view(3, 1, 1)
+        assert [other for other in HUES if measure.hue_right(x, other)] == [name]
+    assert not any(measure.hue_right(torch.ones(4, 4, 4) * 0.5, name) for name in HUES)
+
+
+def test_a_place_must_be_met():
+    x = torch.zeros(4, 64, 64)
+    x[:, 8:24, 40:56] = 1  # its middle is at .75, .25
+    assert measure.place_right(x, PLACES["in the top right"])
+    assert not measure.place_right(x, PLACES["in the middle"])
+    assert measure.centre(torch.zeros(4, 4)) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("name", MOVEMENTS)
+def test_every_movement_is_told_from_the_others(ground, name):
+    rest = ground.pictures[2].clone()
+    rest[:, 32:, 40:] = 0  # not the same upside down
+    at = sped(MOVEMENTS[name].at, 1)
+    frames = [laid(rest, Placed(0, size=0.6).moved(at(t / 16)), 32) for t in range(16)]
+    noisy = (torch.stack(frames) + 0.05 * torch.randn(16, 4, 32, 32)).clamp(0, 1)
+    assert measure.movement_of(noisy, rest, 0.6) == name
+
+
+def test_the_study_tells_trained_from_held_out(ground):
+    scenes = {}
+    for n in range(6000):
+        scene = ground.scenes(n)
+        scenes.setdefault(scene.texts[0], scene)
+
+    def make(texts, seeds):
+        """Right for what was trained, nothing at all for what was held out."""
+        return torch.stack(
+            [
+                torch.zeros(4, 64, 64) if scenes[t].held else ground.drawn(scenes[t], 64)
+                for t in texts
+            ]
+        )
+
+    *_, end = measure.composing(make, ground, look, count=6)
+    assert set(end.value) == set(STILL)
+    for kind, figures in end.value.items():
+        assert figures.trained.value > 0.8
+        assert figures.held_out.value == 0
+        assert figures.drawn > 0.9
+        assert dataclasses.asdict(figures)["chance"] == measure.CHANCE[kind]
