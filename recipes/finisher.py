@@ -16,7 +16,8 @@ finish = FinisherPart(
     size=64,
     crop=24,
     shape=CompactShape(channels=4, width=64, depth=16, enlargement=4),
-    phases=(Phase(samples=200_000, batch=16, frames=1, rate=5e-4, final=0.02, warm=2_000),),
+    phases=(Phase(samples=200_000, batch=16, frames=1, rate=1e-3, final=0.02, warm=2_000),),
+    perceptual=0.02,
 )
 
 recipe = Finisher(name="finisher", data="cutouts", optimizer="adamw", finish=finish)
