@@ -36,7 +36,7 @@ from kineograph.patches.luminance import colours, yiq
 from kineograph.patches.search import drawn, picked, scored
 from kineograph.patches.source_map import copy_report
 from kineograph.patches.texture import Growth, fill, grow
-from kineograph.prompt import Progress
+from kineograph.values.prompt import Progress
 
 Picture = NDArray[Any]
 

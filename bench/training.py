@@ -21,10 +21,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kineograph import recipe as recipes
 from kineograph import train
-from kineograph.denoise import WEIGHTINGS
+from kineograph.diffusion.loss import WEIGHTINGS
 from kineograph.lessons.denoising import Denoising
-from kineograph.prompt import Cond
 from kineograph.recipe import Cascade, Phase, Stage
+from kineograph.values.prompt import Cond
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "stickers.py"
 

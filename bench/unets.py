@@ -28,14 +28,14 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from kineograph.recipe.forecast import cascade_maker, cascade_stage
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from kineograph import recipe as recipes
-from kineograph.cascade import Knobs
-from kineograph.prompt import Cond, Prompt
+from kineograph.diffusion.cascade import Knobs
 from kineograph.recipe import Cascade
-from kineograph.recipe.forecast import cascade_maker, cascade_stage
+from kineograph.values.prompt import Cond, Prompt
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 BATCH, FRAMES, SIZE, WORDS, TEXT = 2, 8, 16, 24, 384

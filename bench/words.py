@@ -103,8 +103,8 @@ GIVEN, SYMBOLS = 20, 100
 
 def our_writer(rows: int) -> tuple[Callable[[], Any], int]:
     """A job that writes, and the weights of its model."""
-    from kineograph.chain import Draw, extend, row_generators
     from kineograph.nets.causal import Causal, CausalShape
+    from kineograph.sequence.draw import Draw, extend, row_generators
 
     shape = CausalShape(2048, width=128, depth=4, head=32, window=128, places=False, words=0)
     net = Causal(shape).requires_grad_(False).eval()

@@ -19,15 +19,15 @@ import torch
 from torch import Tensor
 
 from kineograph import media
-from kineograph.clip import Clip, to_clips
-from kineograph.denoise import Denoiser
-from kineograph.exemplar import Example, Exemplar
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.exemplar import Example, Exemplar
+from kineograph.families.zoom import maker
+from kineograph.families.zoom.baselines import independent, outpainted, superresolved
+from kineograph.families.zoom.joint import shared_noise
 from kineograph.measure.ladders import Heard
 from kineograph.measure.zoom import agreement, band_powers, seam_energy
-from kineograph.prompt import Cond
-from kineograph.zoom import maker
-from kineograph.zoom.baselines import independent, outpainted, superresolved
-from kineograph.zoom.joint import shared_noise
+from kineograph.values.clip import Clip, to_clips
+from kineograph.values.prompt import Cond
 
 RATIO = 2
 

@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from kineograph.patches.analogies import MODES, analogy
 from kineograph.patches.source_map import SourceMap, copy_report, map_picture
 from kineograph.patches.texture import Growth, extend, fill, grow
-from kineograph.prompt import Progress
+from kineograph.values.prompt import Progress
 
 Picture = NDArray[np.uint8]
 

@@ -7,7 +7,7 @@ The same of a file: kineograph chain DAYS.csv --predict 5
 import numpy as np
 import torch
 
-from kineograph.markov import fit, from_matrix
+from kineograph.sequence.markov import fit, from_matrix
 
 STATES = ["cloudy", "rainy", "sunny"]
 TRUTH = np.array(

@@ -11,9 +11,9 @@ Time and numbers: weights/animate/CARD.md.
 """
 
 from kineograph.data.animations import PERIOD
+from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.moving import MovingShape, Routes
 from kineograph.nets.picture_encoder import PictureShape
-from kineograph.noise import Schedule
 from kineograph.recipe import Animate, Eye, Mover, Phase
 
 WORDS = 384  # width of MiniLM's token states

@@ -11,8 +11,8 @@ Time and numbers: weights/pictures/CARD.md.
 """
 
 from kineograph.data.cutouts import STYLES
+from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import Schedule
 from kineograph.recipe import Phase, Pictures, Stage
 
 LONG, FALL = 6_000_000, 400_000  # pictures of the level phase, and while the rate falls

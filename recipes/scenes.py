@@ -9,8 +9,8 @@ colours and textures in the same time, and no shapes: docs/zoom.md.)
 Time and numbers: weights/scenes/CARD.md.
 """
 
+from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import Schedule
 from kineograph.recipe import Cascade, Phase, Stage
 
 WORDS = 384  # width of MiniLM's token states

@@ -11,8 +11,8 @@ Time and numbers: weights/stickers/CARD.md.
 
 from typing import Literal
 
+from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import Schedule
 from kineograph.recipe import Cascade, Phase, Stage
 
 WORDS = 384  # width of MiniLM's token states

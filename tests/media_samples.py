@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.clip import Clip, from_bytes
 from kineograph.media import video
+from kineograph.values.clip import Clip, from_bytes
 
 ALL = ("out.png", "out.jpg", "out.webp", "out.gif", "out.apng", "out.mp4", "out.webm", "out")
 MOVING = ALL[2:]

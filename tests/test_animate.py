@@ -8,11 +8,12 @@ import torch
 from kineograph.animate.maker import AnimateMaker, Knobs, Stage, drift, start_noise
 from kineograph.animate.picture import framed, matted
 from kineograph.animate.space import FLOW, Motion, Pixels
-from kineograph.clip import Clip
-from kineograph.denoise import Ideal, integrate, noise_from
-from kineograph.errors import InputError, LimitError
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond, Prompt
+from kineograph.diffusion.denoiser import Ideal
+from kineograph.diffusion.sampling import integrate, noise_from
+from kineograph.diffusion.schedule import Schedule
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError, LimitError
+from kineograph.values.prompt import Cond, Prompt
 
 SIZE = 16
 
@@ -145,7 +146,7 @@ def test_knobs_out_of_range_are_named():
     for name, value in bad.items():
         with pytest.raises(InputError):
             one.check(Knobs(**{name: value}))
-    with pytest.raises(InputError, match="--image"):
+    with pytest.raises(InputError, match="image"):
         made(one, Prompt("a dog"))
 
 
@@ -182,7 +183,7 @@ def test_a_motion_moves_the_same_picture_at_any_size():
     assert float((back - large)[..., 16:-16].abs().mean()) < 0.03
     clip = made(maker(Zero(), space=Motion()), Prompt(image=picture(), seconds=2), Knobs(size=40))
     assert tuple(clip.frames.shape) == (8, 3, 40, 40)
-    with pytest.raises(InputError, match="--size"):
+    with pytest.raises(InputError, match="size"):
         maker(Brightens()).check(Knobs(size=40))
 
 
@@ -321,7 +322,7 @@ def test_a_large_matte_is_that_of_the_small_one():
 
 def test_a_clip_that_would_not_fit_is_refused():
     one = maker(Zero(), space=Motion())
-    with pytest.raises(LimitError, match="--size"):
+    with pytest.raises(LimitError, match="size"):
         made(one, Prompt(image=picture(), seconds=600), Knobs(size=1024))
 
 

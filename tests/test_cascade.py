@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kineograph.cascade import SAMPLERS, CascadeMaker, CascadeStage, Knobs
-from kineograph.clip import Clip, to_bytes, to_model
-from kineograph.denoise import Ideal, Precond
-from kineograph.errors import InputError, KineographError
+from kineograph.diffusion.cascade import SAMPLERS, CascadeMaker, CascadeStage, Knobs
+from kineograph.diffusion.denoiser import Ideal, Precond
+from kineograph.diffusion.schedule import Schedule, v
 from kineograph.nets.space_time import SpaceTime, SpaceTimeShape
-from kineograph.noise import Schedule, v
-from kineograph.prompt import Cond, Prompt
+from kineograph.values.clip import Clip, to_bytes, to_model
+from kineograph.values.errors import InputError, KineographError
+from kineograph.values.prompt import Cond, Prompt
 
 SCHEDULE = Schedule(0.01, 100.0)
 TEXT = 8
@@ -135,16 +135,16 @@ def test_knobs_reach_the_stages():
 @pytest.mark.parametrize(
     ("knobs", "said"),
     [
-        ({"size": 7}, r"--size: 7 pixels; this model makes 4, 8, 16"),
-        ({"size": -4}, r"--size: -4 pixels"),
-        ({"frames": 3}, r"--frames: 3; this model makes 2, 4"),
-        ({"frames": 2, "size": 16}, r"--frames: 2 at 16 pixels; this model makes 2 frames of 4"),
-        ({"steps": 1001}, r"--steps: 1001 is not in 1 … 1000"),
-        ({"steps": -1}, r"--steps: -1 is not in 1 … 1000"),
-        ({"guidance": math.nan}, r"--guidance: nan is not in 0 … 50"),
-        ({"guidance": 51.0}, r"--guidance: 51.0 is not in 0 … 50"),
-        ({"sampler": "euler"}, r"--sampler: 'euler'; use ddim, ddpm, dpm, dpm-sde"),
-        ({"chunk": 0}, r"--chunk: 0 is less than 1"),
+        ({"size": 7}, r"size: 7 pixels; this model makes 4, 8, 16"),
+        ({"size": -4}, r"size: -4 pixels"),
+        ({"frames": 3}, r"frames: 3; this model makes 2, 4"),
+        ({"frames": 2, "size": 16}, r"frames: 2 at 16 pixels; this model makes 2 frames of 4"),
+        ({"steps": 1001}, r"steps: 1001 is not in 1 … 1000"),
+        ({"steps": -1}, r"steps: -1 is not in 1 … 1000"),
+        ({"guidance": math.nan}, r"guidance: nan is not in 0 … 50"),
+        ({"guidance": 51.0}, r"guidance: 51.0 is not in 0 … 50"),
+        ({"sampler": "euler"}, r"sampler: 'euler'; use ddim, ddpm, dpm, dpm-sde"),
+        ({"chunk": 0}, r"chunk: 0 is less than 1"),
     ],
 )
 def test_knobs_out_of_range_are_named_with_what_there_is(knobs, said):
@@ -317,7 +317,7 @@ def test_guidance_may_be_a_track_over_the_steps():
     cascade = oscillating_maker(guided=9.0)
     made(cascade, size=4, frames=2, guidance=(8.0, 2.0))
     assert [scale for scale, _ in told(cascade)] == [[8.0]] * 3 + [[2.0]] * 3
-    with pytest.raises(InputError, match="--guidance: 7 values for 6 steps"):
+    with pytest.raises(InputError, match="guidance: 7 values for 6 steps"):
         made(cascade, guidance=(1.0,) * 7)
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kineograph.chain import Draw, extend, row_generators
-from kineograph.errors import InputError
 from kineograph.nets.causal import Block, Causal, CausalShape, angles, turned
-from kineograph.prompt import Cond
+from kineograph.sequence.draw import Draw, extend, row_generators
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 TEXT = CausalShape(size=11, width=32, depth=3, head=8, window=16, places=False, words=0)
 GRID = CausalShape(size=11, width=32, depth=2, head=8, window=16, places=True, words=6)

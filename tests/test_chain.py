@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kineograph.chain import Draw, drawn, extend, only_top_k, only_top_p, row_generators
-from kineograph.errors import InputError, KineographError
+from kineograph.sequence.draw import Draw, drawn, extend, only_top_k, only_top_p, row_generators
+from kineograph.values.errors import InputError, KineographError
 
 # -- draw rules
 

@@ -14,8 +14,14 @@ import typer
 
 from kineograph import cli, media
 from kineograph.cli import main
-from kineograph.clip import Clip
-from kineograph.errors import InputError, KineographError, LimitError, MissingError, PolicyError
+from kineograph.values.clip import Clip
+from kineograph.values.errors import (
+    InputError,
+    KineographError,
+    LimitError,
+    MissingError,
+    PolicyError,
+)
 
 
 def run(*words) -> int:

@@ -7,14 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
-from kineograph import media, recipe
+from kineograph import media, recipe, record
 from kineograph.animate.maker import AnimateMaker
 from kineograph.cli import main
+from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.moving import MovingShape, Routes
 from kineograph.nets.picture_encoder import PictureShape
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
 from kineograph.recipe import Animate, Eye, Mover, Phase
+from kineograph.values.prompt import Cond
 
 PHASES = (Phase(samples=8, batch=4, frames=1, rate=1e-3),)
 
@@ -63,7 +63,7 @@ def quick_words(monkeypatch):
         rows = torch.zeros(len(texts), 24, 384)
         return Cond(rows, rows[..., 0] > 0, rows.mean(1))
 
-    monkeypatch.setattr(recipe, "texts", lambda folder=None: read)
+    monkeypatch.setattr(recipe.loading, "texts", lambda folder=None: read)
 
 
 def run(*words):
@@ -94,9 +94,9 @@ def test_a_picture_becomes_a_clip_with_its_recipe_inside(model, image, tmp_path,
     assert tuple(clip.frames.shape) == (4, 3, 16, 16)
     assert clip.fps == pytest.approx(2.0)
     assert (clip.frames[0] - media.read(image).frames[0]).abs().mean() < 0.003
-    note = media.note(out)
-    assert note["image"] == "in.png"
-    assert len(note["image_sha256"]) == 64
+    said = record.read(out)
+    assert said.inputs["image"]["name"] == "in.png"
+    assert len(said.inputs["image"]["sha256"]) == 64
     again = tmp_path / "b.apng"
     assert run(*words[:-2], again, "--json") == 0
     assert again.read_bytes() == out.read_bytes()
@@ -196,7 +196,7 @@ def test_a_format_without_transparency_says_so(model, tmp_path, capsys):
         (["--image", "in.png", "--motion", "99"], "--motion"),
         (["--image", "in.png", "--size", "9999"], "--size"),
         (["--image", "in.png", "--frames", "1000"], "--frames"),
-        (["--image", "in.png", "--refine", "in.png"], "--refine"),
+        (["--image", "in.png", "--refine", "in.png"], "--image: is not for a clip that is"),
         (["--image", "in.png", "--negative", "x"], "--negative"),
         (["--image", "in.png", "--seconds", "nan"], "--seconds"),
         (["--refine", "in.png", "--level", "0"], "--level"),

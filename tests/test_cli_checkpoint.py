@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import public_folders
-from kineograph import media
+from kineograph import media, record
 from kineograph.cli import main
-from kineograph.clip import Clip
+from kineograph.values.clip import Clip
 
 
 def left(*words):
@@ -39,8 +39,9 @@ def test_a_picture_becomes_a_film(tmp_path, i2vgen, photo, capsys):
     assert "M weights" in told.err  # the memory plan
     clip = media.read(out)
     assert clip.frames.shape == (4, 3, 16, 28) and clip.fps == 16
-    note = media.note(out)
-    assert note["seed"] == 3 and note["text"] == "a cat" and note["frames"] == 4
+    said = record.read(out)
+    assert said.seed == 3 and said.settings["text"] == "a cat" and said.settings["frames"] == 4
+    assert all(len(digest) == 64 for digest in said.model["weights"].values())
 
 
 def test_the_plan_is_told_and_nothing_made(tmp_path, i2vgen, photo, capsys):
@@ -82,7 +83,7 @@ def test_a_damaged_folder_is_a_missing_model(tmp_path, photo, i2vgen, capsys):
     assert left(*asked, "--model", tmp_path) == 3
     assert "no family known here" in capsys.readouterr().err
     missing = ["video", "a cat", "--image", tmp_path / "no.png", "--model", i2vgen]
-    assert left(*missing, "-o", tmp_path / "out.mp4") == 3
+    assert left(*missing, "-o", tmp_path / "out.mp4") == 2
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from kineograph.cli import main
 from kineograph.data import sticker_packs
-from kineograph.errors import MissingError
+from kineograph.values.errors import MissingError
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def run(*words: str) -> int:
 def test_list_names_every_package_with_its_licence(capsys):
     assert run("list", "--json") == 0
     rows = json.loads(capsys.readouterr().out)["packages"]
-    assert {row["licence"] for row in rows} == {"MIT", "Apache-2.0", "OFL-1.1"}
+    assert {row["licence"] for row in rows} == {"MIT", "Apache-2.0", "OFL-1.1", "BSD-3-Clause"}
     assert not any(row["fetched"] for row in rows)
 
 

@@ -7,13 +7,13 @@ import torch
 
 from kineograph import media, recipe
 from kineograph.cli import main
-from kineograph.clip import Clip
+from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.causal import CausalShape
 from kineograph.nets.codec import CodecShape
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
 from kineograph.recipe import Cascade, CodecPart, Phase, Stage, Tokens, Writer
+from kineograph.values.clip import Clip
+from kineograph.values.prompt import Cond
 
 PHASES = (Phase(samples=8, batch=4, frames=1, rate=1e-3),)
 
@@ -83,8 +83,8 @@ def quick_words(monkeypatch, models):
             row[: len(text.encode()), 0] = torch.tensor([*text.encode()][:24]) / 255
         return Cond(rows, rows[..., 0] > 0, rows.mean(1))
 
-    monkeypatch.setattr(recipe, "texts", lambda folder=None: read)
-    monkeypatch.setattr("kineograph.cli.image.FINER", str(models / "tiny"))
+    monkeypatch.setattr(recipe.loading, "texts", lambda folder=None: read)
+    monkeypatch.setattr("kineograph.families.text_to_image.model.FINER", str(models / "tiny"))
 
 
 def run(*words, capsys, expect=0):
@@ -124,7 +124,7 @@ def test_four_times_the_pixels_by_a_stage_and_by_lanczos(tmp_path, models, capsy
 def test_without_the_model_of_the_stages_it_is_all_lanczos_and_said(
     tmp_path, models, capsys, monkeypatch
 ):
-    monkeypatch.setattr("kineograph.cli.image.FINER", "nowhere")
+    monkeypatch.setattr("kineograph.families.text_to_image.model.FINER", "nowhere")
     options = ("--by", "tokens", "--model", models / "letters", "--upscale", 2, "--json")
     facts, _ = run("a dog", "-o", tmp_path / "a.png", *options, capsys=capsys)
     assert facts["notes"][-1] == "model 'nowhere' is not here: 32 pixels by Lanczos's filter"
@@ -153,10 +153,10 @@ def test_a_picture_is_completed_from_its_upper_half(tmp_path, models, capsys):
     [
         (("", "-o", "a.png"), 2, "text: is empty"),
         (("a", "-o", "a.mp4"), 2, "cannot write 'a.mp4'"),
-        (("a", "-o", "a.png", "--by", "magic"), 2, "use diffusion or tokens"),
+        (("a", "-o", "a.png", "--by", "magic"), 2, "use tokens or diffusion"),
         (("a", "-o", "a.png", "--upscale", "3"), 2, "use 1, 2 or 4"),
-        (("a", "-o", "a.png", "--candidates", "4"), 2, "add --by tokens"),
-        (("a", "-o", "a.png", "--complete", "b.png"), 2, "add --by tokens"),
+        (("a", "-o", "a.png", "--candidates", "4"), 2, "it is for a picture by tokens"),
+        (("a", "-o", "a.png", "--complete", "b.png"), 2, "it is for a picture by tokens"),
         (("a", "-o", "a.png", "--by", "tokens", "--candidates", "0"), 2, "not in 1 … 64"),
         (("a", "-o", "a.png", "--by", "tokens", "--guidance", "99"), 2, "not in 0 … 50"),
         (("a", "-o", "a.png", "--by", "tokens", "--complete", "none.png"), 2, "none.png"),
@@ -180,7 +180,7 @@ def test_a_model_of_the_other_kind_is_named(tmp_path, models, capsys):
     )
     assert "writes no pictures in codes" in err
     _, err = run("a", "-o", out, "--model", models / "letters", capsys=capsys, expect=2)
-    assert "is no cascade" in err
+    assert "name a cascade" in err
 
 
 def test_a_codec_loads_by_itself(tmp_path):

@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from kineograph import media, recipe
+from kineograph import media, recipe, record
 from kineograph.cli import main
+from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import Schedule
 from kineograph.recipe import Cascade, Phase, Stage
 
 
@@ -48,7 +48,7 @@ def model(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def quick_words(monkeypatch):
     """Texts read by their letters, so that no encoder is loaded."""
-    from kineograph.prompt import Cond
+    from kineograph.values.prompt import Cond
 
     def read(texts):
         rows = torch.zeros(len(texts), 24, 384)
@@ -56,7 +56,7 @@ def quick_words(monkeypatch):
             row[: len(text.encode()), 0] = torch.tensor([*text.encode()][:24]) / 255
         return Cond(rows, rows[..., 0] > 0, rows.mean(1))
 
-    monkeypatch.setattr(recipe, "texts", lambda folder=None: read)
+    monkeypatch.setattr(recipe.loading, "texts", lambda folder=None: read)
 
 
 def run(*words):
@@ -66,12 +66,12 @@ def run(*words):
 
 
 def test_a_text_encoder_of_another_width_is_refused(model, tmp_path, monkeypatch, capsys):
-    from kineograph.prompt import Cond
+    from kineograph.values.prompt import Cond
 
     def narrow(texts):
         return Cond(torch.zeros(1, 4, 64), torch.ones(1, 4, dtype=torch.bool), torch.zeros(1, 64))
 
-    monkeypatch.setattr(recipe, "texts", lambda folder=None: narrow)
+    monkeypatch.setattr(recipe.loading, "texts", lambda folder=None: narrow)
     out = tmp_path / "a.webp"
     assert run("a heart", "--model", model, "--size", 16, "-o", out) == 2
     assert "--text-encoder: its states are 64 wide" in capsys.readouterr().err
@@ -87,9 +87,9 @@ def test_words_become_a_file_with_its_recipe_inside(model, tmp_path, capsys):
     clip = media.read(out)
     assert tuple(clip.frames.shape) == (4, 3, 16, 16)
     assert clip.fps == pytest.approx(2.0)
-    note = media.note(out)
-    assert note["text"] == "a red heart"
-    assert note["seed"] == 7
+    said = record.read(out)
+    assert said.settings["text"] == "a red heart"
+    assert said.seed == 7
 
 
 @pytest.mark.parametrize("suffix", [*(s for s in media.MOVING if s), ""])
@@ -109,7 +109,7 @@ def test_guidance_may_oscillate_and_be_rescaled_at_the_door(model, tmp_path, cap
         words = ["a dog", "--model", model, "--size", 8, "--seed", 3, "--steps", 4, "-o", out]
         assert run(*words, "--guidance", 9, *way) == 0
     assert len({out.read_bytes() for out in outs}) == 3
-    assert media.note(outs[1])["oscillate"] is True
+    assert record.read(outs[1]).settings["oscillate"] is True
     dry = ["a dog", "--model", model, "--size", 16, "--steps", 4, "-o", tmp_path / "d.mp4"]
     capsys.readouterr()
     assert run(*dry, "--oscillate", "--dry-run", "--json") == 0
@@ -119,7 +119,7 @@ def test_guidance_may_oscillate_and_be_rescaled_at_the_door(model, tmp_path, cap
 def test_when_memory_runs_out_the_next_smaller_clip_is_made_once(
     model, tmp_path, monkeypatch, capsys
 ):
-    from kineograph.denoise import Precond
+    from kineograph.diffusion.denoiser import Precond
 
     def cramped(most):
         def forward(self, x, sigma, cond):
@@ -135,11 +135,11 @@ def test_when_memory_runs_out_the_next_smaller_clip_is_made_once(
     assert run(*words) == 0
     assert "memory ran out at 16 pixels; made 8" in capsys.readouterr().err
     assert media.read(out).frames.shape[-1] == 8
-    assert media.note(out)["size"] == 8
+    assert record.read(out).settings["size"] == 8
 
     monkeypatch.setattr(Precond, "forward", cramped(4))
     assert run(*words, "--force") == 4
-    assert "memory ran out; ask for a smaller --size" in capsys.readouterr().err
+    assert "memory ran out; ask for a smaller size" in capsys.readouterr().err
 
 
 def test_a_longer_clip_goes_round_again(model, tmp_path):
@@ -206,7 +206,7 @@ def test_a_model_that_is_not_here_is_named(tmp_path, capsys):
 
 
 def test_cancelling_leaves_nothing(model, tmp_path, monkeypatch):
-    from kineograph.cascade import CascadeMaker
+    from kineograph.diffusion.cascade import CascadeMaker
 
     def cancelled(self, prompt, seed, knobs):
         raise KeyboardInterrupt
@@ -221,7 +221,7 @@ def test_a_termination_is_an_orderly_end(model, tmp_path, monkeypatch):
     import os
     import signal
 
-    from kineograph.cascade import CascadeMaker
+    from kineograph.diffusion.cascade import CascadeMaker
 
     def ended(self, prompt, seed, knobs):
         os.kill(os.getpid(), signal.SIGTERM)

@@ -68,12 +68,12 @@ def test_the_plot_shows_choice_and_bits(book, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("content", "words", "told"),
     [
-        (b"", [], "CORPUS: is empty"),
+        (b"", [], "corpus: is empty"),
         (b"one", [], "holds 1 words"),
         (b"one two", [], "too few for order 2"),
         (b"\x00\x01", [], "is binary"),
         (b"caf\xe9 au lait", [], "is not UTF-8"),
-        (TEXT.encode(), ["--order", 0], "--order: 0"),
+        (TEXT.encode(), ["--order", -1], "--order: -1"),
         (TEXT.encode(), ["--copy-limit", 2], "use 3"),
         (TEXT.encode(), ["-n", 0], "-n: 0"),
         (TEXT.encode(), ["--unit", "page"], "page"),

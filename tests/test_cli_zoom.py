@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kineograph import media
+from kineograph import media, record
 from kineograph.cli import main
 from test_cli_video import model, quick_words  # noqa: F401
 
@@ -15,7 +15,7 @@ def run(*words):
     return left.value.code
 
 
-def test_texts_become_a_film_through_every_stage(model, tmp_path, capsys):  # noqa: F811
+def test_texts_become_a_film_through_every_stage(model, tmp_path, capsys):
     ladder = tmp_path / "ladder.json"
     ladder.write_text(json.dumps({"p": 2, "prompts": ["an island", "a tree", "a leaf"]}))
     out = tmp_path / "tour.apng"
@@ -24,11 +24,11 @@ def test_texts_become_a_film_through_every_stage(model, tmp_path, capsys):  # no
     told = json.loads(capsys.readouterr().out)
     assert told["seed"] == 2
     assert tuple(media.read(out).frames.shape) == (5, 3, 32, 32)
-    assert media.note(out)["levels"] == ["an island", "a tree", "a leaf"]
-    assert media.note(out)["canvas"] == 16
+    assert list(record.read(out).settings["level"]) == ["an island", "a tree", "a leaf"]
+    assert told["canvas"] == 16
 
 
-def test_a_living_zoom_moves_while_one_rests(model, tmp_path):  # noqa: F811
+def test_a_living_zoom_moves_while_one_rests(model, tmp_path):
     out = tmp_path / "tour.apng"
     words = ["--level", "an island", "--level", "a tree", "--model", model, "--living"]
     flags = ["--size", 16, "--seconds", 1, "--dwell", 1, "--fps", 8, "--seed", 2]
@@ -37,7 +37,7 @@ def test_a_living_zoom_moves_while_one_rests(model, tmp_path):  # noqa: F811
     assert len({frame.numpy().tobytes() for frame in rest}) == 4
 
 
-def test_a_plan_counts_evaluations_of_every_stage(model, tmp_path, capsys):  # noqa: F811
+def test_a_plan_counts_evaluations_of_every_stage(model, tmp_path, capsys):
     out = tmp_path / "tour.apng"
     words = ["--level", "an island", "--level", "a tree", "--model", model, "-o", out, "--dry-run"]
     assert run(*words, "--seconds", 2, "--fps", 5, "--json") == 0

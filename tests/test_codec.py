@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from kineograph.errors import InputError
 from kineograph.nets.codec import (
     Codebook,
     Codec,
@@ -15,6 +14,7 @@ from kineograph.nets.codec import (
     nearest,
     revived,
 )
+from kineograph.values.errors import InputError
 
 
 def shape(codes=0, **more):

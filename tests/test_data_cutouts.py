@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from kineograph.clip import from_premultiplied
 from kineograph.data import cutouts
 from kineograph.data.cutout_feed import THREE_D, CutoutFeed
 from kineograph.data.cutout_packs import matched
 from kineograph.data.cutout_texts import captions_of, encode, load_texts
 from kineograph.data.cutouts import Cutout
 from kineograph.data.phrases import STYLE_WORDS, captions, phrases, plain, shared_names
-from kineograph.errors import InputError, MissingError
 from kineograph.nets.encoders import TextStates
+from kineograph.values.clip import from_premultiplied
+from kineograph.values.errors import InputError, MissingError
 
 
 def cutout(name="dog", group="animals-nature", style="3d", **more):

@@ -9,7 +9,7 @@ import torch
 
 from kineograph.data.feed import Feed, lowered, shrunk
 from kineograph.data.stickers import FRAMES, Sticker, variants
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 
 
 @pytest.fixture(scope="module")

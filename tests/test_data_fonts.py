@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kineograph.data.fonts import EM, SIZE, Glyphs, glyphs, held_out, load
-from kineograph.errors import InputError, MissingError
+from kineograph.values.errors import InputError, MissingError
 
 TTF = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 FACES = {"sans": "DejaVuSans.ttf", "bold": "DejaVuSans-Bold.ttf", "serif": "DejaVuSerif.ttf"}

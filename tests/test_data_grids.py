@@ -11,8 +11,8 @@ from einops import rearrange
 from kineograph.data.fonts import glyphs
 from kineograph.data.grids import HELD, STYLES, TASKS, WHITE, Grids, foreground, outlines
 from kineograph.data.stickers import FRAMES, Sticker, Stickers
-from kineograph.errors import InputError
 from kineograph.measure.prompts import by_patches, miou, prompts
+from kineograph.values.errors import InputError
 from kineograph.visual_prompts import Filler
 
 TTF = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -168,7 +168,7 @@ def test_a_model_that_knows_the_answer_beats_copying_and_one_that_copies_does_no
     assert row.gain == pytest.approx(0, abs=1e-6)
     assert row.error_model == pytest.approx(row.error_copy)
     assert row.miou_model is not None
-    with pytest.raises(InputError, match="--task"):
+    with pytest.raises(InputError, match="task"):
         list(prompts(copying, grids, gap, tasks=["sing"], count=3, seed=0))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from kineograph.data import packages
 from kineograph.data.packages import Package
-from kineograph.errors import InputError, KineographError, LimitError, MissingError
+from kineograph.values.errors import InputError, KineographError, LimitError, MissingError
 
 
 def tarball(path: Path, files: dict[str, bytes]) -> Path:

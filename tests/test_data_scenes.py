@@ -10,8 +10,8 @@ from kineograph.data.scenes.pencils import Paper
 from kineograph.data.scenes.pictures import scene
 from kineograph.data.scenes.subjects import SUBJECTS, caption, painted, worded
 from kineograph.data.sticker_texts import TOKENS, WIDTH, stored
-from kineograph.errors import InputError, MissingError
 from kineograph.nets.encoders import TextStates
+from kineograph.values.errors import InputError, MissingError
 
 
 def paper(size=64, near=1.0, seed=0):

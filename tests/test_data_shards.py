@@ -8,7 +8,7 @@ import pytest
 
 from kineograph.data import shards
 from kineograph.data.shards import Sample, read, read_about, write
-from kineograph.errors import InputError, KineographError, MissingError
+from kineograph.values.errors import InputError, KineographError, MissingError
 
 ABOUT = {
     "name": "test",

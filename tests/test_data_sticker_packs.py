@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 
 from kineograph.data import sticker_packs, sticker_texts, stickers
 from kineograph.data.sticker_packs import decoded_clip, frame_milliseconds
-from kineograph.errors import MissingError
 from kineograph.nets.encoders import TextStates
+from kineograph.values.errors import MissingError
 
 WAVE, SNAKE, FAMILY = "1f44b", "1f40d", "1f468-200d-1f466"
 

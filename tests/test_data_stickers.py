@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kineograph.data import stickers
 from kineograph.data.stickers import Sticker, family_of, order, split_of
-from kineograph.errors import InputError, MissingError
+from kineograph.values.errors import InputError, MissingError
 
 KEYS = ["1f44b", "1f40d", "1f468-200d-1f33e", "1f3c3-200d-2640", "270c", "1f9d1-200d-1f692"]
 

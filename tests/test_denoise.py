@@ -5,23 +5,21 @@ import math
 import pytest
 import torch
 
-from kineograph.denoise import (
-    WEIGHTINGS,
+from kineograph.diffusion.denoiser import Ideal, Precond
+from kineograph.diffusion.guidance import (
     Guided,
-    Ideal,
     Pinned,
-    Precond,
     Recalled,
     Thresholded,
     Told,
     Track,
-    integrate,
-    noise_from,
     oscillating,
 )
-from kineograph.errors import InputError
-from kineograph.noise import PARAMETERIZATIONS, Schedule, edm
-from kineograph.prompt import Cond
+from kineograph.diffusion.loss import WEIGHTINGS
+from kineograph.diffusion.sampling import integrate, noise_from
+from kineograph.diffusion.schedule import PARAMETERIZATIONS, Schedule, edm
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 
 def rngs(count: int) -> list[torch.Generator]:

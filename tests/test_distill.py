@@ -11,15 +11,17 @@ from torch import nn
 
 from kineograph import recipe as recipes
 from kineograph.cli import main
-from kineograph.denoise import Guided, Ideal, Told, integrate, noise_from
-from kineograph.distill import guided, moves, scales, target, walked
-from kineograph.errors import InputError
+from kineograph.diffusion.denoiser import Ideal
+from kineograph.diffusion.distillation import guided, moves, scales, target, walked
+from kineograph.diffusion.guidance import Guided, Told
+from kineograph.diffusion.sampling import integrate, noise_from
+from kineograph.diffusion.schedule import Schedule
 from kineograph.lessons.distillation import Distilling, graduated, schooling, taught
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
 from kineograph.recipe import Cascade, Distillation, Lap, Phase, Stage
 from kineograph.train import Run, fresh
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 SCHEDULE = Schedule(0.01, 50.0)
 
@@ -256,7 +258,7 @@ def test_laps_follow_one_another_and_the_model_that_comes_out_loads(tmp_path, te
 
     graduated(run, teacher, tmp_path / "four", "four")
     assert recipes.read(tmp_path / "four").steps == (4, 2)
-    with pytest.raises(InputError, match="--lap: 'fore' is unknown; use four"):
+    with pytest.raises(InputError, match="lap: 'fore' is unknown; use four"):
         graduated(run, teacher, tmp_path / "fore", "fore")
     folder = tmp_path / "quick"
     graduated(run, teacher, folder)
@@ -340,7 +342,7 @@ def test_the_door_teaches_resumes_and_exports(tmp_path, teacher, monkeypatch, ca
     words = [course, "--teacher", teacher, "--out", tmp_path / "run"]
     assert door(*words) == 0
     assert door(*words) == 2
-    assert "holds a run; add --resume" in capsys.readouterr().err
+    assert "holds a run; resume it" in capsys.readouterr().err
     assert door(*words, "--resume") == 0
     assert door(*words, "--export", tmp_path / "quick") == 0
     assert recipes.read(tmp_path / "quick").name == "quick"

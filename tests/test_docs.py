@@ -2,15 +2,17 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 import typer
 
-from kineograph import cli, recipe
-from kineograph.cascade import CascadeMaker, CascadeStage
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
+import kineograph
+from kineograph import cli, recipe, record
+from kineograph.diffusion.cascade import CascadeMaker, CascadeStage
+from kineograph.diffusion.schedule import Schedule
+from kineograph.values.prompt import Cond
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -38,19 +40,37 @@ def grey(x, sigma, cond):
     return x * 0
 
 
-def test_python_on_the_pages_runs(monkeypatch, tmp_path):
-    def read(texts):
-        return Cond()
+def small_maker(model, *, stages=None, text_encoder=None):
+    """What `recipe.load` gives, with a Denoiser that needs no weights."""
+    stages = (CascadeStage("base", grey, Schedule(0.01, 100.0), 32, 64, steps=2),)
+    return CascadeMaker(stages, lambda texts: Cond(), 3.0)
 
-    stages = (CascadeStage("base", grey, Schedule(0.01, 100.0), 4, 64, steps=2),)
-    maker = CascadeMaker(stages, read, 2.0)
-    monkeypatch.setattr(recipe, "load", lambda model, **knobs: maker)
+
+def test_python_on_the_pages_runs(monkeypatch, tmp_path):
+    monkeypatch.setattr(recipe, "load", small_maker)
     monkeypatch.chdir(tmp_path)
     for page in PAGES:
         if page.name in RUN:
             for block in blocks(page, ("python",)):
                 exec(compile(block, page.name, "exec"), {})
-    assert (tmp_path / "heart.mp4").stat().st_size > 0
+    for name in ("heart.mp4", "heart.webp"):
+        assert record.read(tmp_path / name).settings["text"] == "a red heart beating"
+
+
+def test_one_line_a_family_runs_as_the_page_says(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "docs" / "brick.png", "brick.png")
+    shutil.copy(ROOT / "docs" / "by_example" / "grow_grass.png", "grass.png")
+    shutil.copy(ROOT / "README.md", "corpus.txt")
+    Path("weather.csv").write_text("weather\nsun\nsun\nrain\nsun\nrain\nrain\nsun\n")
+    for block in blocks(ROOT / "docs" / "api.md", ("python",)):
+        assert len([line for line in block.splitlines() if line]) <= 5 or "Request" in block
+        exec(compile(block, "api.md", "exec"), {})
+    made = sorted(path for path in tmp_path.iterdir() if ".record" not in path.name)
+    given = {"brick.png", "grass.png", "corpus.txt", "weather.csv"}
+    for path in made:
+        if path.name not in given:
+            assert record.read(path).version == kineograph.version
 
 
 @pytest.mark.parametrize(("page", "line"), list(commands()))

@@ -7,10 +7,10 @@ import sys
 import pytest
 import torch
 
-from kineograph.errors import MissingError
 from kineograph.files import sha256_of
 from kineograph.nets import encoders
 from kineograph.nets.encoders import TextEncoder
+from kineograph.values.errors import MissingError
 
 
 def installed():

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from kineograph.errors import InputError
-from kineograph.exemplar import Example, Exemplar, Matching
+from kineograph.diffusion.exemplar import Example, Exemplar, Matching
 from kineograph.measure.zoom import band_powers, psnr
-from kineograph.prompt import Cond
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 
 def stripes(size=48, period=8, seed=0, frames=1):

@@ -7,10 +7,10 @@ import torch
 from kineograph.data.cutouts import premultiplied, shrunk
 from kineograph.data.finish_feed import FinishFeed
 from kineograph.data.shards import Sample, write
-from kineograph.errors import InputError
 from kineograph.lessons.finishing import Finishing, over
 from kineograph.nets.compact import Compact, CompactShape
 from kineograph.recipe import Finisher, FinisherPart, Phase, from_json, network, to_json
+from kineograph.values.errors import InputError
 
 SHAPE = CompactShape(4, 8, 1, 4)
 PART = FinisherPart("finish", 64, 16, SHAPE, (Phase(8, 4, 1, 1e-3),), noise=0.0, perceptual=0.0)

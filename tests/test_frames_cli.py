@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from kineograph import cli, media
-from kineograph.clip import from_bytes
 from kineograph.data.simulations import simulate
+from kineograph.values.clip import from_bytes
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +66,10 @@ def test_pages_come_out_of_both_verbs(flag, tmp_path, capsys) -> None:
         (["--range", "all"], "--range", "first:last"),
         (["--speed", "fast"], "--speed", "not a number"),
         (["--speed", "0=1,0=2", "--seconds", "2"], "--speed", "backwards"),
-        (["--speed", "0=1,3=2"], "--speed", "--seconds"),
-        (["--seconds", "-1"], "--seconds", "not in (0, 3600]"),
+        (["--speed", "0=1,3=2"], "--speed", "its seconds"),
+        (["--seconds", "-1"], "--seconds", "not in above 0 … 3,600"),
         (["--every", "0"], "--every", "not in 1"),
-        (["--every", "200"], "CLIP", "has 1 frame"),
+        (["--every", "200"], "clip", "has 1 frame"),
         (["--fade", "-2"], "--fade", "not in 0"),
     ],
 )

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kineograph.data.simulations import drawings
-from kineograph.errors import InputError, LimitError
 from kineograph.frames import distance
+from kineograph.values.errors import InputError, LimitError
 
 
 @pytest.fixture
@@ -89,5 +89,5 @@ def test_frames_of_two_sizes_and_too_many_frames_are_refused(monkeypatch) -> Non
     with pytest.raises(InputError, match="no frames"):
         distance.features([])
     monkeypatch.setattr(distance, "MAX_FRAMES", 3)
-    with pytest.raises(LimitError, match="--every 2"):
+    with pytest.raises(LimitError, match="every: 2"):
         distance.features([one] * 4)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kineograph.errors import InputError
 from kineograph.frames import loops
 from kineograph.frames.loops import Primitive
+from kineograph.values.errors import InputError
 
 PRIMITIVES = st.lists(
     st.builds(

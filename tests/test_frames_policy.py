@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from kineograph.chain import Draw, extend, row_generators
 from kineograph.data.simulations import drawings, swings
-from kineograph.errors import InputError
 from kineograph.frames import distance, policy, walk
+from kineograph.sequence.draw import Draw, extend, row_generators
+from kineograph.values.errors import InputError
 
 STEPS = 100_000
 

@@ -12,8 +12,8 @@ import pytest
 
 from kineograph import cli, media
 from kineograph.data.simulations import simulate
-from kineograph.errors import InputError
 from kineograph.frames.sound import FADE, sound_of
+from kineograph.values.errors import InputError
 
 RATE, FPS, FRAMES = 48_000, 10.0, 30
 EACH = int(RATE / FPS)  # samples a frame

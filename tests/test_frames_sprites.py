@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kineograph.data.simulations import drawings, paths
-from kineograph.errors import InputError
 from kineograph.frames import sprites, walk
+from kineograph.values.errors import InputError
 
 
 def studied(frames, **options) -> sprites.Sprite:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from kineograph.data.simulations import SCENES, drawings, simulate
-from kineograph.errors import InputError, LimitError
 from kineograph.frames import regions, render, texture
 from kineograph.frames.distance import Frame, steps
+from kineograph.values.errors import InputError, LimitError
 
 
 def studied(frames: Iterable[Frame], fps: float = 30.0) -> texture.Texture:
@@ -113,7 +113,7 @@ def test_play_lasts_as_long_as_asked_repeats_by_seed_and_follows_speed_and_range
     first, second = np.array(spans[:300]), np.array(spans[330:])
     assert np.mean((first >= 10) & (first <= 60)) > 0.9
     assert np.mean((second >= 80) & (second <= 140)) > 0.9
-    with pytest.raises(InputError, match="--speed"):
+    with pytest.raises(InputError, match="speed"):
         texture.played(flag, 1.0, 5, speeds=[(0, 0.0)])
     with pytest.raises(InputError, match="0:149"):
         texture.played(flag, 1.0, 5, spans=[(0, (10, 150))])
@@ -156,7 +156,7 @@ def test_touching_places_are_one_region() -> None:
 
 def test_ten_thousand_frames_are_refused_before_they_are_read() -> None:
     unread = iter(())
-    with pytest.raises(LimitError, match="--every 2"):
+    with pytest.raises(LimitError, match="every: 2"):
         next(texture.study(unread, 30.0, expected=10_000))
 
 

@@ -8,13 +8,13 @@ import torch
 
 from kineograph import media
 from kineograph.cli import main
-from kineograph.clip import Clip, from_bytes
 from kineograph.data.scenes.packs import Scenes
 from kineograph.data.sticker_features import RealClips, RealStills
 from kineograph.data.stickers import FRAMES, Sticker, Stickers
-from kineograph.errors import InputError, LimitError, MissingError
 from kineograph.measure import influences as study
 from kineograph.measure.influences import Neighbour, index_of, load_index, memory, save_index
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.errors import InputError, LimitError, MissingError
 
 WIDTH = 1280
 MIX = torch.randn(3 * 8 * 8, WIDTH, generator=torch.Generator().manual_seed(5))

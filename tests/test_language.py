@@ -12,12 +12,12 @@ import torch
 
 from kineograph import recipe as recipes
 from kineograph.data import prose
-from kineograph.errors import InputError, MissingError
 from kineograph.lessons import lesson_of
 from kineograph.lessons.language import Reading, keep, taught, taught_part
 from kineograph.nets.causal import Causal, CausalShape
 from kineograph.recipe import Language, Phase, Speaker
 from kineograph.recipe.language import language_model
+from kineograph.values.errors import InputError, MissingError
 from kineograph.words.byte_pairs import BytePairs, byte_pairs
 from kineograph.words.language import LanguageModel, attended, continued, cost, nearest
 
@@ -179,11 +179,11 @@ def test_a_text_is_taught_in_time_and_goes_on_like_itself():
 @pytest.mark.parametrize(
     ("text", "asked", "field"),
     [
-        ("", {}, "CORPUS"),
-        ("word " * 999, {}, "CORPUS"),
-        (TEXT[:90], {}, "CORPUS"),
-        (TEXT * 3, {"seconds": 0.0}, "--time-limit"),
-        (TEXT * 3, {"unit": "line"}, "--unit"),
+        ("", {}, "corpus"),
+        ("word " * 999, {}, "corpus"),
+        (TEXT[:90], {}, "corpus"),
+        (TEXT * 3, {"seconds": 0.0}, "time_limit"),
+        (TEXT * 3, {"unit": "line"}, "unit"),
     ],
 )
 def test_a_text_that_cannot_be_taught_is_refused(text, asked, field):

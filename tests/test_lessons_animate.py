@@ -9,15 +9,15 @@ import torch
 from kineograph.animate.space import CHANNELS
 from kineograph.data import motions
 from kineograph.data.animations import stride
-from kineograph.denoise import Precond
-from kineograph.errors import InputError
+from kineograph.diffusion.denoiser import Precond
+from kineograph.diffusion.schedule import Schedule, edm
 from kineograph.lessons.animate import Animating, Refining, clips, paces
 from kineograph.lessons.contrast import Contrast, shifted
 from kineograph.nets.moving import Moving, MovingShape, Routes, repeated
 from kineograph.nets.picture_encoder import PictureEncoder, PictureShape
-from kineograph.noise import Schedule, edm
-from kineograph.prompt import Cond
 from kineograph.recipe import Mover, Phase
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 SHAPE = MovingShape(
     channels=3,

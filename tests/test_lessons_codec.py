@@ -7,8 +7,8 @@ from kineograph import train
 from kineograph.lessons.codec import Reconstruction, cropped
 from kineograph.nets.codec import CodecShape
 from kineograph.nets.lite0 import Lite0
-from kineograph.prompt import Cond
 from kineograph.recipe import CodecPart, CodecRecipe, Phase, network
+from kineograph.values.prompt import Cond
 
 BATCH = 4
 

@@ -12,9 +12,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kineograph.chain import Draw, extend, row_generators
-from kineograph.errors import InputError, LimitError
-from kineograph.markov import fit, from_matrix
+from kineograph.sequence.draw import Draw, extend, row_generators
+from kineograph.sequence.markov import fit, from_matrix
+from kineograph.values.errors import InputError, LimitError
 
 WEATHER = ["cloudy", "rainy", "sunny"]
 MATRIX = np.array([[0.5, 0.3, 0.2], [0.4, 0.4, 0.2], [0.2, 0.1, 0.7]])
@@ -86,11 +86,11 @@ def test_nearly_split_chains_keep_full_accuracy():
 def test_a_large_class_settles_to_what_a_small_one_is_solved_to(monkeypatch):
     letters = "the cat that sat on the mat saw the rat that ate the oats " * 3
     solved = fit([letters], order=2).long_run()
-    monkeypatch.setattr("kineograph.markov.DENSE_CLASS", 1)
+    monkeypatch.setattr("kineograph.sequence.markov.DENSE_CLASS", 1)
     settled = fit([letters], order=2).long_run()
     assert np.allclose(settled.shares, solved.shares, atol=1e-7)
     assert np.allclose(fit([list(range(4)) * 3]).long_run().shares, 1 / 4)
-    monkeypatch.setattr("kineograph.markov.MAX_WORK", 100)
+    monkeypatch.setattr("kineograph.sequence.markov.MAX_WORK", 100)
     with pytest.raises(LimitError, match="settles too slowly"):
         fit([letters], order=2).long_run()
 

@@ -9,13 +9,12 @@ import torch
 import torch.nn.functional as F
 
 from kineograph import media
-from kineograph.cascade import CascadeMaker, CascadeStage, Knobs
 from kineograph.cli import main
-from kineograph.clip import Clip, from_bytes
 from kineograph.data import sticker_features
 from kineograph.data.sticker_features import evenly, real_clips, real_stills
 from kineograph.data.stickers import FRAMES, STYLES, Sticker, load
-from kineograph.errors import InputError
+from kineograph.diffusion.cascade import CascadeMaker, CascadeStage, Knobs
+from kineograph.diffusion.schedule import Schedule
 from kineograph.measure import quickness, stickers, styles
 from kineograph.measure.making import Ground
 from kineograph.measure.motion import apart, energy, loop_gap, motion
@@ -30,8 +29,9 @@ from kineograph.measure.sets import (
     within,
 )
 from kineograph.nets.lite0 import EPS, WIDTH, Lite0, Same, distance, folded
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond, Progress
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond, Progress
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -417,7 +417,7 @@ def test_ways_stand_beside_one_another_with_what_they_cost(packs):
     assert none.retrieval_at_5.value < 1 and none.motion_ratio.value == 0
     assert none.frechet > constant.frechet
     assert constant.seconds > 0
-    with pytest.raises(InputError, match="--concepts: 1"):
+    with pytest.raises(InputError, match="concepts: 1"):
         last(quickness.table(ways, ground(packs), count=1, seed=3))
 
 

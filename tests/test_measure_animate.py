@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from kineograph.clip import Clip, from_bytes
 from kineograph.data.sticker_features import RealClips
 from kineograph.data.stickers import FRAMES, Sticker, Stickers
 from kineograph.measure import animate as study
 from kineograph.measure.sets import Estimate
-from kineograph.prompt import Progress, Prompt
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.prompt import Progress, Prompt
 
 SIZE = 16
 

@@ -9,10 +9,10 @@ import torch
 
 from kineograph.data.scenes.packs import Scenes
 from kineograph.data.scenes.subjects import SUBJECTS, caption
-from kineograph.errors import InputError
+from kineograph.diffusion.schedule import Schedule
 from kineograph.measure import ladders as study
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 COUNT = len(SUBJECTS)
 GREY = {
@@ -43,7 +43,7 @@ def look(pictures):
 def found():
     stage = SimpleNamespace(
         denoise=flat, schedule=Schedule(0.02, 40.0), frames=1, size=16, steps=6, guidance=1.0,
-        low_noise=0.0, guided=0.0,
+        low_noise=0.0, guided=0.0, threshold=0.995,
     )  # fmt: skip
     subject = np.tile(np.arange(COUNT), 20)
     grey = ((subject + 0.5) / COUNT * 255).round().astype(np.uint8)
@@ -102,5 +102,5 @@ def test_every_line_of_ladders_has_eight_known_subjects():
 
 
 def test_too_many_ladders_are_refused():
-    with pytest.raises(InputError, match="--ladders"):
+    with pytest.raises(InputError, match="ladders"):
         next(study.ladders(None, read, None, look, count=6))

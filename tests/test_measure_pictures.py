@@ -11,10 +11,10 @@ from kineograph.data import cutouts
 from kineograph.data.cutout_features import RealCutouts, over_white, pixels, real_cutouts
 from kineograph.data.cutouts import Cutout, Cutouts
 from kineograph.data.phrases import captions, plain
-from kineograph.errors import InputError
 from kineograph.measure import pictures as measure
 from kineograph.measure.alpha import edge_width, ground_error
 from kineograph.measure.sets import kid
+from kineograph.values.errors import InputError
 
 
 def disc(radius, width, size=64):

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from kineograph.animate.flow import flow, moved
-from kineograph.clip import Clip
-from kineograph.errors import InputError
 from kineograph.measure.spectrum import bands, enlarged, radial, spectrum, temporal
 from kineograph.measure.warping import borrowed
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
 
 
 def wave(cycles_a_pixel, cycles_a_frame=0.0, size=64, frames=16):

@@ -4,11 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kineograph.clip import Clip, from_bytes
 from kineograph.data.stickers import load
 from kineograph.measure.tokens import pictures_of, tokens
-from kineograph.prompt import Progress
 from kineograph.tokens import Spelling
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.prompt import Progress
 from test_measure import ground, last, packs  # noqa: F401 (fixture)
 
 GRID, CODES = 4, 4
@@ -56,7 +56,7 @@ def study(folder, spelling, **makers):
     return last(tokens(spelling, makers, ground(folder, 64), count=5, seed=3, batch=4))
 
 
-def test_a_codec_that_loses_nothing_leaves_real_pictures_real(packs):  # noqa: F811
+def test_a_codec_that_loses_nothing_leaves_real_pictures_real(packs):
     found = study(packs, whole(), copier=replay(packs))
     assert found.codec.pictures == 3 * 4 + 3 * 3  # four frames of each clip, three styles of stills
     assert found.codec.psnr.value > 60
@@ -68,7 +68,7 @@ def test_a_codec_that_loses_nothing_leaves_real_pictures_real(packs):  # noqa: F
     assert real.coarse_at_5.value == 1 and real.concepts == 5
 
 
-def test_a_coarse_codec_shows_in_its_figures(packs):  # noqa: F811
+def test_a_coarse_codec_shows_in_its_figures(packs):
     found = study(packs, grey()).codec
     codes = grey().spell(pictures_of(load(64, folder=packs), "val").mul(2).sub(1)[:, :, None])
     share = torch.bincount(codes.flatten(), minlength=CODES) / codes.numel()
@@ -78,13 +78,13 @@ def test_a_coarse_codec_shows_in_its_figures(packs):  # noqa: F811
     assert found.psnr.value < 25 and found.features.value > 0.001
 
 
-def test_a_maker_of_one_picture_finds_no_concept(packs):  # noqa: F811
+def test_a_maker_of_one_picture_finds_no_concept(packs):
     found = study(packs, grey(), blank=replay(packs, lambda x: torch.full_like(x, 0.5)))
     blank, real = found.made["blank"]["trained"], found.made["real"]["trained"]
     assert blank.retrieval_at_1.value <= 0.2 and blank.frechet > real.frechet
 
 
-def test_the_sheet_shows_every_maker_beside_the_real_picture(packs):  # noqa: F811
+def test_the_sheet_shows_every_maker_beside_the_real_picture(packs):
     found = study(packs, grey(), copier=replay(packs))
     cell = 64 * 3 + 16  # real, through the codec, copier, a gap
     assert found.sheet.frames.shape == (1, 3, 3 * 64, 4 * cell)

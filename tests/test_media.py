@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kineograph import media
-from kineograph.clip import from_bytes, to_bytes
-from kineograph.errors import InputError
 from kineograph.media import formats
+from kineograph.values.clip import from_bytes, to_bytes
+from kineograph.values.errors import InputError
 from media_samples import ALL, MOVING, NOTE, clip_for, content, disc, psnr, tool
 
 # -- what goes in comes out ------------------------------------------------------------------------

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kineograph import media
-from kineograph.errors import InputError
 from kineograph.media import decode, sniff
 from kineograph.media.child import Child, ChildError
+from kineograph.values.errors import InputError
 from media_samples import ALL, clip_for, disc, tool
 
 # -- pictures of every kind ------------------------------------------------------------------------

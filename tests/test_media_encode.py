@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from kineograph import media
-from kineograph.errors import InputError, KineographError, LimitError, MissingError
 from kineograph.media import video
+from kineograph.values.errors import InputError, KineographError, LimitError, MissingError
 from media_samples import ALL, MOVING, clip_for, content, disc
 
 

@@ -5,11 +5,11 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from kineograph.denoise import Precond
-from kineograph.errors import InputError
+from kineograph.diffusion.denoiser import Precond
+from kineograph.diffusion.schedule import edm
 from kineograph.nets.moving import REACH, Moving, MovingShape, Routes, repeated
-from kineograph.noise import edm
-from kineograph.prompt import Cond
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 ALL = Routes(
     semantics=True,

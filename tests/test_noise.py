@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from kineograph.noise import Lowest, Schedule, ZeroTerminal, edm, v
+from kineograph.diffusion.schedule import Lowest, Schedule, ZeroTerminal, edm, v
 
 
 def test_the_zero_terminal_variant_keeps_the_first_level_and_ends_without_signal():

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
 from kineograph.patches import analogies
 from kineograph.patches.analogies import BORDER, FILTER, MODES, Analogy, analogy
 from kineograph.patches.search import distance
 from kineograph.patches.source_map import copy_report, rendered
+from kineograph.values.errors import InputError
 
 Picture = NDArray[Any]
 
@@ -193,9 +193,9 @@ SMALL = gravel(1, 20)
 @pytest.mark.parametrize(
     ("words", "call"),
     [
-        ("A′: is 20×19, A is 20×20", lambda: made(SMALL, SMALL[1:], SMALL)),
+        ("a2: is 20×19, A is 20×20", lambda: made(SMALL, SMALL[1:], SMALL)),
         ("a side of 2 pixels", lambda: made(SMALL, SMALL, SMALL[:2])),
-        ("B: type float64", lambda: made(SMALL, SMALL, SMALL / 255)),
+        ("b: type float64", lambda: made(SMALL, SMALL, SMALL / 255)),
         ("coherence: -1", lambda: replace(FILTER, coherence=-1)),
         ("levels: 0", lambda: replace(FILTER, levels=0)),
         ("colour: 'sepia'", lambda: replace(FILTER, colour="sepia")),

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kineograph.cli import main
-from kineograph.errors import InputError
 from kineograph.media import note
 from kineograph.media.exact import read_picture, save_picture
 from kineograph.patches.source_map import SourceMap, copy_report, load_map, rendered, save_map
+from kineograph.values.errors import InputError
 
 Picture = NDArray[Any]
 
@@ -115,10 +115,10 @@ def test_an_analogy_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["texture", "grow", "{}/a.png", "-o", "{}/x.png", "--size", "9"], "--size: '9'"),
+        (["texture", "grow", "{}/a.png", "-o", "{}/x.png", "--size", "9x"], "--size: '9x'"),
         (["texture", "grow", "{}/none.png", "-o", "{}/x.png"], "none.png"),
         (["texture", "grow", "{}/a.png", "-o", "{}/x.txt"], "cannot write"),
-        (["texture", "grow", "{}/a.png", "-o", "{}/x.png", "--window", "4"], "window: 4"),
+        (["texture", "grow", "{}/a.png", "-o", "{}/x.png", "--window", "4"], "--window: 4"),
         (["texture", "grow", "{}/a.png", "-o", "{}/x.png", "--map", "{}/x.npz"], "overwrite"),
         (["texture", "extend", "{}/a.png", "-o", "{}/x.png", "--size", "4x4"], "smaller"),
         (["texture", "apply", "{}/a.png", "{}/a.png", "-o", "{}/x.png"], "not a source map"),

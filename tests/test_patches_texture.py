@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError, LimitError
 from kineograph.patches import growth, search
 from kineograph.patches.source_map import copy_report, rendered
 from kineograph.patches.texture import Growth, Texture, extend, fill, grow
+from kineograph.values.errors import InputError, LimitError
 
 Picture = NDArray[Any]
 M64 = 2**64 - 1

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from kineograph.clip import from_premultiplied
-from kineograph.denoise import Ideal
-from kineograph.errors import InputError, KineographError
+from kineograph.diffusion.denoiser import Ideal
+from kineograph.diffusion.schedule import PARAMETERIZATIONS, Schedule
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import PARAMETERIZATIONS, Schedule
 from kineograph.pictures import Knobs, PictureMaker
-from kineograph.prompt import Cond, Prompt
 from kineograph.recipe import Phase, Pictures, Stage, from_json, network, to_json
+from kineograph.values.clip import from_premultiplied
+from kineograph.values.errors import InputError, KineographError
+from kineograph.values.prompt import Cond, Prompt
 
 KNOWN = torch.tensor([-1.0, 1.0]).view(2, 1, 1, 1, 1).expand(2, 4, 1, 8, 8).contiguous()
 

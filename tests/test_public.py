@@ -11,14 +11,14 @@ from safetensors.torch import load_file, save_file
 
 import public_folders
 from kineograph import public
-from kineograph.cascade import Knobs
-from kineograph.clip import Clip
-from kineograph.errors import LimitError, MissingError
-from kineograph.prompt import Prompt
+from kineograph.diffusion.cascade import Knobs
 from kineograph.public.folder import opened
 from kineograph.public.i2vgen import I2VGen
 from kineograph.public.pictures import Pictures
 from kineograph.public.wan import Wan
+from kineograph.values.clip import Clip
+from kineograph.values.errors import LimitError, MissingError
+from kineograph.values.prompt import Prompt
 
 
 @pytest.fixture(scope="module")

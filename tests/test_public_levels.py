@@ -5,11 +5,12 @@ import pytest
 import torch
 
 import public_folders
-from kineograph.denoise import Precond, integrate
-from kineograph.errors import InputError
-from kineograph.noise import eps, v
-from kineograph.prompt import Cond
+from kineograph.diffusion.denoiser import Precond
+from kineograph.diffusion.sampling import integrate
+from kineograph.diffusion.schedule import eps, v
 from kineograph.public.levels import TOP, Flow, Trained, Walked, levels_of
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 COSINE, SCALED, IF, FLOW = (
     public_folders.COSINE,

@@ -9,17 +9,18 @@ import torch
 
 import public_folders
 from kineograph import public
-from kineograph.clip import Clip
-from kineograph.denoise import Precond, integrate
-from kineograph.errors import InputError, MissingError
-from kineograph.prompt import Cond
+from kineograph.diffusion.denoiser import Precond
+from kineograph.diffusion.sampling import integrate
+from kineograph.families.zoom import maker
+from kineograph.families.zoom.latent import LatentJoint, by_latents
+from kineograph.families.zoom.photo import photo_window
+from kineograph.families.zoom.stack import blended, centre, rendered, shrunk
 from kineograph.public.codecs import PictureCodec
 from kineograph.public.levels import levels_of
 from kineograph.public.pictures import PictureNet
-from kineograph.zoom import maker
-from kineograph.zoom.latent import LatentJoint, by_latents
-from kineograph.zoom.photo import photo_window
-from kineograph.zoom.stack import blended, centre, rendered, shrunk
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError, MissingError
+from kineograph.values.prompt import Cond
 
 TEXTS = ("a forest", "a tree", "a leaf")
 

@@ -10,14 +10,16 @@ import transformers
 
 import public_folders
 from kineograph import public
-from kineograph.cascade import Knobs
-from kineograph.clip import Clip
-from kineograph.denoise import Guided, Precond, integrate
-from kineograph.errors import InputError
-from kineograph.prompt import Cond, Prompt
+from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.denoiser import Precond
+from kineograph.diffusion.guidance import Guided
+from kineograph.diffusion.sampling import integrate
 from kineograph.public.codecs import VideoCodec
 from kineograph.public.levels import levels_of
 from kineograph.public.wan import Wan, WanNet, beside
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond, Prompt
 
 KINDS = ("words", "picture", "pair", "expanded")
 
@@ -250,7 +252,7 @@ def test_what_a_checkpoint_cannot_do_is_refused(folders):
         last(folders["words"], Prompt("a cat", image=picture(), seconds=0))
     with pytest.raises(InputError, match="animates a picture"):
         last(folders["picture"], Prompt("a cat", seconds=0))
-    with pytest.raises(InputError, match=r"--frames: 12 is not 1 \+ 4 n; use 13"):
+    with pytest.raises(InputError, match=r"frames: 12 is not 1 \+ 4 n; use 13"):
         last(folders["words"], Prompt("a cat", seconds=0), frames=12)
     with pytest.raises(InputError, match="64"):
         last(folders["words"], Prompt("a cat", seconds=600))

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from kineograph import recipe as recipes
-from kineograph.cascade import Knobs
-from kineograph.errors import InputError, LimitError, MissingError
+from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import Schedule
 from kineograph.recipe import Cascade, Phase, Stage
+from kineograph.values.errors import InputError, LimitError, MissingError
 
 
 def stage(name="base", frames=4, size=8, low_frames=0, low_size=0, **more):
@@ -160,7 +160,7 @@ def test_counting_weights_draws_nothing():
     torch.manual_seed(3)
     first = recipes.network(stage()).state_dict()
     torch.manual_seed(3)
-    plain = recipes.SpaceTime(stage().shape).state_dict()
+    plain = recipes.cascade.SpaceTime(stage().shape).state_dict()
     assert all(torch.equal(first[f"net.{name}"], value) for name, value in plain.items())
 
 
@@ -338,3 +338,12 @@ def test_a_shipped_model_is_what_its_recipe_says(model):  # that of words needs 
 def test_the_shipped_stickers_are_the_lap_of_eight_steps():
     course = dataclasses.replace(recipe_in("stickers_distilled"), teacher=recipe_in("stickers"))
     assert course.graduate(("guided", "eight"))[0] == recipes.read(recipes.folder_of("stickers"))
+
+
+def test_equal_states_are_equal_files(tmp_path):
+    state = {"b": torch.arange(4.0), "a": torch.ones(2, 3)}
+    about = {name: str(i) for i, name in enumerate(["recipe", "part", "samples", "data", "seed"])}
+    for i in range(6):
+        turned = dict(list(about.items())[:: 1 if i % 2 else -1])
+        recipes.save_tensors(tmp_path / f"{i}.safetensors", dict(state), turned)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1

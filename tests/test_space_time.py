@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kineograph.errors import InputError
 from kineograph.nets.space_time import SpaceTime, SpaceTimeShape, enlarged
-from kineograph.prompt import Cond
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 TEXT = 12
 BASE = SpaceTimeShape(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kineograph.errors import InputError, LimitError
 from kineograph.states import read_states
+from kineograph.values.errors import InputError, LimitError
 
 
 @pytest.fixture
@@ -52,9 +52,9 @@ def test_the_mark_that_spreadsheets_write_first_is_no_part_of_the_name(table):
     [
         ("", None, "is empty"),
         ("\n\n", None, "is empty"),
-        ("a,b\n1,2\n", None, "--column: missing.*choose from a, b"),
-        ("a,b\n1,2\n", "c", "--column: 'c' is not in"),
-        ("a,b\n1,2\n", "3", "--column: '3' is not in"),
+        ("a,b\n1,2\n", None, "column: missing.*choose from a, b"),
+        ("a,b\n1,2\n", "c", "column: 'c' is not in"),
+        ("a,b\n1,2\n", "3", "column: '3' is not in"),
         (b"a\0b", None, "is binary"),
         ("é\n".encode("latin-1"), None, "is not UTF-8"),
         ("a\n" + "x" * 200_000 + "\n", None, "is not a CSV file"),

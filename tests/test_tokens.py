@@ -4,14 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kineograph.chain import Draw
-from kineograph.clip import Clip
-from kineograph.errors import InputError
 from kineograph.lessons.tokens import Writing
 from kineograph.nets.causal import Causal, CausalShape
-from kineograph.prompt import Cond, Prompt
 from kineograph.recipe.fields import Phase
 from kineograph.recipe.tokens import Writer
+from kineograph.sequence.draw import Draw
 from kineograph.tokens import (
     GuidedSymbols,
     Spelling,
@@ -21,6 +18,9 @@ from kineograph.tokens import (
     joined,
     seeds_of,
 )
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond, Prompt
 
 GREYS, SIZE, GRID, TEXT = 8, 16, 4, 6
 TEXTS = ("a cat", "a dog", "a red hat", "two")
@@ -245,7 +245,7 @@ def test_a_memorised_set_of_pictures_is_written_again():
 
 @pytest.mark.parametrize(
     ("knobs", "said"),
-    [({"candidates": 0}, "--candidates: 0"), ({"guidance": 51.0}, "--guidance: 51.0")],
+    [({"candidates": 0}, "candidates: 0"), ({"guidance": 51.0}, "guidance: 51.0")],
 )
 def test_knobs_out_of_range_are_named(knobs, said):
     with pytest.raises(InputError, match=said):

@@ -12,12 +12,12 @@ import torch
 
 from kineograph import recipe as recipes
 from kineograph import train
-from kineograph.errors import InputError, KineographError
+from kineograph.diffusion.schedule import Schedule
 from kineograph.lessons.denoising import Denoising, groups
 from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
 from kineograph.recipe import Cascade, Phase, Stage
+from kineograph.values.errors import InputError, KineographError
+from kineograph.values.prompt import Cond
 
 PHASES = (
     Phase(samples=12, batch=4, frames=1, rate=2e-3, final=0.5),
@@ -375,14 +375,14 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_good_state(t
 
 def test_a_changed_recipe_is_refused(tmp_path):
     train.Run(recipe(), tmp_path).begin(resume=False)
-    with pytest.raises(InputError, match="--resume: the recipe differs"):
+    with pytest.raises(InputError, match="resume: the recipe differs"):
         train.Run(recipe(seed=1), tmp_path).begin(resume=True)
     assert recipes.read(tmp_path) == recipe()
 
 
 def test_a_run_that_is_there_is_not_begun_anew(tmp_path):
     train.Run(recipe(), tmp_path).begin(resume=False)
-    with pytest.raises(InputError, match="add --resume"):
+    with pytest.raises(InputError, match="resume it"):
         train.Run(recipe(), tmp_path).begin(resume=False)
 
 

@@ -13,8 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kineograph.chain import Draw, extend, row_generators
-from kineograph.errors import InputError, LimitError
+from kineograph.sequence.draw import Draw, extend, row_generators
+from kineograph.values.errors import InputError, LimitError
 from kineograph.words import bits, choices, longest_copied, ngrams, read_corpus, read_text, write
 from kineograph.words.corpus import tidy
 from kineograph.words.counts import kneser_ney
@@ -219,7 +219,7 @@ def test_no_run_above_the_limit_is_ever_copied(data):
     try:
         result = written(letters, 60, order=order, unit="letter", copy_limit=limit, start=start)
     except InputError as error:  # every continuation is a copy: possible with four letters
-        assert "--copy-limit" in str(error) or "holds" in str(error)
+        assert "copy_limit" in str(error) or "holds" in str(error)
         return
     text = result.text
     own = range(max(limit, len(start)), len(text))
@@ -244,7 +244,7 @@ def test_a_limit_leaves_free_text_of_a_large_corpus_alone():
 
 
 def test_a_text_that_can_but_copy_says_so():
-    with pytest.raises(InputError, match=r"--copy-limit: 2: after .* every continuation"):
+    with pytest.raises(InputError, match=r"copy_limit: 2: after .* every continuation"):
         written("ab" * 20 + "ba" * 3 + "aab" + "bba" * 2, 400, order=1, unit="letter", copy_limit=2)
 
 
@@ -398,10 +398,10 @@ def test_a_missing_file_and_a_huge_one_are_told(tmp_path, monkeypatch):
         (" \n\t\n ", 2, {}, "is empty"),
         ("word", 1, {}, "holds 1 words"),
         ("two words", 2, {}, "too few for order 2"),
-        (CAROL, 0, {}, "--order: 0"),
+        (CAROL, -1, {}, "order: -1"),
         (CAROL, 3, {"copy_limit": 3}, "use 4"),
-        (CAROL, 3, {"copy_limit": -1}, "--copy-limit"),
-        (CAROL, 3, {"n": 0}, "-n: 0"),
+        (CAROL, 3, {"copy_limit": -1}, "copy_limit"),
+        (CAROL, 3, {"n": 0}, "n: 0"),
     ],
 )
 def test_what_cannot_be_written_is_refused_with_the_remedy(text, order, more, told):

@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 
 from frames_browser import CHROMIUM, browser
-from kineograph.clip import Clip
-from kineograph.errors import InputError
-from kineograph.zoom.flight import Flight, depths, eased, frames, view
-from kineograph.zoom.photo import photo_window
-from kineograph.zoom.stack import ZoomStack
-from kineograph.zoom.viewer import pick_page, viewer_page
+from kineograph.families.zoom.flight import Flight, depths, eased, frames, view
+from kineograph.families.zoom.photo import photo_window
+from kineograph.families.zoom.stack import ZoomStack
+from kineograph.families.zoom.viewer import pick_page, viewer_page
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
 
 
 def pattern(x, y):

@@ -5,17 +5,18 @@ from itertools import pairwise
 import pytest
 import torch
 
-from kineograph.clip import Clip
-from kineograph.denoise import Ideal, integrate, noise_from
-from kineograph.errors import InputError
+from kineograph.diffusion.denoiser import Ideal
+from kineograph.diffusion.sampling import integrate, noise_from
+from kineograph.diffusion.schedule import Schedule
+from kineograph.families.zoom import maker
+from kineograph.families.zoom.baselines import independent, outpainted, superresolved
+from kineograph.families.zoom.joint import BlankStart, Chunked, Joint, shared_noise
+from kineograph.families.zoom.photo import descended, photo_views, photo_window, projected
+from kineograph.families.zoom.stack import blended, centre, rendered, rendered_noise, shrunk
 from kineograph.measure.zoom import agreement, band_powers, psnr, seam_energy
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
-from kineograph.zoom import maker
-from kineograph.zoom.baselines import independent, outpainted, superresolved
-from kineograph.zoom.joint import BlankStart, Chunked, Joint, shared_noise
-from kineograph.zoom.photo import descended, photo_views, photo_window, projected
-from kineograph.zoom.stack import blended, centre, rendered, rendered_noise, shrunk
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 SIZE, LEVELS = 16, 3
 SCHEDULE = Schedule(0.02, 40.0)

@@ -5,15 +5,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from kineograph.clip import Clip
-from kineograph.denoise import noise_from
-from kineograph.errors import InputError, KineographError, LimitError
+from kineograph.diffusion.sampling import noise_from
+from kineograph.diffusion.schedule import Schedule
+from kineograph.families.zoom import maker
+from kineograph.families.zoom.photo import photo_window
+from kineograph.families.zoom.stack import centre, shrunk
 from kineograph.measure.zoom import psnr
-from kineograph.noise import Schedule
-from kineograph.prompt import Cond
-from kineograph.zoom import maker
-from kineograph.zoom.photo import photo_window
-from kineograph.zoom.stack import centre, shrunk
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError, KineographError, LimitError
+from kineograph.values.prompt import Cond
 
 
 def read(texts):
@@ -35,7 +35,7 @@ def coloured(x, sigma, cond):
 def stage(size, frames=2, denoise=coloured):
     return SimpleNamespace(
         denoise=denoise, schedule=Schedule(0.02, 40.0), frames=frames, size=size, steps=8,
-        guidance=1.5, low_noise=0.1, guided=0.0,
+        guidance=1.5, low_noise=0.1, guided=0.0, threshold=0.995,
     )  # fmt: skip
 
 
@@ -148,8 +148,8 @@ def test_clips_of_different_lengths_and_too_many_levels_are_refused():
 
 def test_one_example_alone_is_an_ordinary_sample():
     """K = 1: the stack is what the denoiser makes of that seed's own noise."""
-    from kineograph.denoise import integrate
-    from kineograph.exemplar import Exemplar
+    from kineograph.diffusion.exemplar import Exemplar
+    from kineograph.diffusion.sampling import integrate
 
     clip = example(3, size=32)
     *_, made = maker.by_example([clip], size=16, seeds=(5,), steps=3)
@@ -160,3 +160,21 @@ def test_one_example_alone_is_an_ordinary_sample():
         Cond(), churn=1.0, noise_like=noise,
     )  # fmt: skip
     assert torch.equal(made.value.layers, [step.x for step in walk][-1])
+
+
+def test_a_zoom_obeys_the_threshold_of_its_stage():
+    def bright(x, sigma, cond):
+        half = torch.full_like(x, 3.0)
+        half[..., ::2] = 0.5
+        return half
+
+    faded, kept = stage(8), stage(8)
+    for one, percentile in ((faded, 0.995), (kept, 0.4)):
+        one.denoise, one.threshold = bright, percentile
+    shown = []
+    for one in (faded, kept):
+        *_, last = maker.by_text(["a", "b"], [one], read, seeds=(1, 2))
+        shown.append(float(last.value.layers[0].mean()))
+    # 0.5 is shown as 0.5 / 3 where the bright half sets the scale, and as it is where it does not
+    assert abs(shown[0] - (1 + 0.5 / 3) / 2) < 0.02
+    assert abs(shown[1] - (1 + 0.5) / 2) < 0.02

@@ -7,8 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kineograph.errors import InputError, LimitError
-from kineograph.zoom.stack import (
+from kineograph.families.zoom.stack import (
     ZoomStack,
     blended,
     bordered,
@@ -19,6 +18,7 @@ from kineograph.zoom.stack import (
     rendered_noise,
     shrunk,
 )
+from kineograph.values.errors import InputError, LimitError
 
 
 def layers(levels, size, ratio=2, seed=0, frames=1):

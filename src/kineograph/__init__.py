@@ -1,7 +1,8 @@
 """kineograph: moving pictures from words, a picture, a ladder of prompts, or an example.
 
-    from kineograph import Prompt, load, save
-    for progress in load("stickers").make(Prompt("a red heart beating"), seed=1, knobs=Knobs()): ...
+    import kineograph as kg
+
+    kg.video("a red heart beating", seed=1).save("heart.webp")
 
 Names are imported when they are first asked for, so `import kineograph` costs nothing.
 """
@@ -12,45 +13,121 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kineograph.cascade import Knobs
-    from kineograph.clip import Clip
-    from kineograph.denoise import Guided, Ideal, integrate
+    from kineograph.api import (
+        analogy,
+        chain,
+        extend,
+        fill,
+        grow,
+        image,
+        loop,
+        make,
+        rerun,
+        sprite,
+        video,
+        write,
+        zoom,
+    )
+    from kineograph.diffusion.denoiser import Ideal
+    from kineograph.diffusion.guidance import Guided
+    from kineograph.diffusion.sampling import integrate
+    from kineograph.diffusion.schedule import Schedule
     from kineograph.media import read, save
-    from kineograph.noise import Schedule
-    from kineograph.prompt import Cond, Progress, Prompt
-    from kineograph.recipe import load
+    from kineograph.models import load
+    from kineograph.values.clip import Clip
+    from kineograph.values.errors import (
+        InputError,
+        KineographError,
+        LimitError,
+        MissingError,
+        PolicyError,
+    )
+    from kineograph.values.progress import Progress, finished
+    from kineograph.values.prompt import Cond, Prompt
+    from kineograph.values.request import Forecast, Model, Request
+    from kineograph.values.result import Result
+    from kineograph.values.settings import Settings
+    from kineograph.values.source import Source
 
-version = "0.1.0"
+version = "0.2.0"
 
-_HOME = {
-    "Clip": "clip",
-    "Cond": "prompt",
-    "Guided": "denoise",
-    "Ideal": "denoise",
-    "Knobs": "cascade",
-    "Progress": "prompt",
-    "Prompt": "prompt",
-    "Schedule": "noise",
-    "integrate": "denoise",
-    "load": "recipe",
-    "read": "media",
-    "save": "media",
+_HOMES = {
+    "api": (
+        "analogy",
+        "chain",
+        "extend",
+        "fill",
+        "grow",
+        "image",
+        "loop",
+        "make",
+        "rerun",
+        "sprite",
+        "video",
+        "write",
+        "zoom",
+    ),
+    "diffusion.denoiser": ("Ideal",),
+    "diffusion.guidance": ("Guided",),
+    "diffusion.sampling": ("integrate",),
+    "diffusion.schedule": ("Schedule",),
+    "media": ("read", "save"),
+    "models": ("load",),
+    "values.clip": ("Clip",),
+    "values.errors": (
+        "InputError",
+        "KineographError",
+        "LimitError",
+        "MissingError",
+        "PolicyError",
+    ),
+    "values.progress": ("Progress", "finished"),
+    "values.prompt": ("Cond", "Prompt"),
+    "values.request": ("Forecast", "Model", "Request"),
+    "values.result": ("Result",),
+    "values.settings": ("Settings",),
+    "values.source": ("Source",),
 }
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Clip",
     "Cond",
+    "Forecast",
     "Guided",
     "Ideal",
-    "Knobs",
+    "InputError",
+    "KineographError",
+    "LimitError",
+    "MissingError",
+    "Model",
+    "PolicyError",
     "Progress",
     "Prompt",
+    "Request",
+    "Result",
     "Schedule",
+    "Settings",
+    "Source",
+    "analogy",
+    "chain",
+    "extend",
+    "fill",
+    "finished",
+    "grow",
+    "image",
     "integrate",
     "load",
+    "loop",
+    "make",
     "read",
+    "rerun",
     "save",
+    "sprite",
     "version",
+    "video",
+    "write",
+    "zoom",
 ]
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from kineograph.errors import KineographError
+from kineograph.values.errors import KineographError
 
 if sys.platform != "win32":
     import fcntl

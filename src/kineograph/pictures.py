@@ -16,11 +16,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from kineograph.clip import from_premultiplied
-from kineograph.denoise import Denoiser, Guided, integrate, noise_from
-from kineograph.errors import InputError, KineographError
-from kineograph.noise import Levels
-from kineograph.prompt import Cond, Progress, Prompt, clean_text
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.guidance import Guided
+from kineograph.diffusion.sampling import integrate, noise_from
+from kineograph.diffusion.schedule import Levels
+from kineograph.values.clip import from_premultiplied
+from kineograph.values.errors import InputError, KineographError
+from kineograph.values.prompt import Cond, Progress, Prompt, clean_text
 
 CHANNELS = 4
 

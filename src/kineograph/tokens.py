@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kineograph.chain import Draw, NextSymbol, extend, row_generators
-from kineograph.clip import Clip, to_clips, to_model
-from kineograph.errors import InputError
-from kineograph.prompt import Cond, Progress, Prompt, clean_text
+from kineograph.sequence.draw import Draw, NextSymbol, extend, row_generators
+from kineograph.values.clip import Clip, to_clips, to_model
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond, Progress, Prompt, clean_text
 
 MOST_CANDIDATES = 64
 SEAM = 4  # rows of pixels over which a given upper half fades into what was written
@@ -165,9 +165,9 @@ class TokensMaker:
         count = self.candidates if knobs.candidates is None else knobs.candidates
         guidance = self.guidance if knobs.guidance is None else knobs.guidance
         if not 1 <= count <= MOST_CANDIDATES:
-            raise InputError("--candidates", f"{count} is not in 1 … {MOST_CANDIDATES}")
+            raise InputError("candidates", f"{count} is not in 1 … {MOST_CANDIDATES}")
         if not 0 <= guidance <= 50:
-            raise InputError("--guidance", f"{guidance} is not in 0 … 50")
+            raise InputError("guidance", f"{guidance} is not in 0 … 50")
         return count, guidance, knobs.draw or self.draw
 
     def _unfinished(self, codes: Tensor, given: Tensor | None) -> Clip:

@@ -24,10 +24,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from kineograph import recipe as recipes
-from kineograph.errors import InputError, KineographError
 from kineograph.files import locked, publish, removed_whole, sha256_of
 from kineograph.recipe import Part, Phase, Recipe
 from kineograph.signals import held
+from kineograph.values.errors import InputError, KineographError
 
 CLIP_NORM = 1.0
 KEEP = 2
@@ -293,10 +293,10 @@ class Run:
         path = self.folder / "recipe.json"
         if path.exists():
             if not resume:
-                raise InputError("--out", f"'{self.folder}' holds a run", "add --resume")
+                raise InputError("out", f"'{self.folder}' holds a run", "resume it")
             if recipes.read(self.folder) != self.recipe:
                 raise InputError(
-                    "--resume", f"the recipe differs from '{path}'", "use another --out"
+                    "resume", f"the recipe differs from '{path}'", "use another folder"
                 )
         self.folder.mkdir(parents=True, exist_ok=True)
         path.write_text(recipes.to_json(self.recipe))

@@ -20,10 +20,10 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from kineograph.chain import Draw, drawn, row_generators
-from kineograph.clip import Clip, to_clips, to_model
-from kineograph.errors import InputError
-from kineograph.prompt import Progress
+from kineograph.sequence.draw import Draw, drawn, row_generators
+from kineograph.values.clip import Clip, to_clips, to_model
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 SMALLEST = 8  # pixels of a side
 MOST_PAIRS = 16
@@ -65,7 +65,7 @@ class Filler:
         if rounds is None:
             return self
         if not 0 <= rounds <= self.places:
-            raise InputError("--rounds", f"{rounds} is not in 0 … {self.places}", "0 … 6 is usual")
+            raise InputError("rounds", f"{rounds} is not in 0 … {self.places}", "0 … 6 is usual")
         return replace(self, rounds=rounds)
 
     def filled(self, pairs: Tensor, queries: Tensor, seeds: Sequence[int]) -> Iterator[Progress]:
@@ -123,9 +123,9 @@ def checked(pairs: Sequence[Pair], query: Clip) -> int:
     """The side of the cells in pixels, once all are single square pictures of one size."""
     if not 1 <= len(pairs) <= MOST_PAIRS:
         raise InputError("pairs", f"{len(pairs)} example pairs are not in 1 … {MOST_PAIRS}")
-    named = [(name, clip) for pair in pairs for name, clip in zip(("A", "A2"), pair, strict=True)]
+    named = [(name, clip) for pair in pairs for name, clip in zip(("a", "a2"), pair, strict=True)]
     height, width = named[0][1].frames.shape[-2:]
-    for name, clip in [*named, ("B", query)]:
+    for name, clip in [*named, ("b", query)]:
         if len(clip) != 1:
             raise InputError(name, f"has {len(clip)} frames", "a cell is one picture")
         high, wide = clip.frames.shape[-2:]
@@ -136,7 +136,7 @@ def checked(pairs: Sequence[Pair], query: Clip) -> int:
                 "the cells of a grid have one size",
             )
     if height != width:
-        raise InputError("A", f"is {width}×{height} pixels", "cells are square: crop the pictures")
+        raise InputError("a", f"is {width}×{height} pixels", "cells are square: crop the pictures")
     if height < SMALLEST:
-        raise InputError("A", f"is {width}×{height} pixels", f"use {SMALLEST} or more a side")
+        raise InputError("a", f"is {width}×{height} pixels", f"use {SMALLEST} or more a side")
     return int(height)

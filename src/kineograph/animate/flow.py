@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 
 LEVELS, ROUNDS, WINDOW = 4, 3, 7
 STIFF = 1e-3  # keeps the flow at rest where nothing can be seen to move

@@ -21,11 +21,13 @@ from torch import Tensor
 
 from kineograph.animate.picture import Framed, framed
 from kineograph.animate.space import Space
-from kineograph.clip import Clip, to_clips, to_model
-from kineograph.denoise import Denoiser, Guided, Noise, Pinned, Recalled, integrate, noise_from
-from kineograph.errors import InputError, KineographError, LimitError
-from kineograph.noise import Levels
-from kineograph.prompt import Cond, Progress, Prompt, clean_text
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.guidance import Guided, Pinned, Recalled
+from kineograph.diffusion.sampling import Noise, integrate, noise_from
+from kineograph.diffusion.schedule import Levels
+from kineograph.values.clip import Clip, to_clips, to_model
+from kineograph.values.errors import InputError, KineographError, LimitError
+from kineograph.values.prompt import Cond, Progress, Prompt, clean_text
 
 
 class Texts(Protocol):
@@ -158,7 +160,7 @@ class AnimateMaker:
     def ready(self, prompt: Prompt, knobs: Knobs) -> Ready:
         """The picture in its square, its latents, and all conditions of the base."""
         if prompt.image is None:
-            raise InputError("--image", "is missing", "name the picture to move")
+            raise InputError("image", "is missing", "name the picture to move")
         size = knobs.size or self.base.size
         if knobs.refine and self.refine is not None and self.space.anchored:
             size = self.refine.size
@@ -178,21 +180,21 @@ class AnimateMaker:
     def check(self, knobs: Knobs) -> None:
         """Raises InputError for a knob out of its range."""
         if knobs.frames and not 1 <= knobs.frames <= 64:
-            raise InputError("--frames", f"{knobs.frames} is not in 1 … 64")
+            raise InputError("frames", f"{knobs.frames} is not in 1 … 64")
         if knobs.size and not 16 <= knobs.size <= MOST_SIZE:
-            raise InputError("--size", f"{knobs.size} is not in 16 … {MOST_SIZE:,}")
+            raise InputError("size", f"{knobs.size} is not in 16 … {MOST_SIZE:,}")
         if knobs.size not in (0, self.base.size) and not self.space.anchored:
-            raise InputError("--size", f"{knobs.size}", f"this model makes {self.base.size}")
+            raise InputError("size", f"{knobs.size}", f"this model makes {self.base.size}")
         if not 0.25 <= knobs.motion <= 4:
-            raise InputError("--motion", f"{knobs.motion:g} is not in 0.25 … 4", "weak is 0.5")
+            raise InputError("motion", f"{knobs.motion:g} is not in 0.25 … 4", "weak is 0.5")
         if knobs.steps and not 1 <= knobs.steps <= 1000:
-            raise InputError("--steps", f"{knobs.steps} is not in 1 … 1000")
+            raise InputError("steps", f"{knobs.steps} is not in 1 … 1000")
         if knobs.guidance is not None and not 0 <= knobs.guidance <= 50:
-            raise InputError("--guidance", f"{knobs.guidance} is not in 0 … 50")
+            raise InputError("guidance", f"{knobs.guidance} is not in 0 … 50")
         if knobs.level is not None and not 0 < knobs.level <= 1000:
-            raise InputError("--level", f"{knobs.level} is not in 1 … 1000")
+            raise InputError("level", f"{knobs.level} is not in 1 … 1000")
         if knobs.refine and self.refine is None:
-            raise InputError("--size", "this model has no refinement")
+            raise InputError("size", "this model has no refinement")
 
     def _fits(self, prompts: Sequence[Prompt], knobs: Knobs) -> None:
         """Raises LimitError when the clips would not fit into memory."""
@@ -204,7 +206,7 @@ class AnimateMaker:
         if pixels > MOST_PIXELS:
             raise LimitError(
                 f"{frames} frames of {knobs.size} pixels: {pixels:,} pixels, the limit is "
-                f"{MOST_PIXELS:,}; use a smaller --size, fewer --seconds or --loop"
+                f"{MOST_PIXELS:,}; ask for a smaller size, fewer seconds or a loop"
             )
 
     def _blocks(

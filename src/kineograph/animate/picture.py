@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kineograph.clip import Clip
-from kineograph.errors import InputError
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
 
 NEAR_WHITE = 0.965  # of every channel: may be background
 FLOODED = 160  # pixels
@@ -63,7 +63,7 @@ def framed(picture: Clip, size: int) -> Framed:
     rgb = frame[:, :3]
     alpha = frame[:, 3:] if frame.shape[1] == 4 else torch.ones_like(frame[:, :1])
     if not (alpha > 0.5 / 255).any():
-        raise InputError("--image", "is fully transparent", "use a picture that shows something")
+        raise InputError("image", "is fully transparent", "use a picture that shows something")
     tall, wide = frame.shape[-2:]
     longer = max(tall, wide)
     height, width = (max(1, round(side * size / longer)) for side in (tall, wide))

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from kineograph.errors import InputError, KineographError
+from kineograph.values.errors import InputError, KineographError
 
 VERBS = {
     # name: (module, one line of help)
@@ -34,6 +34,10 @@ VERBS = {
     "sprite": ("sprite", "Cut out what moves in a clip and let it follow the mouse, in a page."),
     "texture": ("texture", "Grow, fill or extend a picture from examples of it."),
     "analogy": ("analogy", "Change a picture the way an example pair shows: A : A2 :: B : OUT."),
+    "show": ("show", "Print what a file says of itself: its record."),
+    "rerun": ("rerun", "Make a file again from its record: the same bytes."),
+    "batch": ("batch", "Make many things from one file of requests."),
+    "schema": ("schema", "Print the JSON Schema of a command's request."),
     "sheet": ("sheet", "Lay the frames of a clip side by side in one picture."),
     "zoom": ("zoom", "Fly through one world at every scale, from texts or from pictures."),
     "data": ("data", "Fetch and prepare a named data set."),

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from kineograph.cli.door import Force, Json, checked_output, report, watch
-from kineograph.errors import InputError
 from kineograph.files import placed
+from kineograph.values.errors import InputError
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Fetch and prepare a named data set."

@@ -12,8 +12,8 @@ import typer
 
 from kineograph.cli import door
 from kineograph.cli.train import plotted, read_recipe, seconds_of
-from kineograph.errors import InputError
-from kineograph.prompt import Progress
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 app = typer.Typer(add_completion=False)
 

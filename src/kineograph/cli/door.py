@@ -7,6 +7,7 @@ import math
 import secrets
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,8 +16,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from kineograph.errors import InputError, LimitError
-from kineograph.prompt import Progress as Making
+from kineograph.values.errors import InputError, LimitError
+from kineograph.values.prompt import Progress as Making
 
 Made = TypeVar("Made")
 Knobs = TypeVar("Knobs")
@@ -143,6 +144,14 @@ def report(
     for output in outputs:
         print(output)
     print(f"{seconds:.1f} s", file=sys.stderr)
+
+
+def harmless(value: Any) -> str:
+    """A stranger's text as a terminal may show it: control and direction marks are escaped."""
+    return "".join(
+        one if unicodedata.category(one)[0] not in "CZ" or one == " " else f"\\u{ord(one):04x}"
+        for one in str(value)
+    )
 
 
 def plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kineograph.cli import door
-from kineograph.errors import InputError, MissingError
+from kineograph.values.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from kineograph.cli import checkpoint, door
-from kineograph.errors import MissingError
+from kineograph.cli import door
+from kineograph.values.errors import MissingError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -58,9 +58,10 @@ def verify(
     as_json: door.Json = False,
 ) -> None:
     """Read every weight: names, shapes, finite values; print each file's sha256."""
+    from kineograph.public.folder import digests as published
     from kineograph.public.folder import is_checkpoint
 
-    digests = checkpoint.digests(name) if is_checkpoint(name) else _digests(name)
+    digests = published(name) if is_checkpoint(name) else _digests(name)
     if as_json:
         typer.echo(json.dumps({"model": name, "sha256": digests}))
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import runpy
 import time
 from pathlib import Path
@@ -12,9 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from kineograph.cli import door
-from kineograph.errors import InputError, MissingError
 from kineograph.files import placed
-from kineograph.prompt import Progress
+from kineograph.values import duration
+from kineograph.values.errors import InputError, MissingError
+from kineograph.values.prompt import Progress
 
 app = typer.Typer(add_completion=False)
 
@@ -118,9 +118,4 @@ def read_recipe(name: str) -> Any:
 
 def seconds_of(text: str) -> float:
     """Seconds of "90s", "9m" or "2h"; infinite when empty."""
-    if not text:
-        return float("inf")
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
-    if not found:
-        raise InputError("--time-limit", f"'{text}'", "write 90s, 9m or 2h")
-    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+    return duration.seconds_of(text, "--time-limit")

@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kineograph.clip import bytes_to_model
 from kineograph.data.feed import BASE_CLIPS, Feed, drawn
 from kineograph.data.stickers import FRAMES
-from kineograph.errors import InputError
-from kineograph.prompt import Cond
+from kineograph.values.clip import bytes_to_model
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 RATE = 16  # frames a second of the packs' own frames
 PERIOD = FRAMES / RATE  # seconds of one loop

@@ -18,7 +18,7 @@ from kineograph.data import cutouts
 from kineograph.data.cutouts import Cutout
 from kineograph.data.sticker_features import COARSE, MOST_SEEN, Look, facts_of, kept, lite0, reduced
 from kineograph.nets.lite0 import Lite0
-from kineograph.prompt import Progress
+from kineograph.values.prompt import Progress
 
 LAYOUT = 2  # of the cached file; raised when what is stored changes
 BATCH = 64

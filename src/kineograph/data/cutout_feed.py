@@ -16,8 +16,8 @@ from torch import Tensor
 from kineograph.data import cutouts
 from kineograph.data.cutout_texts import captions_of, load_texts
 from kineograph.data.stickers import order
-from kineograph.errors import InputError
-from kineograph.prompt import Cond
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 THREE_D = 0.4  # share of 3d among the draws of a concept
 MOVED = 0.5  # share of frames among the 3d draws of a concept that has an animation

@@ -43,9 +43,9 @@ from kineograph.data.sticker_packs import (
     stem,
 )
 from kineograph.data.stickers import Sticker
-from kineograph.errors import MissingError
 from kineograph.files import placed
-from kineograph.prompt import Progress
+from kineograph.values.errors import MissingError
+from kineograph.values.prompt import Progress
 
 LAYOUT = 1  # of the packs; raised when they must be made again
 FULL = 256  # pixels everything is drawn at

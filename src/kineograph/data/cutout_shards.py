@@ -18,8 +18,8 @@ from kineograph.data.cutouts import STYLES, cutout_folder, shrunk
 from kineograph.data.packages import PACKAGES, fetch
 from kineograph.data.shards import Sample, read_about, write
 from kineograph.data.sticker_packs import NAMES
-from kineograph.errors import InputError
-from kineograph.prompt import Progress
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 SIZES = (128, 256)
 SPLIT = (

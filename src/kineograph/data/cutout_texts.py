@@ -20,10 +20,10 @@ from torch import Tensor
 from kineograph.data.cutouts import Cutout, cutout_folder, load
 from kineograph.data.phrases import captions, shared_names
 from kineograph.data.sticker_texts import WIDTH, Encoder, text_encoder
-from kineograph.errors import MissingError
 from kineograph.files import placed
 from kineograph.nets.encoders import MINILM_SHA256
-from kineograph.prompt import Progress
+from kineograph.values.errors import MissingError
+from kineograph.values.prompt import Progress
 
 _ARRAYS = ("text_states", "text_starts", "text_pooled")
 

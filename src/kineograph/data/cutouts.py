@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.data.packages import cache_folder
-from kineograph.errors import MissingError
+from kineograph.values.errors import MissingError
 
 SIZE = 64  # pixels of the packs for training
 MOMENTS = 8  # frames kept of every animation, evenly over its loop; the first is the rest pose

@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kineograph.clip import bytes_to_model
 from kineograph.data import stickers
 from kineograph.data.sticker_texts import Texts, load_texts
 from kineograph.data.stickers import FRAMES, Sticker
-from kineograph.errors import InputError
-from kineograph.prompt import Cond
+from kineograph.values.clip import bytes_to_model
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 PLAIN = 0.6  # share of captions that are the name alone
 BASE, TONES = 0.5, 0.1  # shares of pictures from clips without and with tones; else stills

@@ -20,7 +20,7 @@ from kineograph.data.cutout_shards import shard_folder
 from kineograph.data.cutouts import premultiplied
 from kineograph.data.shards import read
 from kineograph.data.stickers import order
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 
 LARGE = 256  # pixels of the pack
 ANSWERED = 0.5  # share of samples that are answers, where there are some

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from kineograph.data.packages import PACKAGES, cache_folder, fetch, members
-from kineograph.errors import InputError, MissingError
 from kineograph.files import placed
-from kineograph.prompt import Progress
+from kineograph.values.errors import InputError, MissingError
+from kineograph.values.prompt import Progress
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
 SIZE = 64  # pixels of a glyph picture, as of a sticker

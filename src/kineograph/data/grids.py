@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kineograph.clip import bytes_to_model
 from kineograph.data import fonts, stickers
 from kineograph.data.fonts import Glyphs
 from kineograph.data.stickers import Stickers
-from kineograph.errors import InputError
+from kineograph.values.clip import bytes_to_model
+from kineograph.values.errors import InputError
 
 CELL = 32  # pixels of a cell; tasks are drawn at twice that and brought down by means
 WHITE = 238  # of 255: what is at least this bright and reaches the border is background

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kineograph.animate.space import CHANNELS, FLOW, REST, SHRINK, Motion
-from kineograph.clip import bytes_to_model
 from kineograph.data.animations import stride
 from kineograph.data.feed import Feed, drawn
 from kineograph.data.packages import cache_folder
 from kineograph.data.stickers import FRAMES, sticker_folder
 from kineograph.files import placed
-from kineograph.prompt import Cond, Progress
+from kineograph.values.clip import bytes_to_model
+from kineograph.values.prompt import Cond, Progress
 
 MOST = 6.0  # in units of the space; flow that was lost runs off further
 LAYOUT = 1  # of the cached file; raised when what is stored changes

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from kineograph.errors import InputError, KineographError, LimitError, MissingError
 from kineograph.files import placed, sha256_of
+from kineograph.values.errors import InputError, KineographError, LimitError, MissingError
 
 MAX_MEMBER_BYTES = 256 * 2**20
 FETCH_SECONDS = 900

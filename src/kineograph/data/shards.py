@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kineograph.errors import InputError, KineographError, LimitError, MissingError
 from kineograph.files import placed, sha256_of
+from kineograph.values.errors import InputError, KineographError, LimitError, MissingError
 
 FORMAT = 1
 SHARD_BYTES = 32 * 2**20  # a new shard begins when one is this large

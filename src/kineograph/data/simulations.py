@@ -16,8 +16,8 @@ from math import cos, hypot, pi, sin, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.clip import Clip, from_bytes
-from kineograph.errors import InputError
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.errors import InputError
 
 Plane = NDArray[np.floating]  # (H, W)
 Picture = NDArray[np.floating]  # (H, W, 3) in [0, 1]

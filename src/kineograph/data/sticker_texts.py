@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from kineograph.data.packages import PACKAGES, cache_folder, unpacked
 from kineograph.data.stickers import Sticker, load, sticker_folder, variants
-from kineograph.errors import MissingError
 from kineograph.files import placed
 from kineograph.nets.encoders import (
     MINILM,
@@ -27,7 +26,8 @@ from kineograph.nets.encoders import (
     TextEncoder,
     TextStates,
 )
-from kineograph.prompt import Progress
+from kineograph.values.errors import MissingError
+from kineograph.values.prompt import Progress
 
 WIDTH = 384  # numbers a token
 _FILES = (

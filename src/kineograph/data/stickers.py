@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.data.packages import cache_folder
-from kineograph.errors import InputError, MissingError
+from kineograph.values.errors import InputError, MissingError
 
 FRAMES = 32  # frames a clip; 16 and 8 are every 2nd and every 4th of them
 CLIP_SIZES = (64, 128)  # pixels; 128 holds the clips without skin tones only

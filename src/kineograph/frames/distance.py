@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from kineograph.errors import InputError, LimitError
+from kineograph.values.errors import InputError, LimitError
 
 Frame = NDArray[np.uint8]  # (H, W, 3) or (H, W, 4) with straight alpha
 Matrix = NDArray[np.float32]  # (N, N), one row and one column a frame
@@ -52,8 +52,8 @@ def check_count(frames: int) -> None:
     """Raises LimitError when a clip of so many frames is past MAX_FRAMES."""
     if frames > MAX_FRAMES:
         raise LimitError(
-            f"CLIP: more than {MAX_FRAMES:,} frames, the limit of the distance matrix; "
-            "cut the clip, or take every second frame with --every 2"
+            f"clip: more than {MAX_FRAMES:,} frames, the limit of the distance matrix; "
+            "cut the clip, or take every second frame (every: 2)"
         )
 
 
@@ -68,14 +68,14 @@ def features(frames: Iterable[Frame], *, pixels: int = WORK_PIXELS) -> Frame:
         shape = shape or frame.shape
         if frame.shape != shape:
             raise InputError(
-                "CLIP",
+                "clip",
                 f"frame {len(rows)} is {_size(frame.shape)}, the first is {_size(shape)}",
                 "bring all frames to one size",
             )
         check_count(len(rows) + 1)
         rows.append(thumbnail(frame, pixels=pixels).reshape(-1))
     if not rows:
-        raise InputError("CLIP", "holds no frames", "give a clip with at least two frames")
+        raise InputError("clip", "holds no frames", "give a clip with at least two frames")
     return np.stack(rows)
 
 
@@ -139,7 +139,7 @@ def full_distances(source: Source, *, memory: int = 1_000_000_000) -> Matrix:
     """
     first = next(iter(source()), None)
     if first is None:
-        raise InputError("CLIP", "holds no frames", "give a clip with at least two frames")
+        raise InputError("clip", "holds no frames", "give a clip with at least two frames")
     count, band, start = first.size, first.size, 0
     g: NDArray[np.float64] | None = None
     while start < count:

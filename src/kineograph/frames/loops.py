@@ -17,8 +17,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
 from kineograph.frames.policy import Costs
+from kineograph.values.errors import InputError
 
 PRIMITIVES = 20  # as in the paper: enough for every length, few enough to be quick
 MAX_LENGTH = 20_000  # frames of a loop
@@ -213,18 +213,18 @@ def best_loop(
     the nearest lengths that do.
     """
     if not 1 <= length <= MAX_LENGTH:
-        raise InputError("--seconds", f"{length:,} frames is not in 1 … {MAX_LENGTH:,}")
+        raise InputError("seconds", f"{length:,} frames is not in 1 … {MAX_LENGTH:,}")
     loops = primitives(cost, shortest=shortest, longest=length)
     loops += [loop for loop in exact(cost, length) if loop not in loops]
     if not loops:
-        raise InputError("CLIP", "has no way back to an earlier frame", "give a longer clip")
+        raise InputError("clip", "has no way back to an earlier frame", "give a longer clip")
     best, own, other = best_compounds(loops, length)
     column = int(best[length].argmin())
     if not np.isfinite(best[length, column]):
         possible = np.flatnonzero(np.isfinite(best).any(axis=1))
         near = possible[np.argsort(np.abs(possible - length), kind="stable")][:2]
         known = " or ".join(str(k) for k in sorted(near)) or str(min(p.length for p in loops))
-        raise InputError("--seconds", f"no loop has {length} frames", f"{known} frames would do")
+        raise InputError("seconds", f"no loop has {length} frames", f"{known} frames would do")
     uses = Counter({loops[k]: times for k, times in taken(own, other, length, column).items()})
     order, jumps = scheduled(uses, rng)
     return Loop(tuple(order), float(best[length, column]), tuple(jumps))
@@ -239,7 +239,7 @@ def best_singles(cost: Costs, *, shortest: int, good: float, keep: int = 8) -> l
     loops = primitives(cost, shortest=shortest, keep=len(cost) ** 2)
     loops = loops or primitives(cost, keep=len(cost) ** 2)
     if not loops:
-        raise InputError("CLIP", "has no way back to an earlier frame", "give a longer clip")
+        raise InputError("clip", "has no way back to an earlier frame", "give a longer clip")
     fine = sorted((p for p in loops if p.cost <= good), key=lambda p: (-p.length, p.cost))
     rest = sorted((p for p in loops if p.cost > good), key=lambda p: (p.cost, -p.length))
     return [

@@ -8,24 +8,23 @@ neither frame-exact nor gapless in any browser.
 from __future__ import annotations
 
 import base64
-import html
 import io
-import json
 from collections.abc import Iterator
-from importlib import resources
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from kineograph.errors import LimitError
 from kineograph.frames.distance import Frame
 from kineograph.frames.render import Reel
 from kineograph.frames.sprites import Sprite, steering_table
 from kineograph.frames.texture import Span, Texture
 from kineograph.frames.walk import range_cost
-from kineograph.prompt import Progress
+from kineograph.pages import Page, part
+from kineograph.values.errors import LimitError
+from kineograph.values.prompt import Progress
 
+HOME = "kineograph.frames"  # where the pages' parts lie
 PLAYER_PIXELS = 640 * 360  # a frame; larger clips are made smaller for the page
 PAGE_SIDE = 2_048  # pixels; every browser and phone takes pictures of this side
 MAX_BYTES = 256_000_000  # of pictures in one page
@@ -46,8 +45,8 @@ def atlas(reel: Reel, *, quality: int = QUALITY) -> Iterator[Progress]:
         size += len(page)
         if size > MAX_BYTES:
             raise LimitError(
-                f"-o: the player would hold more than {MAX_BYTES // 10**6} MB of pictures; "
-                "take fewer frames with --every 2, or a smaller clip"
+                f"clip: the player would hold more than {MAX_BYTES // 10**6} MB of pictures; "
+                "take fewer frames (every: 2), or a smaller clip"
             )
         pages.append("data:image/webp;base64," + base64.b64encode(page).decode("ascii"))
         yield Progress(min(1.0, (start + each) / len(reel)), "writing pictures", None)
@@ -138,25 +137,13 @@ def sprite_page(
 
 def page(kind: str, facts: dict[str, Any], *, title: str, recipe: dict[str, Any] | None) -> str:
     """The HTML of a player: `kind` is "texture" or "sprite", facts what its script reads."""
-    parts = {
-        "title": html.escape(title),
-        "style": _part("page.css"),
-        "policy": _part("policy.js"),
-        "atlas": _part("atlas.js"),
-        "script": _part(f"{kind}.js"),
-        "recipe": _embedded(recipe or {}),
-        "data": _embedded(facts),
-    }
-    text = _part(f"{kind}.html")
-    for name, part in parts.items():
-        text = text.replace("{{" + name + "}}", part)
-    return text
-
-
-def _part(name: str) -> str:
-    return (resources.files("kineograph.frames") / "page" / name).read_text(encoding="utf-8")
-
-
-def _embedded(value: dict[str, Any]) -> str:
-    """JSON that cannot end the script element it lies in."""
-    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+    scripts = ("policy.js", "atlas.js", f"{kind}.js")
+    made = Page(
+        title,
+        part(HOME, f"{kind}.html"),
+        kind=kind,
+        style=part(HOME, "page.css"),
+        data={"clip": facts},
+        scripts=[part(HOME, script) for script in scripts],
+    )
+    return made.html(recipe)

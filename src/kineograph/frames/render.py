@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kineograph.errors import InputError
 from kineograph.frames.distance import Frame, Source, thumbnail
+from kineograph.values.errors import InputError
 
 MEMORY = 512_000_000  # bytes of frames kept in memory; longer reels lie in a temporary file
 
@@ -42,7 +42,7 @@ class Reel:
         if frame.shape != self.shape:
             was, now = (f"{s[1]}×{s[0]}" for s in (self.shape, frame.shape))
             raise InputError(
-                "CLIP",
+                "clip",
                 f"frame {self._count} is {now}, the first is {was}",
                 "bring all frames to one size",
             )

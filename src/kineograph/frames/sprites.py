@@ -17,12 +17,12 @@ from math import cos, hypot, pi, sin
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
-from kineograph.frames.distance import Frame, Matrix, check_count, distances, features
+from kineograph.frames.distance import Frame, Matrix, check_count, distances, features, thumbnail
 from kineograph.frames.policy import Costs, Rules, future, pruned, table
 from kineograph.frames.render import Reel, fitted
 from kineograph.frames.walk import UNIT, Step, Table, Whole, ahead_of, octant, stepped
-from kineograph.prompt import Progress
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 Points = NDArray[np.float64]  # (N, 2): (y, x) in pixels, or pixels a frame
 Colour = tuple[int, int, int]
@@ -66,6 +66,10 @@ class Sprite:
 
     def __len__(self) -> int:
         return len(self.reel)
+
+    def array(self) -> Frame:
+        """All cut-outs, (N, H, W, 4) uint8."""
+        return np.stack([self.reel[number] for number in range(len(self))])
 
     @property
     def usual(self) -> float:
@@ -140,6 +144,8 @@ def study(
 ) -> Iterator[Progress]:
     """Cut the figure out of a clip and compare its frames; the last value is a `Sprite`.
 
+    Until then the value is the frame read, or the figure cut, (h, w, C) uint8, or None.
+
     frames: (H, W, 3 or 4) uint8. key: the colour to take away; None uses the clip's alpha, else the
     border's colour, else the still background. mirrored: add every frame's mirror image, for a
     figure that only moves one way. Raises InputError when no figure is left.
@@ -151,17 +157,18 @@ def study(
         reel.append(fitted(frame, FRAME_PIXELS))
         if number % 16 == 0:
             share = min(1.0, number / expected) if expected else 0.5
-            yield Progress(0.4 * share, f"reading frame {number}", None)
+            yield Progress(0.4 * share, f"reading frame {number}", thumbnail(frame))
     if len(reel) < 2:
         raise InputError(
-            "CLIP", f"has {len(reel)} frame, at least 2 are needed", "give a moving clip"
+            "clip", f"has {len(reel)} frame, at least 2 are needed", "give a moving clip"
         )
     cut = _cutter(reel, key)
     mattes = Reel()
     for number in range(len(reel)):
-        mattes.append(cut(reel[number]))
+        matte = cut(reel[number])
+        mattes.append(matte)
         if number % 16 == 0:
-            yield Progress(0.4 + 0.4 * number / len(reel), f"cutting frame {number}", None)
+            yield Progress(0.4 + 0.4 * number / len(reel), f"cutting frame {number}", matte)
     yield Progress(0.85, "comparing all frames", None)
     yield Progress(1.0, "compared", _registered(mattes, fps, mirrored, steering or Steering()))
 
@@ -207,9 +214,9 @@ def _registered(mattes: Reel, fps: float, mirrored: bool, steering: Steering) ->
         centres.append(centre)
     if len(numbers) < 2:
         raise InputError(
-            "--key",
+            "key",
             f"no figure is left: {empty} frames are clear, in {clipped} it touches the border",
-            "name the background's colour with --key, or film the figure whole",
+            "name the background's colour, or film the figure whole",
         )
     return _cut_out(
         mattes,

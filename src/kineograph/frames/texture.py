@@ -8,13 +8,11 @@ finds the best loop of a wanted length. Its sound is `sound.py`'s business.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from kineograph.chain import Draw, extend, row_generators
-from kineograph.errors import InputError
 from kineograph.frames.distance import (
     Frame,
     Matrix,
@@ -29,7 +27,11 @@ from kineograph.frames.loops import Loop, best_loop, best_singles
 from kineograph.frames.policy import Costs, Rules, jump_costs, play_table
 from kineograph.frames.render import Reel, Seams, Shown, fitted, rendered, seams
 from kineograph.frames.walk import FrameChain, Table, range_cost
-from kineograph.prompt import Progress
+from kineograph.sequence.draw import Draw, extend, row_generators
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
+
+Span = tuple[int, int]  # first and last frame of a wanted range
 
 GOOD_SEAM = 1.2  # a seam up to this multiple of the usual step passes unseen
 
@@ -69,6 +71,14 @@ class Texture:
         room."""
         return min(max(2, round(self.fps / 6)), len(self) // 3)
 
+    def array(self) -> Frame:
+        """All frames, (N, H, W, C) uint8."""
+        return np.stack([self.reel[number] for number in range(len(self))])
+
+    def within(self, span: Span) -> None:
+        """Raises InputError when a range (first, last) leaves the clip or is turned round."""
+        range_cost(len(self), *span)
+
     def shown(self, fade: int, *, closed: bool) -> Shown:
         """How orders of this clip are rendered; `closed` when the order repeats."""
         return Shown(fade=fade, closed=closed, circle=self.circle)
@@ -93,11 +103,12 @@ def study(
 ) -> Iterator[Progress]:
     """Read a clip once and compare all its frames; the last value is a `Texture`.
 
+    Until then the value is the frame just read, (h, w, C) uint8, small, or None.
+
     frames: (H, W, 3 or 4) uint8. pixels: frames kept for showing are made smaller to at most this
-    many.
-    even: make the brightness of the still background equal first. expected: number of frames as
-    declared, for the progress. Raises InputError for fewer than 2 frames, LimitError for more than
-    MAX_FRAMES.
+    many. even: make the brightness of the still background equal first. expected: number of frames
+    as declared, for the progress. Raises InputError for fewer than 2 frames, LimitError for more
+    than MAX_FRAMES.
     """
     reel, small, gains = Reel(), [], None
     check_count(expected)
@@ -107,10 +118,10 @@ def study(
         small.append(thumbnail(frame))
         if number % 16 == 0:
             share = min(1.0, number / expected) if expected else 0.5
-            yield Progress(0.9 * share, f"reading frame {number}", None)
+            yield Progress(0.9 * share, f"reading frame {number}", small[-1])
     if len(reel) < 2:
         raise InputError(
-            "CLIP", f"has {len(reel)} frame, at least 2 are needed", "give a moving clip"
+            "clip", f"has {len(reel)} frame, at least 2 are needed", "give a moving clip"
         )
     yield Progress(0.92, "comparing all frames", None)
     pictures = np.stack(small)
@@ -127,6 +138,17 @@ def study(
     yield Progress(1.0, "compared", texture)
 
 
+def smaller(texture: Texture, pixels: int) -> Texture:
+    """The same clip, its frames shown with at most so many pixels."""
+    height, width = texture.reel.shape[:2]
+    if height * width <= pixels:
+        return texture
+    reel = Reel()
+    for number in range(len(texture)):
+        reel.append(fitted(texture.reel[number], pixels))
+    return replace(texture, reel=reel)
+
+
 def _brightened(reel: Reel, gains: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Reel:
     even = Reel()
     for number, gain in enumerate(gains):
@@ -138,7 +160,6 @@ def _brightened(reel: Reel, gains: np.ndarray[tuple[int], np.dtype[np.float64]])
 
 # -- endless play ----------------------------------------------------------------------------------
 
-Span = tuple[int, int]  # first and last frame of a wanted range
 Speeds = Sequence[tuple[float, float]]  # (seconds, speed), linear in between
 Spans = Sequence[tuple[float, Span | None]]  # (seconds, range from then on; None is the whole clip)
 
@@ -156,7 +177,7 @@ def played(
     when, rates = [at for at, _ in speeds] or [0.0], [value for _, value in speeds] or [1.0]
     rate = np.interp(times, when, rates)
     if not np.all((rate > 0) & (rate <= 16)):
-        raise InputError("--speed", "leaves 0 … 16", "1 is the clip's own speed")
+        raise InputError("speed", "leaves 0 … 16", "1 is the clip's own speed")
     position = np.floor(np.concatenate([[0.0], np.cumsum(rate)[:-1]]) + 1e-9).astype(int)
 
     begins = [(int(position[min(count - 1, round(at * texture.fps))]), span) for at, span in spans]

@@ -19,8 +19,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kineograph.errors import InputError
-from kineograph.prompt import Cond
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 UNIT = 32  # whole-number cost units a nat
 DEAD = 1e9  # future cost of a frame that nothing follows: finite, so that α = 0 forgets it
@@ -80,9 +80,7 @@ def range_cost(n: int, first: int, last: int) -> Whole:
     Raises InputError when the range leaves the clip or is turned round.
     """
     if not 0 <= first <= last < n:
-        raise InputError(
-            "--range", f"{first}:{last} is not within 0:{n - 1}", "use A ≤ B in frames"
-        )
+        raise InputError("range", f"{first}:{last} is not within 0:{n - 1}", "use A ≤ B in frames")
     frame = np.arange(n)
     away = np.maximum(0, np.maximum(first - frame, frame - last))
     return np.minimum(away, FAR) * REACH

@@ -10,18 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from kineograph.animate.space import Space
-from kineograph.denoise import WEIGHTINGS, Precond
+from kineograph.data.animations import Animations
+from kineograph.data.feed import Feed as StickerFeed
+from kineograph.data.motions import MotionFeed
+from kineograph.diffusion.denoiser import Precond
+from kineograph.diffusion.loss import WEIGHTINGS
+from kineograph.lessons.earlier import taught
 from kineograph.lessons.seeds import mixed
 from kineograph.nets.picture_encoder import PictureEncoder
-from kineograph.prompt import Cond
-from kineograph.recipe.animate import Mover
+from kineograph.recipe import Animate, load
+from kineograph.recipe.animate import Mover, space_of
 from kineograph.recipe.fields import Phase
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 MOST_TIMES = 4  # short clips fill a batch with at most so many times the phase's clips
 
@@ -125,3 +133,23 @@ def picked(values: Sequence[int], odds: Sequence[int], rng: torch.Generator) -> 
 def clips(phase: Phase, frames: int) -> int:
     """Clips of so many frames that cost what the phase's batch does, within bounds."""
     return max(1, min(phase.batch * phase.frames // frames, MOST_TIMES * phase.batch))
+
+
+def of_mover(
+    recipe: Animate, part: Mover, folder: Path | None, run: Path | None
+) -> Animating | Refining:
+    """The lesson of base or refinement; the base sees with the run's own picture encoder."""
+    if recipe.data != "stickers":
+        raise InputError("recipe.data", f"'{recipe.data}' is unknown", "use stickers")
+    if part.name == recipe.refine.name:
+        low = {"low_frames": recipe.frames, "low_size": part.size // 2} if part.crop else {}
+        return Refining(
+            part, StickerFeed(recipe.frames, part.size, crop=part.crop, folder=folder, **low)
+        )
+    eye = taught(recipe, recipe.picture, run) if part.routes.picture else None
+    if recipe.space == "motion":
+        blocks = MotionFeed(part.size, rest=part.rest, folder=folder)
+        return Animating(part, blocks, cast(PictureEncoder | None, eye))
+    space = space_of(recipe, load(recipe.codec) if recipe.codec else None)
+    feed = Animations(part.size, rest=part.rest, folder=folder)
+    return Animating(part, feed, cast(PictureEncoder | None, eye), space)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, cast
 
 import torch
@@ -18,12 +19,14 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from kineograph.data.sticker_features import lite0
+from kineograph.lessons.earlier import pictures
 from kineograph.lessons.seeds import mixed
 from kineograph.nets.codec import Codebook, Codec, Squeezed
 from kineograph.nets.lite0 import Lite0, distance
-from kineograph.prompt import Cond
 from kineograph.recipe.codec import CodecPart
 from kineograph.recipe.fields import Phase
+from kineograph.values.prompt import Cond
 
 LOOK = 64  # pixels at which the frozen network looks
 
@@ -103,3 +106,9 @@ def cropped(x: Tensor, side: int, rng: torch.Generator) -> Tensor:
     corners = torch.randint(places, (len(x), 2), generator=rng).tolist()
     pairs = zip(x, corners, strict=True)
     return torch.stack([one[:, y : y + side, z : z + side] for one, (y, z) in pairs])
+
+
+def of_codec(data: str, part: CodecPart, folder: Path | None) -> Reconstruction:
+    """The objective of a codec, by itself or within a model of tokens."""
+    feed = pictures(data, part.size, folder)
+    return Reconstruction(part, feed, lite0() if part.perceptual else None)

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kineograph.lessons.earlier import pictures
 from kineograph.lessons.seeds import mixed
 from kineograph.nets.picture_encoder import PictureEncoder
-from kineograph.prompt import Cond
+from kineograph.recipe.animate import Eye
 from kineograph.recipe.fields import Phase
+from kineograph.values.prompt import Cond
 
 SHIFT = 4  # pixels at most, on white
 
@@ -54,3 +57,8 @@ def shifted(pictures: Tensor, rng: torch.Generator) -> Tensor:
     contrast, light = 0.2 * torch.rand(2, len(pictures), 1, 1, 1, generator=rng) - 0.1
     lit: Tensor = (moved * (1 + contrast) + light).clamp(-1, 1)
     return lit
+
+
+def of_encoder(data: str, part: Eye, folder: Path | None) -> Contrast:
+    """The objective of a picture encoder."""
+    return Contrast(pictures(data, part.shape.size, folder))

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-from kineograph.denoise import Precond
+from kineograph.data.composed.feed import ComposedFeed
+from kineograph.data.cutout_feed import CutoutFeed
+from kineograph.data.feed import Feed as StickerFeed
+from kineograph.data.scenes.feed import ScenesFeed
+from kineograph.diffusion.denoiser import Precond
 from kineograph.lessons.seeds import mixed
-from kineograph.prompt import Cond
-from kineograph.recipe import Phase, Stage
+from kineograph.recipe import Cascade, Phase, Pictures, Stage
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 
 class Feed(Protocol):
@@ -63,3 +69,40 @@ def groups(
             noisy = cond.low + low_sigma.view(-1, 1, 1, 1, 1) * noise
             cond = replace(cond, low=noisy, low_sigma=low_sigma)
         yield clean, cond, batch * frames / total, rng
+
+
+def of_cascade(recipe: Cascade, part: Stage, folder: Path | None) -> Denoising:
+    """The objective of a stage of a cascade."""
+    return Denoising(part, _feed(recipe.data, part, folder))
+
+
+def of_pictures(recipe: Pictures, part: Stage, folder: Path | None) -> Denoising:
+    """The objective of a picture network."""
+    return Denoising(part, _cutouts(recipe, folder))
+
+
+def _feed(data: str, stage: Stage, folder: Path | None) -> Feed:
+    """Training examples of a stage from the data set of that name."""
+    match data:
+        case "stickers":
+            return StickerFeed(
+                stage.frames,
+                stage.size,
+                low_frames=stage.low_frames,
+                low_size=stage.low_size,
+                crop=stage.crop,
+                folder=folder,
+            )
+        case "scenes":
+            return ScenesFeed(stage.size, low_size=stage.low_size, crop=stage.crop, folder=folder)
+    raise InputError("recipe.data", f"'{data}' is unknown", "use stickers or scenes")
+
+
+def _cutouts(recipe: Pictures, folder: Path | None) -> CutoutFeed | ComposedFeed:
+    """Cut-outs in the recipe's styles, from the data set of that name."""
+    match recipe.data:
+        case "cutouts":
+            return CutoutFeed(recipe.base.size, styles=recipe.styles, folder=folder)
+        case "composed":
+            return ComposedFeed(recipe.base.size, styles=recipe.styles, folder=folder)
+    raise InputError("recipe.data", f"'{recipe.data}' is unknown", "use cutouts or composed")

@@ -18,11 +18,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from kineograph import distill
-from kineograph.denoise import WEIGHTINGS, Denoiser, Precond
-from kineograph.errors import InputError
+from kineograph.diffusion import distillation as distill
+from kineograph.diffusion.denoiser import Denoiser, Precond
+from kineograph.diffusion.loss import WEIGHTINGS
 from kineograph.lessons.denoising import Feed, groups
-from kineograph.prompt import Cond
 from kineograph.recipe import (
     Distillation,
     Phase,
@@ -35,6 +34,8 @@ from kineograph.recipe import (
 )
 from kineograph.recipe.fields import one_of
 from kineograph.train import Report, Run, fresh, phase_at, restore
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 
 @dataclass(frozen=True)
@@ -128,12 +129,12 @@ def graduated(run: Run, teacher: Path, folder: Path, last: str = "") -> list[Pat
     assert isinstance(recipe, Distillation)
     names = [student.name for student in recipe.parts]
     if last:
-        one_of("--lap", last, names)
+        one_of("lap", last, names)
     wanted = recipe.parts[: names.index(last or names[-1]) + 1]
     nets = {student.name: taught(run, student) for student in wanted}
     model, source = recipe.graduate(tuple(name for name, net in nets.items() if net is not None))
     if not source:
-        raise InputError("--out", f"'{run.folder}' holds no finished lap", "go on with --resume")
+        raise InputError("out", f"'{run.folder}' holds no finished lap", "go on with it")
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / "recipe.json"]
     files[0].write_text(to_json(model) + "\n")

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from kineograph.data.finish_feed import FinishFeed
+from kineograph.data.sticker_features import lite0
 from kineograph.lessons.seeds import mixed
 from kineograph.nets.lite0 import Lite0, distance
 from kineograph.recipe.fields import Phase
@@ -72,3 +75,9 @@ def _apart(look: Lite0, made: Tensor, real: Tensor) -> Tensor:
         with torch.no_grad():
             aim = look.layers(real, size=min(LOOK, real.shape[-1]))
         return distance(seen, aim).mean()
+
+
+def of_finisher(part: FinisherPart, folder: Path | None) -> Finishing:
+    """The objective of a finisher."""
+    pairs = FinishFeed(part.size, folder=folder)
+    return Finishing(part, pairs, lite0() if part.perceptual else None)

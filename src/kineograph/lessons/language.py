@@ -18,12 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineograph.data import prose
-from kineograph.errors import InputError
 from kineograph.lessons.seeds import mixed
-from kineograph.prompt import Progress
 from kineograph.recipe import Language, Phase, Speaker, language_model, save_tensors, to_json
 from kineograph.recipe.language import sized
 from kineograph.train import fit, fresh
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 from kineograph.words.byte_pairs import BytePairs, byte_pairs
 from kineograph.words.corpus import read_text
 from kineograph.words.language import LanguageModel
@@ -89,17 +89,17 @@ def taught(
     """
     begun = time.monotonic()
     if not 1 <= seconds <= 30 * 86400:
-        raise InputError("--time-limit", f"{seconds:g} s is not in 1 s … 30 days")
+        raise InputError("time_limit", f"{seconds:g} s is not in 1 s … 30 days")
     if unit not in ("word", "letter"):
-        raise InputError("--unit", f"'{unit}' is not read by a transformer", "use word or letter")
+        raise InputError("unit", f"'{unit}' is not read by a transformer", "use word or letter")
     if len(text.strip()) < LEAST_LETTERS:
         raise InputError(
-            "CORPUS",
+            "corpus",
             f"has {len(text.strip()):,} letters, a transformer needs {LEAST_LETTERS:,}",
-            "give a longer text, or use --by counts",
+            "give a longer text, or write it by counts",
         )
     if len(set(text.split())) < 2:
-        raise InputError("CORPUS", "says one thing only", "give a text with different words")
+        raise InputError("corpus", "says one thing only", "give a text with different words")
     shape = sized(len(text), seconds, unit)
     pairs = byte_pairs(text[:4_000_000], shape.size)
     part = Speaker("speaker", replace(shape, size=pairs.size), (_phase(10**9, 1.0, 640),))

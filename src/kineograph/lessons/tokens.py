@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kineograph.lessons.earlier import pictures, taught
 from kineograph.lessons.seeds import mixed
-from kineograph.prompt import Cond
+from kineograph.nets.codec import Codec
+from kineograph.recipe import Tokens
 from kineograph.recipe.fields import Phase
-from kineograph.recipe.tokens import Writer
+from kineograph.recipe.tokens import Writer, spelling
+from kineograph.values.prompt import Cond
 
 
 class Feed(Protocol):
@@ -43,3 +47,10 @@ class Writing:
             codes = self.spell(clean)
         log_weights = net(codes, cond.words, cond.mask)
         yield F.cross_entropy(log_weights.float().flatten(0, 1), codes.flatten())
+
+
+def of_writer(recipe: Tokens, part: Writer, folder: Path | None, run: Path | None) -> Writing:
+    """The objective of a token transformer, whose codec was trained before it in the same run."""
+    codec = cast(Codec, taught(recipe, recipe.codec, run))
+    feed = pictures(recipe.data, recipe.codec.size, folder)
+    return Writing(part, feed, spelling(codec, recipe.codec).spell)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, cast
 
 import torch
@@ -17,10 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineograph.data.grids import Batch
+from kineograph.data.grids import Grids as StickerGrids
 from kineograph.lessons.seeds import mixed
 from kineograph.nets.masked import Masked, patches
+from kineograph.recipe import VisualPrompts
 from kineograph.recipe.fields import Phase
 from kineograph.recipe.visual_prompts import FillerPart
+from kineograph.values.errors import InputError
 
 DECAY = 0.9  # what the running means of the codebook keep at each step
 
@@ -72,3 +76,16 @@ def hidden_places(batch: int, places: int, torn: float, rng: torch.Generator) ->
     rank = torch.rand(batch, 2, places, generator=rng).argsort(-1).argsort(-1)
     least = torch.tensor([0, 1])
     return rank < (share * places).ceil().long().clamp(min=least)[..., None]
+
+
+def of_filler(recipe: VisualPrompts, part: FillerPart, folder: Path | None) -> Filling:
+    """The objective of a masked transformer on grids."""
+    return Filling(part, _grids(recipe.data, folder))
+
+
+def _grids(data: str, folder: Path | None) -> Grids:
+    """Grids of four cells from the data set of that name; the glyphs are always the cache's."""
+    match data:
+        case "stickers":
+            return StickerGrids(folder=folder)
+    raise InputError("recipe.data", f"'{data}' is unknown", "use stickers")

@@ -20,13 +20,13 @@ from torch import Tensor
 
 from kineograph.animate.maker import AnimateMaker, Knobs, drift
 from kineograph.animate.picture import resized
-from kineograph.clip import Clip, from_bytes
 from kineograph.data.sticker_features import LOOKS, Look, RealClips, evenly
 from kineograph.data.stickers import Stickers
 from kineograph.measure.motion import energy
 from kineograph.measure.sets import Estimate, bootstrap, frechet, mean, median, principal
 from kineograph.measure.warping import borrowed
-from kineograph.prompt import Progress, Prompt
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.prompt import Progress, Prompt
 
 AXES = 64
 MOST_DECIBEL = 60.0

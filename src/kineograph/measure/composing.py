@@ -21,9 +21,9 @@ from kineograph.data.composed.movements import MOVEMENTS, SPEEDS, sped
 from kineograph.data.composed.scenes import COUNTS, GROUNDS, PLACES, RELATIONS, Scene
 from kineograph.data.cutout_features import over_white
 from kineograph.data.sticker_features import Look
-from kineograph.errors import InputError
 from kineograph.measure.sets import Estimate, bootstrap, closeness
-from kineograph.prompt import Progress
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 LEAST_PIECE = 0.008  # of the canvas; smaller pieces are crumbs
 NEAR = 0.12  # of the canvas: how far a centroid may be from its place

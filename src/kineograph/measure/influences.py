@@ -22,7 +22,6 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from kineograph.clip import Clip, from_bytes, to_bytes
 from kineograph.data.scenes.packs import Scenes
 from kineograph.data.sticker_features import (
     LOOKS,
@@ -34,10 +33,11 @@ from kineograph.data.sticker_features import (
     reduced,
 )
 from kineograph.data.stickers import STYLES, Stickers
-from kineograph.errors import InputError, MissingError
 from kineograph.measure.sets import Estimate, bootstrap, closeness, median, principal
-from kineograph.prompt import Progress
 from kineograph.recipe.files import read_tensors, save_tensors
+from kineograph.values.clip import Clip, from_bytes, to_bytes
+from kineograph.values.errors import InputError, MissingError
+from kineograph.values.prompt import Progress
 
 FILE = "influences.safetensors"
 AXES = 32  # numbers kept of the 1280 features of an example, fewer where there are many
@@ -160,7 +160,7 @@ def load_index(folder: Path) -> Index:
     path = folder / FILE
     if not path.is_file():
         raise MissingError(
-            f"model '{folder.name}' has no {FILE}; make it: kineograph influences {folder} --index"
+            f"model '{folder.name}' has no {FILE}; make it: kineograph influences --index {folder}"
         )
     t = read_tensors(path, most=MAX_BYTES)
     try:

@@ -20,20 +20,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kineograph.clip import Clip, bytes_to_model, to_clips
 from kineograph.data.scenes.packs import Scenes
 from kineograph.data.scenes.subjects import SUBJECTS, caption
-from kineograph.denoise import Denoiser, Thresholded
-from kineograph.errors import InputError
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.guidance import Thresholded
+from kineograph.families.zoom import maker
+from kineograph.families.zoom.baselines import independent, outpainted, superresolved
+from kineograph.families.zoom.joint import shared_noise
+from kineograph.families.zoom.maker import TextStage
+from kineograph.families.zoom.stack import shrunk
 from kineograph.measure.sets import Estimate, bootstrap
 from kineograph.measure.styles import Classifier, fitted
 from kineograph.measure.zoom import agreement, psnr, seam_energy
-from kineograph.prompt import Cond, Progress
-from kineograph.zoom import maker
-from kineograph.zoom.baselines import independent, outpainted, superresolved
-from kineograph.zoom.joint import shared_noise
-from kineograph.zoom.maker import TextStage
-from kineograph.zoom.stack import shrunk
+from kineograph.values.clip import Clip, bytes_to_model, to_clips
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond, Progress
 
 RATIO = 2
 LOOKED_AT = 100  # painted pictures of a subject that teach the classifier; a tenth as many test it
@@ -150,9 +151,9 @@ def ladders(
     stages: the first stages of a text model; the pictures of the last are looked at. look: Lite0.
     """
     if not 1 <= count <= len(LADDERS):
-        raise InputError("--ladders", f"{count} is not in 1 … {len(LADDERS)}")
+        raise InputError("ladders", f"{count} is not in 1 … {len(LADDERS)}")
     if seeds < 1:
-        raise InputError("--seeds", f"{seeds} is less than 1")
+        raise InputError("seeds", f"{seeds} is less than 1")
     yield Progress(0.0, "teaching the classifier", None)
     judge, accuracy = classifier(scenes, look)
     tallies: dict[str, list[_Tally]] = {}
@@ -226,7 +227,7 @@ def _jointly(
     stage: TextStage, cond: Cond, seeds: Sequence[int], photo: maker.Photo | None = None
 ) -> Filled:
     begun, noise, sigmas = time.process_time(), _noise(seeds), stage.schedule.grid(stage.steps)
-    heard = Heard(Thresholded(maker.guided(stage)))
+    heard = Heard(Thresholded(maker.guided(stage), stage.threshold))
     start = noise(torch.empty(len(seeds), 3, 1, stage.size, stage.size)) * float(sigmas[0])
     how: dict[str, Any] = {"noise": noise, "ratio": RATIO, "trust": maker.TRUST, "photo": photo}
     *_, shown = maker.jointly(heard, start, sigmas, cond, **how)
@@ -238,7 +239,7 @@ def _alone(
 ) -> Filled:
     """By a baseline, which asks for one level at a time."""
     begun, sigmas = time.process_time(), stage.schedule.grid(stage.steps)
-    denoise = Thresholded(maker.guided(stage))
+    denoise = Thresholded(maker.guided(stage), stage.threshold)
     levels = [Heard(denoise) for _ in seeds]
     shown = fill(levels, (3, 1, stage.size, stage.size), sigmas, cond, seeds)
     return Filled(torch.cat([level.last for level in levels]), shown, time.process_time() - begun)

@@ -13,8 +13,6 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from kineograph.cascade import Knobs
-from kineograph.clip import Clip, from_bytes
 from kineograph.data.sticker_features import (
     COARSE,
     LOOKS,
@@ -25,9 +23,11 @@ from kineograph.data.sticker_features import (
     thumbnail,
 )
 from kineograph.data.stickers import Stickers
-from kineograph.errors import InputError
+from kineograph.diffusion.cascade import Knobs
 from kineograph.measure.motion import Motion, motion
-from kineograph.prompt import Progress, Prompt
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress, Prompt
 
 SHOWN = 4  # frames kept for the contact sheet
 

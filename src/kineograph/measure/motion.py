@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kineograph.clip import Clip
+from kineograph.values.clip import Clip
 
 
 class Motion(NamedTuple):

@@ -18,10 +18,10 @@ from kineograph import recipe as recipes
 from kineograph.data import cutouts
 from kineograph.data.cutout_features import real_cutouts, texture
 from kineograph.data.sticker_features import Look, lite0
-from kineograph.errors import InputError
 from kineograph.measure.pictures import Eyes, Gallery, Make
 from kineograph.pictures import Knobs, PictureMaker
-from kineograph.prompt import Progress, Prompt
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress, Prompt
 
 SECOND = "animate"  # the model whose picture encoder is the second network
 Finish = Callable[[Tensor], Tensor]

@@ -18,12 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kineograph.clip import Clip
 from kineograph.data.cutout_features import RealCutouts, over_white, pixels
 from kineograph.data.cutouts import SIZE, STYLES, Cutout, Cutouts
 from kineograph.data.phrases import STYLE_WORDS, plain, with_article
 from kineograph.data.sticker_features import COARSE, Look, reduced
-from kineograph.errors import InputError
 from kineograph.measure.alpha import edge_width, ground_error
 from kineograph.measure.influences import copied_share, nearest_distance
 from kineograph.measure.sets import (
@@ -41,7 +39,9 @@ from kineograph.measure.sets import (
 )
 from kineograph.measure.spectrum import BANDS, bands, spectrum
 from kineograph.measure.styles import Classifier, fitted
-from kineograph.prompt import Progress
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 FRECHET_AXES = 64
 BATCH = 32

@@ -16,13 +16,13 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from kineograph.clip import Clip
 from kineograph.data.grids import HELD, TASKS, Grids
 from kineograph.data.sticker_features import Apart
-from kineograph.errors import InputError
 from kineograph.measure.sets import Estimate, bootstrap
 from kineograph.patches import analogies
-from kineograph.prompt import Progress
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 from kineograph.visual_prompts import Filler
 
 MODES = ("filter", "colour", "numbers")  # of analogies by patches; the best at a task counts
@@ -84,7 +84,7 @@ def prompts(
     unknown = [task for task in tasks if task not in TASKS]
     if unknown or not tasks:
         names = ", ".join(TASKS)
-        raise InputError("--task", f"'{''.join(unknown[:1])}' is unknown", f"use one of {names}")
+        raise InputError("task", f"'{''.join(unknown[:1])}' is unknown", f"use one of {names}")
     rows, sheet = {}, []
     for done, task in enumerate(tasks):
         yield Progress(done / len(tasks), task, None)

@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from kineograph.cascade import CascadeMaker, Knobs
 from kineograph.data.stickers import variants
-from kineograph.errors import InputError
+from kineograph.diffusion.cascade import CascadeMaker, Knobs
 from kineograph.measure.making import Ground, Kept, made
 from kineograph.measure.sets import Estimate
 from kineograph.measure.stickers import Part, judged, panel
-from kineograph.prompt import Progress, Prompt
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress, Prompt
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def table(
 ) -> Iterator[Progress]:
     """Ask every way for the same trained concepts; the last value is {name: Row}."""
     if count < 2:
-        raise InputError("--concepts", f"{count}", "ask for at least two")
+        raise InputError("concepts", f"{count}", "ask for at least two")
     asked = {"trained": panel(ground.real, count)["trained"]}
     texts = [variants(ground.real.records[i])[0] for i in asked["trained"]]
     seeds = [seed + i for i in asked["trained"]]

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 
 
 class Estimate(NamedTuple):

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kineograph.clip import Clip
-from kineograph.errors import InputError
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
 
 BANDS = {"low": (0.0, 0.1), "middle": (0.1, 0.25), "high": (0.25, 0.5)}  # cycles a pixel
 

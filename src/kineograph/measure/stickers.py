@@ -20,11 +20,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kineograph.cascade import Knobs
-from kineograph.clip import Clip
 from kineograph.data.sticker_features import RealClips
 from kineograph.data.stickers import variants
-from kineograph.errors import InputError
+from kineograph.diffusion.cascade import Knobs
 from kineograph.measure.influences import copied_share, nearest_distance
 from kineograph.measure.making import SHOWN, Ground, Kept, Maker, looks_of, made
 from kineograph.measure.motion import Motion, apart, motion
@@ -41,7 +39,9 @@ from kineograph.measure.sets import (
     ranks,
     within,
 )
-from kineograph.prompt import Progress
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 FRECHET_AXES = 64
 DRAWS = 10  # random halves of the real clips
@@ -179,7 +179,7 @@ def panel(real: RealClips, count: int) -> dict[str, list[int]]:
         rows.sort(key=lambda i: hashlib.sha256(real.records[i].key.encode()).hexdigest())
         chosen[part] = rows[:count] if split == "train" else rows
     if any(len(rows) < 2 for rows in chosen.values()):
-        raise InputError("--concepts", f"{count}", "each part needs at least two concepts")
+        raise InputError("concepts", f"{count}", "each part needs at least two concepts")
     return chosen
 
 

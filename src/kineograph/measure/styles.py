@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kineograph.cascade import Knobs
-from kineograph.clip import Clip, from_bytes
 from kineograph.data.sticker_features import RealClips, RealStills, reduced
 from kineograph.data.stickers import STYLES
-from kineograph.errors import InputError
+from kineograph.diffusion.cascade import Knobs
 from kineograph.measure.making import Ground, Kept, Maker, looks_of, made
 from kineograph.measure.motion import energy
 from kineograph.measure.sets import Estimate, bootstrap, median
-from kineograph.prompt import Progress
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 RIDGE = 1e-2  # weight decay, in units of the standardised features' variance
 
@@ -141,7 +141,7 @@ def styles(
     real = ground.real
     chosen = moving(real, stills, count)
     if not chosen:
-        raise InputError("--concepts", f"{count}", "no concept moves and has every style")
+        raise InputError("concepts", f"{count}", "no concept moves and has every style")
     sort, accuracy = classifier(stills)
     texts = [f"{style}: {real.records[i].name}" for style in STYLES for i in chosen]
     seeds = [seed + i for _ in STYLES for i in chosen]

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kineograph.clip import Clip, from_bytes, to_clips, to_model
 from kineograph.data.sticker_features import COARSE, evenly, reduced
 from kineograph.data.stickers import Stickers, variants
 from kineograph.measure.making import Ground
 from kineograph.measure.sets import Estimate, bootstrap, closeness, frechet, ranks, within
 from kineograph.measure.stickers import Gallery, panel
-from kineograph.prompt import Progress, Prompt
 from kineograph.tokens import Spelling
+from kineograph.values.clip import Clip, from_bytes, to_clips, to_model
+from kineograph.values.prompt import Progress, Prompt
 
 BATCH = 32  # pictures looked at together
 SHEET_COLUMNS = 4  # concepts in a row of the contact sheet

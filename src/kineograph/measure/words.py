@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 
-from kineograph.errors import InputError
 from kineograph.lessons.language import taught, taught_part
-from kineograph.prompt import Progress
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 from kineograph.words import bits_by_order, read_corpus
 from kineograph.words.corpus import tidy
 from kineograph.words.language import LanguageModel, cost

@@ -12,7 +12,7 @@ import torch
 from einops import reduce
 from torch import Tensor
 
-from kineograph.zoom.stack import centre, rendered, shrunk
+from kineograph.families.zoom.stack import centre, rendered, shrunk
 
 PEAK = 2.0  # width of the model range
 

@@ -5,9 +5,9 @@
     with writer("out.webm", fps=8, size=(64, 64)) as w: w.add(frame)
     for frame in stream("in.mp4"): ...           probe("in.mp4").fps            sheet([clip, clip])
 
-Frames are (H, W, C) uint8, clips are `kineograph.clip.Clip`. Reading treats every file as hostile
+Frames are (H, W, C) uint8, clips are `Clip` values. Reading treats every file as hostile
 (`decode.py`), writing leaves a complete file or none (`encode.py`), and every format carries its
-recipe (`notes.py`).
+record (`notes.py`).
 """
 
 from __future__ import annotations
@@ -18,21 +18,38 @@ from typing import TYPE_CHECKING
 from kineograph.media.decode import probe, read, stream
 from kineograph.media.encode import Writer, probe_writer, save, writer
 from kineograph.media.formats import LIMITS, MOVING, STILL, Frame, Info, Limits, Sound
+from kineograph.media.frames import Frames, frames_of
 from kineograph.media.notes import note
 from kineograph.media.sound import sound
+from kineograph.media.sources import (
+    check_fits,
+    clip_of,
+    file_bytes,
+    first_frame,
+    format_for,
+    frames_in,
+)
 
 if TYPE_CHECKING:
-    from kineograph.clip import Clip
+    from kineograph.values.clip import Clip
 
 __all__ = [
     "LIMITS",
     "MOVING",
     "STILL",
     "Frame",
+    "Frames",
     "Info",
     "Limits",
     "Sound",
     "Writer",
+    "check_fits",
+    "clip_of",
+    "file_bytes",
+    "first_frame",
+    "format_for",
+    "frames_in",
+    "frames_of",
     "note",
     "probe",
     "probe_writer",

@@ -18,9 +18,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import KineographError, LimitError
 from kineograph.media.formats import StrPath
 from kineograph.media.sniff import refused
+from kineograph.values.errors import KineographError, LimitError
 
 MAX_COMPLAINT = 8000  # bytes of its stderr that are kept
 MAX_CPU = 600  # seconds of processor time

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import torch
 
-from kineograph.clip import Clip
-from kineograph.errors import InputError
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
 
 
 def sheet(clips: Clip | Sequence[Clip], *, columns: int = 0, scale: int = 1) -> Clip:

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from kineograph.errors import InputError
 from kineograph.media import sniff, video
 from kineograph.media.child import Child, ChildError, decoding
 from kineograph.media.formats import LIMITS, Frame, Info, Limits, StrPath, steady
+from kineograph.values.errors import InputError
 
 if TYPE_CHECKING:
-    from kineograph.clip import Clip
+    from kineograph.values.clip import Clip
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")  # what counts as a frame in a folder
 PICTURE_CHILD = (sys.executable, "-I", "-B", str(Path(__file__).with_name("picture_child.py")))
@@ -52,7 +52,7 @@ def stream(path: StrPath, limits: Limits = LIMITS) -> Iterator[Frame]:
 
 def read(path: StrPath, limits: Limits = LIMITS) -> Clip:
     """The whole file or folder as a clip; see `stream`."""
-    from kineograph.clip import from_bytes
+    from kineograph.values.clip import from_bytes
 
     with _source(path, limits) as source:
         frames: list[Frame] = []

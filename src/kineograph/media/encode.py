@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 
-from kineograph.errors import InputError, KineographError, LimitError
 from kineograph.files import beside, publish, remove
 from kineograph.media.formats import Format, Frame, Sound, StrPath, exact_rate, format_of
 from kineograph.media.gif import Gif
 from kineograph.media.notes import text_of
 from kineograph.media.pictures import Apng, Still, Webp, png
 from kineograph.media.video import DEMUXERS, Video
+from kineograph.values.errors import InputError, KineographError, LimitError
 
 if TYPE_CHECKING:
-    from kineograph.clip import Clip
+    from kineograph.values.clip import Clip
 
 WAIT = 300.0  # seconds the video encoder may take over one frame, or over the end of the file
 
@@ -98,7 +98,7 @@ class Writer:
         self.form = format_of(path)
         if sound is not None and not self.form.sound:
             raise InputError("sound", f"a .{self.form.kind} carries none", "use .mp4 or .webm")
-        _check(self.form, fps, size)
+        check_format(self.form, fps, size)
         self._shape = (size[1], size[0], 4 if alpha else 3)
         self._fps, self._text = fps, text_of(note)
         self._sound = sound
@@ -152,7 +152,7 @@ class Writer:
 
     def extend(self, clip: Clip) -> None:
         """Write every frame of a clip; its rate is not looked at."""
-        from kineograph.clip import Clip, to_bytes
+        from kineograph.values.clip import Clip, to_bytes
 
         for number in range(len(clip)):
             self.add(to_bytes(Clip(clip.frames[number : number + 1], clip.fps))[0])
@@ -227,7 +227,8 @@ class _Folder:
 # -- rules and names -------------------------------------------------------------------------------
 
 
-def _check(form: Format, fps: float, size: tuple[int, int]) -> None:
+def check_format(form: Format, fps: float, size: tuple[int, int]) -> None:
+    """Raises InputError for a rate or a size (width, height) that the format cannot hold."""
     width, height = size
     low, high = form.fps
     if not low <= fps <= high:
@@ -259,7 +260,7 @@ def _check_folder(path: Path) -> None:
 
 
 def _over_white(frame: Frame) -> Frame:
-    from kineograph.clip import from_bytes, to_bytes
+    from kineograph.values.clip import from_bytes, to_bytes
 
     shown: Frame = to_bytes(from_bytes(frame[None]).over())[0]
     return shown

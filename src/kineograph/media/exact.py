@@ -15,12 +15,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
 from kineograph.files import placed
 from kineograph.media import notes, sniff
 from kineograph.media.decode import stream
 from kineograph.media.encode import writer
 from kineograph.media.formats import LIMITS, Limits, StrPath
+from kineograph.media.frames import named
+from kineograph.values.errors import InputError
+from kineograph.values.source import Source
 
 Picture = NDArray[
     Any
@@ -47,12 +49,32 @@ def read_picture(path: StrPath, limits: Limits = LIMITS) -> Picture:
     return _plain(next(iter(stream(path, limits))))
 
 
+def picture_of(source: Source, field: str = "picture", limits: Limits = LIMITS) -> Picture:
+    """The picture of a source: a file's as `read_picture` gives it, an array, a clip's first frame.
+
+    Raises InputError, naming the field, when the file is not there or is no picture.
+    """
+    if source.path is not None:
+        with named(field):
+            return read_picture(source.there(field), limits)
+    value = source.value
+    if hasattr(value, "array"):
+        value = value.array()[0]
+    if not isinstance(value, np.ndarray) or value.dtype not in (np.uint8, np.uint16):
+        raise InputError(field, f"a {type(value).__name__} is no picture", "give a Clip")
+    if value.ndim == 2:
+        value = value[:, :, None]
+    if value.ndim != 3 or value.shape[2] not in (1, 2, 3, 4):
+        raise InputError(field, f"shape {value.shape} is not (H, W, 1 … 4)")
+    return _plain(value)
+
+
 def save_picture(picture: Picture, path: StrPath, note: dict[str, Any] | None = None) -> Path:
     """Write (H, W, C) uint8 in any still format, or uint16 as PNG."""
     H, W, C = picture.shape
     if picture.dtype == np.uint16:
         if Path(path).suffix.lower() != ".png":
-            raise InputError("-o", f"'{Path(path).name}' cannot hold 16 bits", "use .png")
+            raise InputError("out", f"'{Path(path).name}' cannot hold 16 bits", "use .png")
         with placed(Path(path)) as part:
             part.write_bytes(_coded(picture, notes.text_of(note)))
         return Path(path)

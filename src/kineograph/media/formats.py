@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 
 Frame = NDArray[np.uint8]  # (H, W, C) in 0..255; C is 3, or 4 with straight alpha
 StrPath = str | os.PathLike[str]

@@ -16,9 +16,9 @@ import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kineograph.errors import InputError
 from kineograph.media import sniff, video
 from kineograph.media.formats import LIMITS, StrPath
+from kineograph.values.errors import InputError
 
 NAME = "kineograph"
 MAX_NOTE = 2**20  # bytes of JSON, written or read

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from kineograph.errors import InputError
 from kineograph.media.formats import SECOND, Limits, StrPath
+from kineograph.values.errors import InputError
 
 MAX_PARTS = 200_000  # chunks, blocks or boxes of one file
 MAX_SUBBLOCKS = 1_000_000  # of a GIF, 255 bytes each when it is well made
@@ -81,8 +81,11 @@ def opened(path: StrPath, limits: Limits) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise refused(path, f"cannot be read ({reason})", "check the name and the rights") from None
+    status = os.fstat(descriptor)
+    if stat.S_ISDIR(status.st_mode):  # a folder cannot even be wrapped as a file
+        os.close(descriptor)
+        raise refused(path, "is a folder", "name a file in it")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise refused(path, "is not a regular file", "copy it to one first")
         if status.st_size == 0:

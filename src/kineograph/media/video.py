@@ -19,10 +19,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from kineograph.errors import MissingError
 from kineograph.media import sniff
 from kineograph.media.child import Child, decoding, encoding
 from kineograph.media.formats import LIMITS, SECOND, Frame, Limits, Sound, StrPath
+from kineograph.values.errors import MissingError
 
 WAIT = 300.0  # seconds the encoder may take over one frame, or over the end of the file
 DEMUXERS = {"mp4": "mov", "webm": "matroska"}  # by kind, as ffmpeg calls them

@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from kineograph.errors import InputError
 from kineograph.nets.blocks import attend, zeroed
-from kineograph.prompt import Cond
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 SHORT = 256  # positions; up to here plain products go faster backward than the fused kernel
 MOST = {"size": 10**7, "width": 16384, "depth": 256, "head": 1024, "window": 10**6, "words": 16384}

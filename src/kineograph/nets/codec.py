@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from kineograph.errors import InputError
 from kineograph.nets.blocks import Block, Conv, norm
+from kineograph.values.errors import InputError
 
 MOST = {"patch": 64, "widths": 16384, "depth": 64, "latent": 16384}
 TILE = 64  # places of a tile's side

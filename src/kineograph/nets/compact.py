@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kineograph.errors import InputError
 from kineograph.nets.blocks import zeroed
+from kineograph.values.errors import InputError
 
 SLOPE = 0.1  # of what is negative, at first
 MOST = {"channels": 64, "width": 1024, "depth": 256, "enlargement": 16}

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kineograph.errors import MissingError
+from kineograph.values.errors import MissingError
 
 TOKENS = 24
 MINILM = "minilm"
@@ -42,6 +42,9 @@ class TextEncoder:
         try:
             reader = _packaged if folder is None else _foreign
             self.model, self.read = reader(where, tokens)
+        except ImportError as error:
+            remedy = "install it: pip install 'kineograph[hub]'"
+            raise MissingError(f"text encoder '{where}' needs {error.name}; {remedy}") from error
         except Exception as error:  # each library below raises types of its own
             raise MissingError(f"text encoder '{where}' cannot be read ({error})") from error
         self.tokens = tokens

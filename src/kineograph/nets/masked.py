@@ -19,10 +19,10 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from kineograph.errors import InputError
 from kineograph.nets.blocks import Conv
 from kineograph.nets.causal import Block, Turn, rms
 from kineograph.nets.codec import moved, nearest, revived
+from kineograph.values.errors import InputError
 
 MOST = {"cell": 1024, "patch": 64, "width": 16384, "depth": 256, "head": 1024, "detail": 1024}
 

@@ -12,7 +12,6 @@ Legend: B batch, T frames, C channels, H W, D width, L tokens.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -20,7 +19,6 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from kineograph.errors import InputError
 from kineograph.nets.blocks import (
     Conv,
     Fourier,
@@ -31,9 +29,10 @@ from kineograph.nets.blocks import (
     norm,
     zeroed,
 )
-from kineograph.prompt import Cond
+from kineograph.nets.unet import UNet, body_flop, check_shape, check_sides, side_factor
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
-MOST = {"patch": 64, "widths": 16384, "depth": 64, "head": 16384, "state": 16384, "text": 16384}
 PLACES = 4  # the local tokens are PLACES x PLACES
 SUMMARY = 4  # global tokens
 REACH = 0.2  # of the picture's half width: a flow of 1
@@ -110,38 +109,22 @@ class MovingShape:
     "Seconds of one loop at the rate that fps counts in; a clip that spans whole loops closes."
 
     def __post_init__(self) -> None:
-        if len(self.widths) != len(self.attention) or not 1 <= len(self.widths) <= 8:
-            raise InputError("attention", f"{len(self.attention)} for {len(self.widths)} widths")
-        for name, most in MOST.items():
-            for value in self.widths if name == "widths" else (getattr(self, name),):
-                if not 1 <= value <= most:
-                    raise InputError(name, f"{value} is not in 1 … {most:,}")
+        check_shape(self)
         for name in ("channels", "sees", "fold", "tokens", "embedding"):
             if not 1 <= getattr(self, name) <= 16384:
                 raise InputError(name, f"{getattr(self, name)} is not in 1 … 16,384")
-        if any(width % self.head for width in self.widths):
-            raise InputError("head", f"{self.head} does not divide the widths {self.widths}")
         if not 0 < self.period <= 3600:
             raise InputError("period", f"{self.period} is not in (0, 3600]")
 
     @property
     def factor(self) -> int:
         """Height and width must be multiples of this many values."""
-        return self.patch * int(2 ** (len(self.widths) - 1))
+        return side_factor(self)
 
     def flop(self, frames: int, size: int) -> int:
-        """Floating-point operations of one pass for one clip; attention's own products left out."""
-        total = 0
-        for i, width in enumerate(self.widths):
-            positions = frames * (size // self.patch // 2**i) ** 2
-            last = i == len(self.widths) - 1
-            blocks, passes = 2 * self.depth + last, 2 + last
-            ends = 9 * self.channels * self.patch**2 * width * 3 if i == 0 else 0
-            space = 6 * width**2 if self.attention[i] else 0
-            resize = 0 if last else 2 * width * self.widths[i + 1]
-            each = blocks * 18 * width**2 + passes * (space + 4 * width**2) + 2 * width**2
-            total += 2 * positions * (each + ends + resize)
-        return total
+        """Floating-point operations of one pass for one clip; see `body_flop`."""
+        ends = 27 * self.channels * self.patch**2 * self.widths[0]
+        return body_flop(self, frames, size, ends=ends, time=True)
 
 
 class Level(nn.Module):
@@ -167,7 +150,7 @@ class Level(nn.Module):
         return out
 
 
-class Moving(nn.Module):
+class Moving(UNet):
     """The network F of a Denoiser: scaled noisy clip in, estimate out.
 
     deviation: that of the parameterization, which `carry` needs to know. `routes` may be narrowed
@@ -191,7 +174,7 @@ class Moving(nn.Module):
         self.shape, self.taught, self.routes = shape, routes, routes
         self.deviation = deviation
         widths, state, wide = shape.widths, shape.state, shape.tokens
-        channels, last = shape.channels, len(shape.widths) - 1
+        channels = shape.channels
         given = channels + (3 if routes.carry else 0)
         self.noise = nn.Sequential(Fourier(64), nn.Linear(64, state))
         self.mixed = nn.Linear(state, state)
@@ -219,38 +202,18 @@ class Moving(nn.Module):
         if routes.detail == "beside":
             self.beside = Beside(shape.sees * shape.fold**2, widths[0])
             self.ramp = nn.Parameter(0.1 * torch.randn(2, widths[0]))
-        self.down = nn.ModuleList(Level(shape, i, shape.depth) for i in range(last + 1))
-        self.shrink = nn.ModuleList(nn.Linear(4 * a, b) for a, b in pairwise(widths))
-        self.middle = Level(shape, last, 1)
-        self.merge = nn.ModuleList(nn.Linear(2 * width, width) for width in widths)
-        self.up = nn.ModuleList(Level(shape, i, shape.depth) for i in range(last + 1))
-        self.widen = nn.ModuleList(nn.Linear(b, 4 * a) for a, b in pairwise(widths))
+        self.build(shape, lambda i, depth: Level(shape, i, depth))
         self.leave = zeroed(Conv(widths[0], given * shape.patch**2))
 
     def forward(self, x: Tensor, label: Tensor, cond: Cond) -> Tensor:
         """x (B, C, T, H, W), label (B,); returns like x."""
         batch, channels, frames, height, width = x.shape
-        if height % self.shape.factor or width % self.shape.factor:
-            raise InputError(
-                "size", f"{width}x{height} is not a multiple of {self.shape.factor} values"
-            )
+        check_sides(self.shape, height, width)
         tokens, bias = self._tokens(x, cond)
         state = self._state(label, frames, cond)
         closes = self.closes(frames, cond)
         h = self._entered(x, cond)  # (B*T, H, W, D)
-        skips = []
-        for i, level in enumerate(self.down):
-            h = level(h, state, tokens, bias, closes)
-            skips.append(h)
-            if i < len(self.shrink):
-                h = self.shrink[i](rearrange(h, "n (h p) (w q) d -> n h w (p q d)", p=2, q=2))
-        h = self.middle(h, state, tokens, bias, closes)
-        for i in reversed(range(len(self.up))):
-            h = self.merge[i](torch.cat([h, skips[i]], dim=-1))
-            h = self.up[i](h, state, tokens, bias, closes)
-            if i > 0:
-                h = self.widen[i - 1](h)
-                h = rearrange(h, "n h w (p q d) -> n (h p) (w q) d", p=2, q=2)
+        h = self.walked(h, lambda level, h: level(h, state, tokens, bias, closes))
         h = self.leave(F.silu(norm(h)))
         p = self.shape.patch
         h = rearrange(h, "(b t) h w (c p q) -> b c t (h p) (w q)", b=batch, p=p, q=p)

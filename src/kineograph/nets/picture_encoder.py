@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from kineograph.errors import InputError
 from kineograph.nets.blocks import Block, Conv, norm
+from kineograph.values.errors import InputError
 
 MOST = {"size": 4096, "patch": 64, "widths": 16384, "depth": 64, "text": 16384, "embedding": 16384}
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from itertools import repeat as repeated
 from typing import Literal, NamedTuple
 
@@ -20,7 +19,6 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from kineograph.errors import InputError
 from kineograph.nets.blocks import (
     Conv,
     Fourier,
@@ -31,9 +29,9 @@ from kineograph.nets.blocks import (
     norm,
     zeroed,
 )
-from kineograph.prompt import Cond
-
-MOST = {"patch": 64, "widths": 16384, "depth": 64, "head": 16384, "state": 16384, "text": 16384}
+from kineograph.nets.unet import UNet, body_flop, check_shape, check_sides, side_factor
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 
 @dataclass(frozen=True)
@@ -64,18 +62,7 @@ class SpaceTimeShape:
     "Numbers of a pixel: 3 for red, green, blue; 4 with opacity, colours multiplied by it."
 
     def __post_init__(self) -> None:
-        if len(self.widths) != len(self.attention) or not self.widths:
-            raise InputError(
-                "attention", f"{len(self.attention)} levels for {len(self.widths)} widths"
-            )
-        for name, most in MOST.items():
-            for value in self.widths if name == "widths" else (getattr(self, name),):
-                if not 1 <= value <= most:
-                    raise InputError(name, f"{value} is not in 1 … {most:,}")
-        if len(self.widths) > 8:
-            raise InputError("widths", f"{len(self.widths)} levels, the limit is 8")
-        if any(width % self.head for width in self.widths):
-            raise InputError("head", f"{self.head} does not divide the widths {self.widths}")
+        check_shape(self)
         if not 1 <= self.channels <= 64:
             raise InputError("channels", f"{self.channels} is not in 1 … 64")
         if self.time not in ("attention", "convolution", "none"):
@@ -84,27 +71,13 @@ class SpaceTimeShape:
     @property
     def factor(self) -> int:
         """Height and width must be multiples of this many pixels."""
-        return self.patch * int(2 ** (len(self.widths) - 1))
+        return side_factor(self)
 
     def flop(self, frames: int, size: int) -> int:
-        """Floating-point operations of one forward pass for one clip: convolutions and products.
-
-        Attention's own products over positions and frames are left out: a few per cent.
-        """
-        total = 0
-        for i, width in enumerate(self.widths):
-            positions = frames * (size // self.patch // 2**i) ** 2
-            last = i == len(self.widths) - 1
-            blocks, passes = 2 * self.depth + last, 2 + last
-            a_block = 2 * 9 * width**2
-            space = 6 * width**2 if self.attention[i] else 0
-            time = 4 * width**2 if frames > 1 and self.time != "none" else 0
-            merge = 2 * width**2
-            ends = 9 * self.channels * self.patch**2 * width * (2 + self.low) if i == 0 else 0
-            resize = 0 if last else 2 * width * self.widths[i + 1]  # 4 a b at a quarter, 2 ways
-            each = blocks * a_block + passes * (space + time) + merge + ends + resize
-            total += 2 * positions * each
-        return total
+        """Floating-point operations of one forward pass for one clip; see `body_flop`."""
+        ends = 9 * self.channels * self.patch**2 * self.widths[0] * (2 + self.low)
+        time = frames > 1 and self.time != "none"
+        return body_flop(self, frames, size, ends=ends, time=time)
 
 
 class Heard(NamedTuple):
@@ -141,7 +114,7 @@ class Level(nn.Module):
         return x if self.time is None else self.time(x, len(x) // len(state), self.circular)
 
 
-class SpaceTime(nn.Module):
+class SpaceTime(UNet):
     """The network F of a Denoiser: scaled noisy clip in, estimate out.
 
     With `guided` it is told a guidance scale as well, which moves the state and makes each level
@@ -166,22 +139,13 @@ class SpaceTime(nn.Module):
         self.pooled = nn.Linear(shape.text, state)
         self.mixed = nn.Linear(state, state)
         self.enter = Conv(2 * pixels if shape.low else pixels, widths[0])
-        last = len(widths) - 1
-        self.down = nn.ModuleList(Level(shape, i, shape.depth) for i in range(last + 1))
-        self.shrink = nn.ModuleList(nn.Linear(4 * a, b) for a, b in pairwise(widths))
-        self.middle = Level(shape, last, 1)
-        self.merge = nn.ModuleList(nn.Linear(2 * width, width) for width in widths)
-        self.up = nn.ModuleList(Level(shape, i, shape.depth) for i in range(last + 1))
-        self.widen = nn.ModuleList(nn.Linear(b, 4 * a) for a, b in pairwise(widths))
+        self.build(shape, lambda i, depth: Level(shape, i, depth))
         self.leave = zeroed(Conv(widths[0], pixels))
 
     def forward(self, x: Tensor, label: Tensor, cond: Cond) -> Tensor:
         """x (B, C, T, H, W), label (B,); cond as the shape says; returns like x."""
         batch, _, _, height, width = x.shape
-        if height % self.shape.factor or width % self.shape.factor:
-            raise InputError(
-                "size", f"{width}x{height} is not a multiple of {self.shape.factor} pixels"
-            )
+        check_sides(self.shape, height, width)
         words, bias = self._words(cond, batch, x)
         state, louder = self._state(label, cond)
         text = map(Heard, self._keys(words, cond), repeated(bias), louder)
@@ -189,19 +153,7 @@ class SpaceTime(nn.Module):
         fold = "b c t (h p) (w q) -> (b t) h w (c p q)"
         h = rearrange(self._input(x, cond), fold, p=patch, q=patch)  # (B*T, H, W, C*P*P)
         h = self.enter(h)  # (B*T, H, W, D)
-        skips = []
-        for i, level in enumerate(self.down):
-            h = level(h, state, next(text))
-            skips.append(h)
-            if i < len(self.shrink):
-                h = self.shrink[i](rearrange(h, "n (h p) (w q) d -> n h w (p q d)", p=2, q=2))
-        h = self.middle(h, state, next(text))
-        for i in reversed(range(len(self.up))):
-            h = self.merge[i](torch.cat([h, skips[i]], dim=-1))
-            h = self.up[i](h, state, next(text))
-            if i > 0:
-                h = self.widen[i - 1](h)
-                h = rearrange(h, "n h w (p q d) -> n (h p) (w q) d", p=2, q=2)
+        h = self.walked(h, lambda level, h: level(h, state, next(text)))
         h = self.leave(F.silu(norm(h)))  # (B*T, H, W, C*P*P)
         unfold = "(b t) h w (c p q) -> b c t (h p) (w q)"
         return rearrange(h, unfold, b=batch, p=patch, q=patch).to(x.dtype)
@@ -225,7 +177,7 @@ class SpaceTime(nn.Module):
 
     def _keys(self, words: Tensor, cond: Cond) -> list[Tensor | None]:
         """Keys and values (B, 1 + L, 2 D) of each level in the order they run, or None."""
-        places = [level.space for level in (*self.down, self.middle, *reversed(self.up))]
+        places = [level.space for level in self.levels()]
         if cond.keys is None:
             return [None if place is None else place.text_kv(words) for place in places]
         widths = [place.text_kv.out_features for place in places if place is not None]

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
 from kineograph.patches.examples import Picture, checked_pictures
 from kineograph.patches.growth import PICK, Canvas, copied, gathered
 from kineograph.patches.lanes import compiled
@@ -48,7 +47,8 @@ from kineograph.patches.search import (
 )
 from kineograph.patches.shortlist import KIN, ROOM, listed, parents_of, ranked
 from kineograph.patches.source_map import SourceMap, map_of, rendered
-from kineograph.prompt import Progress
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 Reals = NDArray[np.float64]
 
@@ -147,18 +147,19 @@ def analogy(
     """
     if not 0 <= seed < 2**64:
         raise InputError("seed", f"{seed} is not in 0 … 2**64 - 1")
-    first, second = checked_pictures(plain, "A"), checked_pictures(changed, "A′")
-    (target,) = checked_pictures(query, "B")
+    first, second = checked_pictures(plain, "a"), checked_pictures(changed, "a2")
+    (target,) = checked_pictures(query, "b")
     if [p.shape[:2] for p in first] != [p.shape[:2] for p in second]:
         sizes = [
             " and ".join("×".join(map(str, p.shape[1::-1])) for p in ps) for ps in (first, second)
         ]
         raise InputError(
-            "A′", f"is {sizes[1]}, A is {sizes[0]}", "a pair has one size, pixel upon pixel"
+            "a2", f"is {sizes[1]}, A is {sizes[0]}", "a pair has one size, pixel upon pixel"
         )
     shortest = min(min(p.shape[:2]) for p in (*first, target))
     if shortest < 3:
-        raise InputError("A, B", f"a side of {shortest} pixels", "use pictures of at least 3×3")
+        problem = f"A or B has a side of {shortest} pixels"
+        raise InputError("a", problem, "use pictures of at least 3×3")
 
     finest = _matched(first, second, target, knobs)
     levels = [finest]

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError, LimitError
 from kineograph.patches.search import Flags, Floats
+from kineograph.values.errors import InputError, LimitError
 
 Picture = NDArray[Any]
 

@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
 from kineograph.files import placed
+from kineograph.media.exact import save_picture
 from kineograph.patches.search import Flags, Longs, Sheet
+from kineograph.products import FileProduct
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,18 @@ def save_map(source: SourceMap, path: Path) -> None:
         )
 
 
+def map_product(source: SourceMap) -> FileProduct:
+    """The map as a file, and its picture beside it."""
+
+    def write(path: Path) -> None:
+        save_map(source, path)
+
+    def beside(path: Path) -> None:
+        save_picture(map_picture(source), path.with_suffix(".png"))
+
+    return FileProduct(write, (".npz",), source, beside)
+
+
 def load_map(path: Path) -> SourceMap:
     """Read a map; refuses what is damaged or points outside its examples."""
     names = ("example", "y", "x", "fresh", "sizes")
@@ -152,20 +166,20 @@ def load_map(path: Path) -> SourceMap:
         with np.load(path, allow_pickle=False) as stored:
             example, y, x, fresh, sizes = (stored[name] for name in names)
     except FileNotFoundError as error:
-        raise InputError("MAP", f"'{path}' does not exist") from error
+        raise InputError("map", f"'{path}' does not exist") from error
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         raise InputError(
-            "MAP", f"'{path.name}' is not a source map", "make one with --map"
+            "map", f"'{path.name}' is not a source map", "write one beside a texture or an analogy"
         ) from error
 
     whole = all(np.issubdtype(a.dtype, np.integer) for a in (example, y, x, sizes))
     alike = example.ndim == 2 and example.shape == y.shape == x.shape == fresh.shape
     listed = sizes.ndim == 2 and sizes.shape[1:] == (2,) and len(sizes) > 0
     if not (whole and alike and listed and example.size):
-        raise InputError("MAP", f"'{path.name}' is damaged", "make it again with --map")
+        raise InputError("map", f"'{path.name}' is damaged", "make it again")
     inside = example.min() >= 0 and example.max() < len(sizes)
     if not inside or (np.stack([y, x], -1) >= sizes[example]).any() or min(y.min(), x.min()) < 0:
-        raise InputError("MAP", f"'{path.name}' points outside its examples", "make it again")
+        raise InputError("map", f"'{path.name}' points outside its examples", "make it again")
     return SourceMap(
         example.astype(np.int16),
         y.astype(np.int32),

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
 from kineograph.patches.examples import (
     Examples,
     Picture,
@@ -29,7 +28,8 @@ from kineograph.patches.levels import Job, Manner, grown
 from kineograph.patches.search import Flags, Floats, Longs
 from kineograph.patches.source_map import SourceMap, map_of, rendered
 from kineograph.patches.window import WIDEST, centres, natural_width
-from kineograph.prompt import Progress
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 
 Masks = Sequence[NDArray[Any] | None] | NDArray[Any] | None
 

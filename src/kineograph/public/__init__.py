@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from kineograph.errors import InputError, MissingError
 from kineograph.public.folder import Checkpoint, is_checkpoint, opened
 from kineograph.public.i2vgen import I2VGen
 from kineograph.public.pictures import Pictures
 from kineograph.public.wan import Wan
+from kineograph.values.errors import InputError, MissingError
 
 __all__ = ["I2VGen", "Pictures", "Wan", "is_checkpoint", "load", "pictures"]
 
@@ -37,11 +37,11 @@ def load(
     if isinstance(made, Pictures):
         raise MissingError(f"'{folder}' makes pictures, not clips; use it with kineograph zoom")
     if not 0.25 <= motion <= 4:
-        raise InputError("--motion", f"{motion:g} is not in 0.25 … 4", "weak is 0.5")
+        raise InputError("motion", f"{motion:g} is not in 0.25 … 4", "weak is 0.5")
     if isinstance(made, I2VGen):
         return replace(made, motion=motion)
     if motion != 1:
-        raise InputError("--motion", f"{motion:g}: '{made.name}' cannot be told", "leave it out")
+        raise InputError("motion", f"{motion:g}: '{made.name}' cannot be told", "leave it out")
     return made
 
 

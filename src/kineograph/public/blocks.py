@@ -11,11 +11,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from kineograph.cascade import SAMPLERS, Knobs
-from kineograph.clip import Clip
-from kineograph.denoise import Denoiser, Guided, Noise, Pinned, Step, Track, integrate
-from kineograph.errors import InputError, KineographError
-from kineograph.prompt import Cond
+from kineograph.diffusion.cascade import SAMPLERS, Knobs
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.guidance import Guided, Pinned, Track
+from kineograph.diffusion.sampling import Noise, Step, integrate
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError, KineographError
+from kineograph.values.prompt import Cond
 
 MOST_BLOCKS = 64
 OWN = "ddim"  # the families' own sampler; on a flow path it is the plain Euler step
@@ -26,7 +28,7 @@ def block_count(total: int, frames: int, overlap: int) -> int:
     count = 1 + max(0, -(-(total - frames) // (frames - overlap)))
     if count > MOST_BLOCKS:
         raise InputError(
-            "--seconds", f"{total} frames are {count} blocks, the limit is {MOST_BLOCKS}", "less"
+            "seconds", f"{total} frames are {count} blocks, the limit is {MOST_BLOCKS}", "less"
         )
     return count
 
@@ -85,10 +87,10 @@ def watched(
 def checked(knobs: Knobs, own: float) -> Knobs:
     """The knobs, once each is within what any checkpoint can do."""
     if knobs.sampler and knobs.sampler not in SAMPLERS:
-        raise InputError("--sampler", f"'{knobs.sampler}'", f"use {', '.join(SAMPLERS)}")
+        raise InputError("sampler", f"'{knobs.sampler}'", f"use {', '.join(SAMPLERS)}")
     for scale in scales_of(knobs, own):
         if not 0 <= scale <= 50:
-            raise InputError("--guidance", f"{scale} is not in 0 … 50")
+            raise InputError("guidance", f"{scale} is not in 0 … 50")
     if knobs.size and not 8 <= knobs.size <= 4096:
-        raise InputError("--size", f"{knobs.size} is not in 8 … 4096")
+        raise InputError("size", f"{knobs.size} is not in 8 … 4096")
     return knobs

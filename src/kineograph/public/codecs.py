@@ -14,7 +14,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from kineograph.clip import Clip, to_clips
+from kineograph.values.clip import Clip, to_clips
 
 
 class Codec(Protocol):

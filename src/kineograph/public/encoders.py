@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kineograph.clip import Clip
-from kineograph.errors import MissingError
 from kineograph.public.folder import Checkpoint
+from kineograph.values.clip import Clip
+from kineograph.values.errors import MissingError
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)

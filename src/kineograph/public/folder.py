@@ -20,7 +20,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from kineograph.errors import LimitError, MissingError
+from kineograph.files import sha256_of
+from kineograph.values.errors import LimitError, MissingError
 
 INDEX = "model_index.json"
 MOST_BYTES = 5_000_000  # of one JSON file; a shard index of a large model has some hundred thousand
@@ -298,3 +299,12 @@ def _renamed(name: str, wanted: dict[str, Tensor]) -> str | None:
     if len(old) > 1 and old[-2] in OLD_ATTENTION:  # diffusers before 0.15
         candidates.append(".".join([*old[:-2], OLD_ATTENTION[old[-2]], old[-1]]))
     return next((ours for ours in candidates if ours in wanted), None)
+
+
+def digests(folder: str) -> dict[str, str]:
+    """sha256 by file of every part that our families use, once all its tensors were read."""
+    checkpoint = opened(folder)
+    known = (*OF_DIFFUSERS, *OF_TRANSFORMERS)
+    parts = [part for part, name in checkpoint.classes.items() if name in known]
+    files = [path for part in parts for path in checkpoint.verify(part)]
+    return {str(path.relative_to(checkpoint.folder)): sha256_of(path) for path in files}

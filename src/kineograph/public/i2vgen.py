@@ -14,11 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kineograph.cascade import Knobs
-from kineograph.clip import Clip, to_clips, to_model
-from kineograph.denoise import Precond, noise_from
-from kineograph.errors import InputError
-from kineograph.prompt import Cond, Progress, Prompt, clean_text
+from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.denoiser import Precond
+from kineograph.diffusion.sampling import noise_from
 from kineograph.public.blocks import (
     block_count,
     checked,
@@ -40,6 +38,9 @@ from kineograph.public.memory import (
     Turn,
     parts_of,
 )
+from kineograph.values.clip import Clip, to_clips, to_model
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond, Progress, Prompt, clean_text
 
 NEGATIVE = (
     "Distorted, discontinuous, Ugly, blurry, low resolution, motionless, static, disfigured, "
@@ -198,9 +199,9 @@ class I2VGen:
     def _picture(self, prompt: Prompt, knobs: Knobs) -> Clip:
         checked(knobs, GUIDANCE)
         if prompt.image is None:
-            raise InputError("--image", f"'{self.name}' animates a picture", "give one")
+            raise InputError("image", f"'{self.name}' animates a picture", "give one")
         if knobs.frames and not OVERLAP < knobs.frames <= 64:
-            raise InputError("--frames", f"{knobs.frames} is not in {OVERLAP + 1} … 64")
+            raise InputError("frames", f"{knobs.frames} is not in {OVERLAP + 1} … 64")
         return replace(prompt.image, frames=prompt.image.over().frames[:1])
 
     def _lengths(self, prompt: Prompt, frames: int) -> tuple[int, int]:

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kineograph.errors import InputError
-from kineograph.noise import Coeffs, Parameterization, eps, flow, v
+from kineograph.diffusion.schedule import Coeffs, Parameterization, eps, flow, v
+from kineograph.values.errors import InputError
 
 FAINTEST = 2.0**-24  # squared signal left at a zero-terminal-SNR end; its sigma is 4096
 TOP = 2.0**26  # sigma of pure noise in a flow: its time differs from 1 by less than float32 sees
@@ -49,7 +49,7 @@ class Trained:
         """(steps,) falling whole time steps; "leading" over 50 of 1000 is 981, 961 … 1."""
         most = len(self.sigmas)
         if not 1 <= steps <= most:
-            raise InputError("--steps", f"{steps} is not in 1 … {most}, the trained steps")
+            raise InputError("steps", f"{steps} is not in 1 … {most}, the trained steps")
         match self.spacing:
             case "leading":
                 times = torch.arange(steps) * (most // steps) + self.offset
@@ -87,7 +87,7 @@ class Flow:
     def times(self, steps: int) -> Tensor:
         """(steps,) falling times in (0, 1], the first is 1."""
         if not 1 <= steps <= self.count:
-            raise InputError("--steps", f"{steps} is not in 1 … {self.count}")
+            raise InputError("steps", f"{steps} is not in 1 … {self.count}")
         if self.euler:
             end = float(self._bent(torch.tensor(1 / self.count, dtype=torch.float64)))
             even = torch.linspace(1, end, steps, dtype=torch.float64)

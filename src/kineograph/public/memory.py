@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import torch
 
-from kineograph.errors import LimitError
 from kineograph.public.folder import Checkpoint, weights_in
+from kineograph.values.errors import LimitError
 
 UNET_MAPS = 34  # I2VGen-XL 33.2, Stable Diffusion 26.0 maps of the first width, at latent size
 PICTURE_CODEC_MAPS = 6  # encoding 5.0, decoding 6.0 maps of the first width, at picture size
@@ -65,7 +65,7 @@ class MemoryPlan(NamedTuple):
         if self.peak > there:
             raise LimitError(
                 f"{self.what} needs about {_gib(self.peak).strip()}, {device.type} has "
-                f"{_gib(there).strip()}; take a smaller --size or --frames, or a smaller model"
+                f"{_gib(there).strip()}; ask for less, or take a smaller model"
             )
         return self
 
@@ -101,3 +101,8 @@ def parts_of(checkpoint: Checkpoint, dtypes: dict[str, torch.dtype]) -> tuple[Pa
 
 def _gib(count: int) -> str:
     return f"{count / 2**30:7.2f} GiB"
+
+
+def fastest() -> str:
+    """The device that public checkpoints run on: a GPU when there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"

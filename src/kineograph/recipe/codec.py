@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
-from kineograph.errors import InputError
-from kineograph.nets.codec import CodecShape
+from kineograph.nets.codec import Codec, CodecShape
 from kineograph.recipe.fields import MOST_PIXELS, ModelRecipe, Phase, within
+from kineograph.recipe.loading import Loading, trained
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,16 @@ class CodecPart:
         if self.adversarial and self.shape.critic and (self.crop or self.size) % 8:
             raise InputError("crop", f"{self.crop or self.size} is not a multiple of 8 pixels")
 
+    def network(self) -> Codec:
+        """The part's network with fresh weights."""
+        return Codec(self.shape)
+
 
 @dataclass(frozen=True)
 class CodecRecipe(ModelRecipe):
     """A codec by itself."""
+
+    family: ClassVar[str] = "codec"
 
     codec: CodecPart
     "The codec."
@@ -59,3 +68,14 @@ class CodecRecipe(ModelRecipe):
     @property
     def parts(self) -> tuple[CodecPart, ...]:
         return (self.codec,)
+
+    def objective(self, part: CodecPart, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        from kineograph.lessons.codec import of_codec
+
+        return of_codec(self.data, part, folder)
+
+    def ready(self, folder: Path, how: Loading) -> Codec:
+        """The codec with the weights in a folder."""
+        codec: Codec = trained(self.codec, folder)
+        return codec

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
 
-from kineograph.denoise import WEIGHTINGS
-from kineograph.errors import InputError
+from torch import nn
+
+from kineograph.diffusion.loss import WEIGHTINGS
 from kineograph.recipe.cascade import Cascade, Stage
 from kineograph.recipe.fields import ModelRecipe, Phase, one_of, within
+from kineograph.recipe.loading import Loading
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,10 @@ class Student:
     def phases(self) -> tuple[Phase, ...]:
         return self.lap.phases
 
+    def network(self) -> nn.Module:
+        """Its stage's network with fresh weights."""
+        return self.stage.network()
+
 
 @dataclass(frozen=True)
 class Distillation(ModelRecipe):
@@ -59,6 +68,8 @@ class Distillation(ModelRecipe):
     The first lap of a stage begins with its teacher's weights, each later one with those of the lap
     before, which becomes its teacher.
     """
+
+    family: ClassVar[str] = "distillation"
 
     laps: tuple[Lap, ...]
     "First to last; the laps of one stage stand together."
@@ -139,3 +150,13 @@ class Distillation(ModelRecipe):
         if self.teacher is None:
             raise InputError("teacher", "the recipe names none", "use kineograph distill")
         return next(stage for stage in self.teacher.stages if stage.name == lap.stage)
+
+    def objective(self, part: Student, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        raise InputError(
+            "recipe", "a distillation learns from its teacher", "use kineograph distill"
+        )
+
+    def ready(self, folder: Path, how: Loading) -> NoReturn:
+        """Nothing: what it exports does."""
+        raise InputError("model", f"'{folder}' is a distillation", "name what it exported")

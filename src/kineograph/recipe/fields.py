@@ -7,9 +7,13 @@ import difflib
 import types
 import typing
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, ClassVar, Protocol
 
-from kineograph.errors import InputError
+from torch import nn
+
+from kineograph.diffusion.schedule import PARAMETERIZATIONS, Parameterization, edm
+from kineograph.values.errors import InputError
 
 MOST_FRAMES, MOST_PIXELS = 4096, 8192
 
@@ -46,11 +50,20 @@ class Part(Protocol):
     def name(self) -> str: ...
     @property
     def phases(self) -> tuple[Phase, ...]: ...
+    def network(self) -> nn.Module:
+        """What is trained, with fresh weights."""
+        ...
 
 
 @dataclass(frozen=True)
 class ModelRecipe:
-    """What every model's recipe says of the model and of its training."""
+    """What every model's recipe says of the model and of its training.
+
+    family: its name in JSON. A recipe also has `parts`, what is trained in order; `ready`, what it
+    is to make with; and `objective`, what a step of training learns from.
+    """
+
+    family: ClassVar[str]
 
     name: str
     "Name of the model."
@@ -119,3 +132,19 @@ def parsed(kind: Any, value: Any, path: str) -> Any:
         return kind(value)
     except OverflowError as error:
         raise InputError(path, "is too large a number") from error
+
+
+class Estimating(Protocol):
+    """A part whose network estimates something of the noise: its word, and its deviation."""
+
+    @property
+    def parameterization(self) -> str: ...
+    @property
+    def deviation(self) -> float: ...
+
+
+def parameterization(part: Estimating) -> Parameterization:
+    """What a part's network estimates, as coefficients of sigma."""
+    if part.parameterization == "edm":
+        return partial(edm, deviation=part.deviation)
+    return PARAMETERIZATIONS[part.parameterization]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -9,8 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from kineograph.errors import LimitError, MissingError
-from kineograph.files import placed
+from kineograph.files import placed, sha256_of
+from kineograph.values.errors import LimitError, MissingError
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -28,12 +30,22 @@ def folder_of(model: str) -> Path:
     raise MissingError(f"model '{model}' is not here; there are: {', '.join(models()) or 'none'}")
 
 
+def digests(folder: Path, parts: Iterable[str]) -> dict[str, str]:
+    """SHA-256 by file name of the weights of a model's parts, of those that are there."""
+    paths = (folder / f"{part}.safetensors" for part in sorted(parts))
+    return {path.name: sha256_of(path) for path in paths if path.is_file()}
+
+
 def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
-    """Write a safetensors file, whole or not at all."""
+    """Write a safetensors file, whole or not at all; equal states give equal bytes.
+
+    about: what the file says of itself, kept as one JSON text: a header of several has no order.
+    """
+    told = {"about": json.dumps(about, sort_keys=True)} if about else None
     with placed(path) as part:
         part.touch()
         usual = part.stat().st_mode  # save_file lets nobody else read what it writes
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, about)
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, told)
         part.chmod(usual)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
-from kineograph.errors import InputError
-from kineograph.nets.compact import CompactShape
+from kineograph.nets.compact import Compact, CompactShape
 from kineograph.recipe.fields import MOST_PIXELS, ModelRecipe, Phase, within
+from kineograph.recipe.loading import Loading, trained
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,16 @@ class FinisherPart:
         within(self, size=(1, MOST_PIXELS), crop=(1, self.size), noise=(0, 1))
         within(self, perceptual=(0, 100), looked=(0, 65536), alpha=(0, 100))
 
+    def network(self) -> Compact:
+        """The part's network with fresh weights."""
+        return Compact(self.shape)
+
 
 @dataclass(frozen=True)
 class Finisher(ModelRecipe):
     """A finisher by itself."""
+
+    family: ClassVar[str] = "finisher"
 
     finish: FinisherPart
     "The finisher."
@@ -52,3 +61,14 @@ class Finisher(ModelRecipe):
     def parts(self) -> tuple[FinisherPart, ...]:
         """What is trained."""
         return (self.finish,)
+
+    def objective(self, part: FinisherPart, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        from kineograph.lessons.finishing import of_finisher
+
+        return of_finisher(part, folder)
+
+    def ready(self, folder: Path, how: Loading) -> Compact:
+        """The finisher with the weights in a folder."""
+        net: Compact = trained(self.finish, folder)
+        return net

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from kineograph.errors import InputError
 from kineograph.nets.causal import Causal, CausalShape
 from kineograph.recipe.fields import ModelRecipe, Phase, within
+from kineograph.recipe.loading import Loading, trained
+from kineograph.values.errors import InputError
 
 if TYPE_CHECKING:  # counting beside it brings a compiler, which training does without
     from kineograph.words.language import LanguageModel
@@ -33,10 +35,16 @@ class Speaker:
         if self.shape.words:
             raise InputError("shape.words", f"{self.shape.words}: a language model hears no text")
 
+    def network(self) -> Causal:
+        """The part's network with fresh weights."""
+        return Causal(self.shape)
+
 
 @dataclass(frozen=True)
 class Language(ModelRecipe):
     """A model of a text: what comes next, by a transformer over byte pairs."""
+
+    family: ClassVar[str] = "language"
 
     merges: str
     "Byte pairs joined to symbols, one a line; none spells by bytes."
@@ -56,6 +64,16 @@ class Language(ModelRecipe):
     @property
     def parts(self) -> tuple[Speaker, ...]:
         return (self.speaker,)
+
+    def objective(self, part: Speaker, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        from kineograph.lessons.language import reading
+
+        return reading(self, folder)
+
+    def ready(self, folder: Path, how: Loading) -> LanguageModel:
+        """The language model with the weights in a folder."""
+        return language_model(self, trained(self.speaker, folder))
 
 
 def language_model(recipe: Language, net: Causal) -> LanguageModel:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
-from kineograph.errors import InputError
+from kineograph.diffusion.cascade import Texts
+from kineograph.diffusion.denoiser import Precond
+from kineograph.pictures import PictureMaker
+from kineograph.recipe import loading
 from kineograph.recipe.cascade import Stage
 from kineograph.recipe.fields import ModelRecipe, one_of, within
+from kineograph.recipe.loading import Loading
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)
 class Pictures(ModelRecipe):
     """Text to a picture with alpha, its colours multiplied by it, in one stage."""
+
+    family: ClassVar[str] = "pictures"
 
     style: str
     "Style of a prompt that names none."
@@ -47,3 +56,28 @@ class Pictures(ModelRecipe):
     def scale(self, sigma: float) -> float:
         """The guidance scale at a noise level."""
         return self.guidance if self.guided_from <= sigma <= self.guided_to else 1.0
+
+    def objective(self, part: Stage, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        from kineograph.lessons.denoising import of_pictures
+
+        return of_pictures(self, part, folder)
+
+    def ready(self, folder: Path, how: Loading) -> PictureMaker:
+        """What makes pictures with the weights in a folder."""
+        net = loading.trained(self.base, folder, as_stored=True)
+        read = loading.of_width(loading.texts(how.text_encoder), self.base.shape.text)
+        return picture_maker(self, net, read)
+
+
+def picture_maker(recipe: Pictures, net: Precond, read: Texts) -> PictureMaker:
+    """The maker of a recipe with a trained network."""
+    return PictureMaker(
+        loading.frozen(net),
+        read,
+        recipe.base.schedule,
+        recipe.base.size,
+        recipe.steps,
+        recipe.scale,
+        loading.prepared(net),
+    )

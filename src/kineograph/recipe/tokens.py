@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from einops import rearrange
 from torch import Tensor
 
-from kineograph.chain import Draw
-from kineograph.errors import InputError
 from kineograph.nets.causal import Causal, CausalShape
 from kineograph.nets.codec import Codec
-from kineograph.prompt import Cond
+from kineograph.recipe import loading
+from kineograph.recipe.animate import Animate
 from kineograph.recipe.codec import CodecPart
 from kineograph.recipe.fields import ModelRecipe, Phase, within
+from kineograph.recipe.files import folder_of, models
+from kineograph.recipe.loading import Loading
+from kineograph.sequence.draw import Draw
 from kineograph.tokens import Rank, Spelling, Texts, TokensMaker
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,16 @@ class Writer:
             raise InputError("name", f"'{self.name}' is not a plain word")
         within(self, no_text=(0, 1))
 
+    def network(self) -> Causal:
+        """The part's network with fresh weights."""
+        return Causal(self.shape)
+
 
 @dataclass(frozen=True)
 class Tokens(ModelRecipe):
     """Words to a picture: a codec makes pictures words of a codebook, a transformer writes them."""
+
+    family: ClassVar[str] = "tokens"
 
     style: str
     "Style word put before a prompt that names none."
@@ -82,6 +95,23 @@ class Tokens(ModelRecipe):
     @property
     def parts(self) -> tuple[CodecPart | Writer, ...]:
         return (self.codec, self.writer)
+
+    def objective(self, part: CodecPart | Writer, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        if isinstance(part, CodecPart):
+            from kineograph.lessons.codec import of_codec
+
+            return of_codec(self.data, part, folder)
+        from kineograph.lessons.tokens import of_writer
+
+        return of_writer(self, part, folder, run)
+
+    def ready(self, folder: Path, how: Loading) -> TokensMaker:
+        """What writes pictures with the weights in a folder."""
+        codec, writer = (loading.trained(part, folder) for part in self.parts)
+        width = self.writer.shape.words
+        read = loading.of_width(loading.texts(how.text_encoder), width)
+        return tokens_maker(self, codec, writer, read, judge(self.judge, how.read))
 
 
 def spelling(codec: Codec, part: CodecPart) -> Spelling:
@@ -127,3 +157,27 @@ def tokens_maker(
         recipe.styles,
         rank,
     )
+
+
+def judge(model: str, read: Callable[[Path], Any]) -> Rank | None:
+    """How well pictures match their texts in the eyes of a model's picture encoder, if it is here.
+
+    read: the recipe in a folder. It is a nicety: a maker without it ranks by other means and says
+    so.
+    """
+    if model not in models():
+        return None
+    folder = folder_of(model)
+    about = read(folder)
+    if not isinstance(about, Animate):
+        return None
+    if not (folder / f"{about.picture.name}.safetensors").is_file():
+        return None
+    eye = loading.trained(about.picture, folder)
+
+    def rank(x: Tensor, cond: Cond) -> Tensor:
+        with torch.no_grad():
+            match: Tensor = (eye(x[:, :, 0]) * eye.words(cond.pooled)).sum(1)
+        return match
+
+    return rank

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
-from kineograph.errors import InputError
-from kineograph.nets.masked import MaskedShape
+import torch
+from torch import Tensor
+
+from kineograph.nets.masked import Masked, MaskedShape
 from kineograph.recipe.fields import ModelRecipe, Phase, within
+from kineograph.recipe.loading import Loading, trained
+from kineograph.values.errors import InputError
+from kineograph.visual_prompts import Filler
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,16 @@ class FillerPart:
         within(self, book=(1, 10**12), pixels=(0, 1000), slopes=(0, 1000))
         within(self, torn=(0, 1), smoothing=(0, 0.9))
 
+    def network(self) -> Masked:
+        """The part's network with fresh weights."""
+        return Masked(self.shape)
+
 
 @dataclass(frozen=True)
 class VisualPrompts(ModelRecipe):
     """A task shown by a pair of pictures, done to a third: a grid whose fourth cell is filled."""
+
+    family: ClassVar[str] = "visual-prompts"
 
     filler: FillerPart
     "The transformer."
@@ -55,3 +68,27 @@ class VisualPrompts(ModelRecipe):
     @property
     def parts(self) -> tuple[FillerPart, ...]:
         return (self.filler,)
+
+    def objective(self, part: FillerPart, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training learns from; imported when training begins."""
+        from kineograph.lessons.visual_prompts import of_filler
+
+        return of_filler(self, part, folder)
+
+    def ready(self, folder: Path, how: Loading) -> Filler:
+        """What fills grids with the weights in a folder."""
+        return filler(self, trained(self.filler, folder))
+
+
+def filler(recipe: VisualPrompts, net: Masked) -> Filler:
+    """The network as what fills the fourth cell: no gradients, bfloat16 inside, float32 outside."""
+
+    def guess(cells: Tensor, hidden: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        both = torch.stack([torch.zeros_like(hidden), hidden], dim=1)
+        with torch.no_grad(), torch.autocast(cells.device.type, torch.bfloat16):
+            log_weights, pixels = net(cells, both, ids)
+        return log_weights[:, 1].float(), pixels.float()
+
+    shape = recipe.filler.shape
+    apart = torch.cdist(net.codes, net.codes, p=1) / net.codes.shape[1]
+    return Filler(guess, apart, shape.cell, shape.places, recipe.steps, recipe.temperature)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 from kineograph.words.corpus import Ids, tidy
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError, LimitError
+from kineograph.values.errors import InputError, LimitError
 
 Unit = Literal["letter", "word", "line"]
 Ids = NDArray[np.int32]
@@ -74,7 +74,7 @@ class Corpus:
         return np.array(found, np.int32)
 
 
-def read_text(path: Path, field: str = "CORPUS") -> str:
+def read_text(path: Path, field: str = "corpus") -> str:
     """The text of a UTF-8 file, at most MAX_BYTES long."""
     if not path.is_file():
         raise InputError(field, f"'{path}' is not a file", "give a text file")
@@ -120,13 +120,13 @@ def read_corpus(text: str, unit: Unit = "word") -> Corpus:
     """The corpus of a text; raises InputError when it holds fewer than two tokens."""
     text = tidy(text, unit)
     if not text.strip():
-        raise InputError("CORPUS", "is empty", "give a text file")
+        raise InputError("corpus", "is empty", "give a text file")
     numbers: defaultdict[str, int] = defaultdict(count().__next__)
     if unit == "letter" and len(text) > MAX_TOKENS:
         raise _too_long(unit)
     ids = np.fromiter(_limited(map(numbers.__getitem__, _tokens(text, unit)), unit), np.int32)
     if len(ids) < 2:
-        raise InputError("CORPUS", f"holds {len(ids)} {unit}s", "give a longer text")
+        raise InputError("corpus", f"holds {len(ids)} {unit}s", "give a longer text")
     vocabulary = tuple(numbers)
     return Corpus(unit, vocabulary, ids, _starts(ids, vocabulary, unit))
 
@@ -150,7 +150,7 @@ def _limited(numbers: Iterator[int], unit: Unit) -> Iterator[int]:
 
 
 def _too_long(unit: Unit) -> LimitError:
-    return LimitError(f"CORPUS: above {MAX_TOKENS:,} {unit}s; give a part of it or a larger --unit")
+    return LimitError(f"corpus: above {MAX_TOKENS:,} {unit}s; give a part of it or a larger unit")
 
 
 def _starts(ids: Ids, vocabulary: tuple[str, ...], unit: Unit) -> Ids:

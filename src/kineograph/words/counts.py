@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
+from kineograph.values.errors import InputError
 from kineograph.words.corpus import Corpus, Ids
 from kineograph.words.occurrences import gram_classes, joined_classes
 

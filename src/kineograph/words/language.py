@@ -15,13 +15,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kineograph.chain import Draw, NextSymbol, extend, row_generators
-from kineograph.errors import InputError
-from kineograph.prompt import Progress
+from kineograph.sequence.draw import Draw, NextSymbol, Observed, extend, row_generators, top_shares
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 from kineograph.words.byte_pairs import BytePairs
 
 MOST_WRITTEN = 1_000_000
 MOST_LOOKED = 64  # symbols on a picture of attention
+SHOWN = 64  # symbols, from the first, that are steps of their own
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,11 @@ def continued(
 ) -> Iterator[Progress]:
     """Write n symbols after `start`; yields the text so far and a `Said` at the end.
 
-    A start begins a paragraph; without one a paragraph begins.
+    The facts of a step hold `choices`: the likeliest pieces, of which its last one was drawn, and
+    their shares. A start begins a paragraph; without one a paragraph begins.
     """
     if not 1 <= n <= MOST_WRITTEN:
-        raise InputError("-n", f"{n:,} is not in 1 … {MOST_WRITTEN:,}")
+        raise InputError("n", f"{n:,} is not in 1 … {MOST_WRITTEN:,}")
     return _continued(language, n, seed, draw or Draw(), start)
 
 
@@ -69,12 +71,20 @@ def _continued(
     begin = pairs.tidy(start) + (" " if start.endswith(" ") else "")
     given = torch.from_numpy(pairs.symbols("\n\n" + begin)).long()[None]  # (1, N)
     said: list[int] = []
-    for symbol in extend(language.model, given, n, draw, row_generators([seed])):
+    model = Observed(language.model)
+    for symbol in extend(model, given, n, draw, row_generators([seed])):
         said.append(int(symbol))
-        if len(said) % 32 == 0 and len(said) < n:
-            yield Progress(len(said) / n, f"{len(said):,} {pairs.unit}s", begin + pairs.text(said))
+        if (len(said) <= SHOWN or len(said) % 32 == 0) and len(said) < n:
+            note, so_far = f"{len(said):,} {pairs.unit}s", begin + pairs.text(said)
+            yield Progress(len(said) / n, note, so_far, {"choices": _choices(model, draw, pairs)})
     text = (begin + pairs.text(said).rstrip("\ufffd")).lstrip("\n")
     yield Progress(1.0, "done", Said(text, tuple(said)))
+
+
+def _choices(model: Observed, draw: Draw, pairs: BytePairs) -> list[list[str | float]]:
+    """The pieces that could have come in place of the last one, with their shares."""
+    assert model.log_weights is not None
+    return [[pairs.text([i]), share] for i, share in top_shares(draw(model.log_weights)[0])]
 
 
 # -- cost ------------------------------------------------------------------------------------------
@@ -129,13 +139,13 @@ def nearest(language: LanguageModel, word: str, count: int = 10) -> list[Neighbo
     """
     words = language.pairs.words
     if not words:
-        raise InputError("--nearest", "this model reads bytes, not words", "use --unit word")
+        raise InputError("nearest", "this model reads bytes, not words", "use unit word")
     if word not in words:
         import difflib
 
         near = difflib.get_close_matches(word, words, 3, cutoff=0.5)
         remedy = f"try {', '.join(near)}" if near else "try a common word of the text"
-        raise InputError("--nearest", f"'{word}' is not one symbol of this model", remedy)
+        raise InputError("nearest", f"'{word}' is not one symbol of this model", remedy)
     table = torch.nn.functional.normalize(language.vectors.double(), dim=-1)
     cosines = table @ table[words[word]]
     others = ((float(cosines[i]), other) for other, i in words.items() if other != word)
@@ -154,7 +164,7 @@ def attended(language: LanguageModel, text: str) -> Looked:
     """Where the model looks as it reads the last MOST_LOOKED symbols, or fewer, of a text."""
     symbols = language.pairs.symbols(language.pairs.tidy(text))
     if not len(symbols):
-        raise InputError("--start", "is empty", "say which text the model shall look at")
+        raise InputError("start", "is empty", "say which text the model shall look at")
     shown = symbols[-min(MOST_LOOKED, language.window - 1) :]
     padded = torch.from_numpy(shown).long()[None]
     looks = language.look(torch.nn.functional.pad(padded, (0, 1)))[:, 0]  # the last is foretold

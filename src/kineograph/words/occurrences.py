@@ -86,6 +86,16 @@ def index(ids: Ids, order: int) -> Index:
     return Index(order, ids, places, np.ascontiguousarray(spans))
 
 
+def everywhere(ids: Ids) -> Index:
+    """The index for no context at all: every place of a corpus of N tokens, its end included.
+
+    What follows the last token is the first; spans have N + 1 rows, one for that turn.
+    """
+    places = np.arange(len(ids), dtype=np.int32)
+    spans = np.tile(np.array([0, len(ids)], np.int32), (len(ids) + 1, 1))
+    return Index(0, ids, places, spans)
+
+
 # -- runs of tokens that stand in a text -----------------------------------------------------------
 
 

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from kineograph.errors import InputError
-from kineograph.prompt import Progress
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress
 from kineograph.words.corpus import Corpus, Ids, tidy
 from kineograph.words.counts import continuations
 from kineograph.words.occurrences import (
     LONGEST,
     Copied,
     Index,
+    everywhere,
     index,
     longest_copied,
     runs,
@@ -32,11 +33,13 @@ from kineograph.words.occurrences import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from kineograph.prompt import Cond
+    from kineograph.values.prompt import Cond
 
 MAX_ORDER = 1_000
 MAX_WRITTEN = 100_000_000
 PIECE = 250_000  # tokens between two reports
+SHOWN = 64  # tokens, from the first, that are reports of their own, with their choices
+MOST_COUNTED = 50_000  # places of a context whose continuations are counted for a report
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Ngrams:
     @cached_property
     def continuations(self) -> NDArray[np.int64]:
         """(N,) how many different tokens follow the context of `order` tokens that ends here."""
+        if self.index.order == 0:
+            return np.full(len(self.corpus), self.size, np.int64)
         return continuations(self.corpus.ids, self.index.order)
 
     def counts(self, context: Ids) -> NDArray[np.int64]:
@@ -60,9 +65,12 @@ class Ngrams:
         for length in range(min(self.index.order, len(context)), -1, -1):
             low, high = stretch(self.index.ids, self.index.places, context, len(context), length)
             if high > low:
-                following = self.corpus.ids[self.index.places[low:high] + 1]
-                return np.bincount(following, minlength=self.size)
+                return np.bincount(self.following(low, high), minlength=self.size)
         raise AssertionError("a corpus has two tokens or more, so the empty context is continued")
+
+    def following(self, low: int, high: int) -> Ids:
+        """The tokens after the places low … high - 1 of the index."""
+        return self.corpus.ids[(self.index.places[low:high] + 1) % len(self.corpus)]
 
     def advance(
         self, symbols: Tensor, memory: Tensor | None, cond: Cond | None
@@ -77,16 +85,19 @@ class Ngrams:
 
 
 def ngrams(corpus: Corpus, order: int) -> Ngrams:
-    """The n-grams of a corpus: contexts of up to `order` tokens, 1 ≤ order < N."""
-    if not 1 <= order <= MAX_ORDER:
-        raise InputError("--order", f"{order} is not in 1 … {MAX_ORDER:,}")
+    """The n-grams of a corpus: contexts of up to `order` tokens, 0 ≤ order < N.
+
+    Order 0 has no context: every token is drawn by its share of the whole corpus.
+    """
+    if not 0 <= order <= MAX_ORDER:
+        raise InputError("order", f"{order} is not in 0 … {MAX_ORDER:,}")
     if len(corpus) <= order:
         raise InputError(
-            "CORPUS",
+            "corpus",
             f"has {len(corpus):,} {corpus.unit}s, too few for order {order}",
-            "use a lower --order or a longer text",
+            "use a lower order or a longer text",
         )
-    return Ngrams(corpus, index(corpus.ids, order))
+    return Ngrams(corpus, index(corpus.ids, order) if order else everywhere(corpus.ids))
 
 
 @dataclass(frozen=True)
@@ -155,18 +166,20 @@ def write(
 ) -> Iterator[Progress]:
     """Write n tokens after `start`; yields pieces of text on the way and a `Written` at the end.
 
+    The facts of the first steps hold `choices`: of which tokens the last was drawn, with shares.
+
     copy_limit: no run of more tokens than this stands in the corpus (runs inside `start` are not
     ours); it must be above the order, whose contexts are copies themselves; 0 sets no limit.
     start: what has been said; without it a sentence of the corpus begins.
     """
     corpus, order = model.corpus, model.index.order
     if not 1 <= n <= MAX_WRITTEN:
-        raise InputError("-n", f"{n:,} is not in 1 … {MAX_WRITTEN:,}")
+        raise InputError("n", f"{n:,} is not in 1 … {MAX_WRITTEN:,}")
     if copy_limit and not order < copy_limit <= LONGEST:
         raise InputError(
-            "--copy-limit",
+            "copy_limit",
             f"{copy_limit}, but order {order} copies {order + 1} {corpus.unit}s at every step",
-            f"use {order + 1} … {LONGEST:,}, or a lower --order",
+            f"use {order + 1} … {LONGEST:,}, or a lower order",
         )
     given = corpus.encode(start, inside=True)
     return _written(model, given, n, seed, copy_limit, start)
@@ -184,23 +197,42 @@ def _written(
         first = np.random.default_rng(seed).choice(corpus.starts)
         out[0], source[0], begin = corpus.ids[first], first, 1
     table = runs(corpus.ids, limit + 1) if limit else np.zeros(1, np.int32)
+    # without a context the first token follows the last, so that it can be drawn too
+    ids = corpus.ids if places.order else np.append(corpus.ids, corpus.ids[:1])
 
     text = [tidy(start, corpus.unit) if start else corpus.text(out[:1]).lstrip()]
     while begin < len(out):
-        end = min(begin + PIECE, len(out))
+        alone = begin < len(given) + SHOWN
+        end = min(begin + (1 if alone else PIECE), len(out))
         reached = walk(
-            corpus.ids, places.places, places.spans, places.order, table, limit,
+            ids, places.places, places.spans, places.order, table, limit,
             out, source, used, begin, end, seed,
         )  # fmt: skip
         if reached < end:
             raise InputError(
-                "--copy-limit",
+                "copy_limit",
                 f"{limit}: after {reached - len(given):,} {corpus.unit}s every continuation would"
                 " complete a longer copy",
                 "raise it",
             )
+        source[begin:end] %= len(corpus)
         text.append(corpus.text(out[begin:end]))
+        facts = {"choices": _choices(model, out, begin, int(used[begin]))} if alone else None
         begin = end
-        yield Progress((begin - len(given)) / n, f"{begin:,} {corpus.unit}s", text[-1])
+        yield Progress((begin - len(given)) / n, f"{begin:,} {corpus.unit}s", text[-1], facts)
     whole = Written("".join(text), out, source, used, len(given), model)
     yield Progress(1.0, "done", whole)
+
+
+def _choices(model: Ngrams, out: Ids, i: int, length: int) -> list[list[str | float]]:
+    """What could stand in place of token i after its `length` tokens: the 8 likeliest, and shares.
+
+    None are listed where counting them would take longer than drawing did.
+    """
+    low, high = stretch(model.index.ids, model.index.places, out, i, length)
+    if high - low > MOST_COUNTED:
+        return []
+    tokens, counts = np.unique(model.following(low, high), return_counts=True)
+    best = np.argsort(-counts, kind="stable")[:8]
+    names, shares = model.corpus.vocabulary, counts / counts.sum()
+    return [[names[tokens[k]], float(shares[k])] for k in best]

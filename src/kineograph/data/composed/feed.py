@@ -21,7 +21,7 @@ from kineograph.data.cutout_features import pixels
 from kineograph.data.cutout_feed import TRAINED, CutoutFeed
 from kineograph.data.cutout_texts import load_texts, store
 from kineograph.data.sticker_texts import Encoder
-from kineograph.prompt import Cond, Progress
+from kineograph.values.prompt import Cond, Progress
 
 COUNT = 60_000  # numbers of the stream that are drawn from
 SHARE = 0.3  # of a batch

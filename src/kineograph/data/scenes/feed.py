@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kineograph.clip import bytes_to_model
 from kineograph.data.feed import lowered
 from kineograph.data.scenes.packs import CROP, DRAWN, SMALL, load, scenes_folder
 from kineograph.data.sticker_texts import load_texts
-from kineograph.errors import InputError
-from kineograph.prompt import Cond
+from kineograph.values.clip import bytes_to_model
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
 
 FULL = 0.8  # share of pictures shown with their full caption
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kineograph.clip import from_bytes
 from kineograph.data.scenes.packs import load, scenes_folder
 from kineograph.data.sticker_features import Look, facts_of, kept, lite0
-from kineograph.prompt import Progress
+from kineograph.values.clip import from_bytes
+from kineograph.values.prompt import Progress
 
 BATCH = 64
 

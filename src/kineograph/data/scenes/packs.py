@@ -23,9 +23,9 @@ from kineograph.data.packages import cache_folder
 from kineograph.data.scenes.pencils import Floats
 from kineograph.data.scenes.pictures import scene
 from kineograph.data.scenes.subjects import SUBJECTS
-from kineograph.errors import MissingError
 from kineograph.files import placed
-from kineograph.prompt import Progress
+from kineograph.values.errors import MissingError
+from kineograph.values.prompt import Progress
 
 LAYOUT = 1  # of the packs; raised when they must be drawn again
 EACH = 400  # pictures a subject

@@ -1,0 +1,163 @@
+"""One run of any making command: check, plan, make, write, report.
+
+No verb of its own: every command whose families stand in `models` comes through here, and so do
+`rerun` and `batch`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from kineograph.cli import door
+from kineograph.cli.options import Door, command, flag
+from kineograph.values.errors import InputError
+from kineograph.values.progress import Progress
+from kineograph.values.request import Model, Request
+from kineograph.values.result import Result
+from kineograph.values.settings import Settings, fields
+
+START = 1.7  # measured: a command's whole start over the imports that came first, torch's
+
+
+def add(app: typer.Typer, verb: str, help: str) -> None:
+    """Give an app a command whose flags are the fields of the verb's families."""
+    from kineograph import models
+
+    app.command(verb.split(" ")[-1], help=help)(command(verb, models.families(verb), run, help))
+
+
+def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
+    """Make what a command line asks for."""
+    started = time.perf_counter()
+    from kineograph import models
+
+    with flags_named(models.families(verb)), standard_input(values) as values:
+        settings = models.settings_of(verb, values)
+        check_outputs(settings, asked)
+        request = Request(settings, form_of(asked.out), frozenset(asked.extras))
+        model = models.model_of(settings)
+        if asked.dry_run:
+            plan = model.forecast(request)
+            begun = START * (time.perf_counter() - started) if model.about.torch else 0.0
+            plan = plan._replace(seconds=plan.seconds + begun)
+            told = {name: value for name, value in plan._asdict().items() if name != "facts"}
+            facts = {**plan.facts, **told}
+            typer.echo(json.dumps(facts) if asked.as_json else plan.told())
+            return
+        seed = door.chosen_seed(asked.seed) if settings.drawn else 0
+        result = made(model, request, seed, trace=asked.trace, label=verb)
+        outputs = written(result, asked)
+        shown = settings.aloud or (asked.out is None and settings.spoken)
+        if shown and not asked.as_json and (text := str(result.value)):
+            print(text)
+        about = model.about.name or None
+        door.report(
+            asked.as_json,
+            started,
+            outputs,
+            seed=seed,
+            model=about,
+            notes=result.notes,
+            **result.facts,
+            record=result.record,
+        )
+
+
+def made(
+    model: Model[Any, Any], request: Request[Any], seed: int, *, trace: Path | None, label: str
+) -> Result[Any]:
+    """Run a model to its end with progress on stderr; the steps go to `trace` when it is named."""
+    steps = model.make(request, seed)
+    if trace is not None:
+        from kineograph.trace import traced
+
+        steps = traced(steps, trace)
+    kept: list[Result[Any]] = []
+
+    def watched() -> Iterator[Progress[Any]]:
+        for step in steps:
+            if step.result is not None:
+                kept.append(step.result)
+            yield step
+
+    door.watch(watched(), label)
+    return kept[-1]
+
+
+def written(result: Result[Any], asked: Door) -> list[Path]:
+    """Write the result and what else was asked for; the paths, the result's first."""
+    record = None if asked.no_record else result.record
+    outputs = []
+    named = [] if asked.out is None else [(asked.out, result.product)]
+    named += [(path, result.extras[name]) for name, path in asked.extras.items()]
+    for path, product in named:
+        door.watch(product.written(path, record), "writing")
+        outputs.append(path)
+    return [*outputs, *([asked.trace] if asked.trace else [])]
+
+
+def check_outputs(settings: Settings, asked: Door) -> None:
+    """Refuse, before any work, an output that cannot be written."""
+    needed = settings.forms and not settings.spoken and not asked.dry_run
+    if asked.out is None and needed:
+        raise InputError("out", "is missing", f"name one: -o NAME{settings.forms[0]}")
+    if asked.out is not None:
+        door.checked_output(asked.out, settings.forms, asked.force or asked.dry_run)
+    for name, path in asked.extras.items():
+        if name not in settings.extras:
+            raise InputError(name, f"is not for {settings.about}", "leave it out")
+        extra = settings.extras[name]
+        door.checked_output(path, extra.suffixes, asked.force, flag(name))
+        if extra.beside:
+            also = path.with_suffix(extra.beside)
+            if also == asked.out:
+                raise InputError(flag(name), f"would overwrite '{also}'", "choose another name")
+            door.checked_output(also, (extra.beside,), asked.force, flag(name))
+
+
+def form_of(out: Path | None) -> str:
+    """The form a result is made for: the output's suffix, `folder` where it has none."""
+    return "" if out is None else out.suffix.lower() or "folder"
+
+
+@contextmanager
+def flags_named(families: tuple[type[Settings], ...]) -> Iterator[None]:
+    """At the command a field goes by its flag: `size: …` becomes `--size: …`."""
+    try:
+        yield
+    except InputError as error:
+        known = fields(*families)
+        name = error.field.partition("[")[0]
+        if any(name in family.extras for family in families):
+            raise InputError(flag(name), error.problem, error.remedy) from error
+        if name not in known:
+            raise
+        extra = known[name].json_schema_extra
+        placed = isinstance(extra, dict) and extra.get("place")
+        told = error.field if placed else flag(name)
+        raise InputError(told, error.problem, error.remedy) from error
+
+
+@contextmanager
+def standard_input(values: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The values with "-" put into a temporary file, where a command reads standard input."""
+    if "-" not in values.values():
+        yield values
+        return
+    from kineograph.values.source import Source
+
+    with tempfile.NamedTemporaryFile(prefix="kineograph-") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+        file.flush()
+        source = Source(file.name, name="-")
+        yield {name: source if value == "-" else value for name, value in values.items()}

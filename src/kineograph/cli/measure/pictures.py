@@ -1,0 +1,64 @@
+"""kineograph measure pictures: how well cut-outs asked for in words can be recognised."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from kineograph import recipe
+from kineograph.cli.door import report, watch
+from kineograph.cli.options import Door
+from kineograph.measure import picture_models
+from kineograph.measure import pictures as study
+from kineograph.measure.pictures import Study
+from kineograph.measure.sets import Estimate
+from kineograph.measure.settings import CutOuts
+from kineograph.pictures import Knobs, PictureMaker
+from kineograph.values.errors import InputError
+
+
+def tell(settings: CutOuts, asked: Door, started: float) -> None:
+    """Measure, print the parts, report."""
+    maker: Any = recipe.load(settings.model)
+    if not isinstance(maker, PictureMaker):
+        raise InputError("model", f"'{settings.model}' makes no cut-outs", "use pictures")
+    gallery = watch(picture_models.ready(), "real cut-outs")
+    knobs = Knobs(steps=settings.steps, guidance=settings.guidance, chunk=32)
+    finish = _finish() if settings.finish else None
+    make = picture_models.make_of(maker, knobs=knobs, finish=finish)
+    count, seed = settings.concepts, settings.seed
+    found: Study = watch(study.pictures(make, gallery, count=count, seed=seed), "pictures")
+
+    if not asked.as_json:
+        _print(found)
+    told = asdict(found)
+    told["answers"] = [asdict(answer) for answer in found.answers]
+    report(asked.as_json, started, [], model=settings.model, seed=seed, **told)
+
+
+def _finish() -> Any:
+    from kineograph.public.realesrgan import finished, realesrgan
+
+    net = realesrgan()
+    return lambda x: finished(net, x)
+
+
+def _print(found: Study) -> None:
+    print(f"all trained 3d concepts: first {found.first:.2f}, in five {found.in_five:.2f}")
+    for name, part in found.parts.items():
+        print(f"\n{name} ({part.pictures})")
+        print(f"  first {_told(part.first)}   in five {_told(part.in_five)}", end="")
+        print(f"   with 16 pixels {_told(part.coarse_first)}, {_told(part.coarse_in_five)}")
+        print(f"  KID {_told(part.kid)} (real {_told(part.kid_real)})", end="")
+        print(f"   second network {_told(part.kid_other)}")
+        print(f"  Fréchet {part.frechet:.0f} (real {part.frechet_real:.0f})", end="")
+        bands = ", ".join(f"{band} {value:.2f}" for band, value in part.bands.items())
+        print(f"   power beside real: {bands}")
+        print(f"  edge {part.edge.value:.2f} pixels (real {part.edge_real:.2f})", end="")
+        print(f"   ground {part.ground.value:.4f}   style named {part.style.value:.2f}", end="")
+        print(f" (real {found.style_real:.2f})")
+        print(f"  nearest example {_told(part.nearest)}   copies {part.copies:.2f}")
+
+
+def _told(value: Estimate) -> str:
+    return f"{value.value:.2f} [{value.low:.2f}, {value.high:.2f}]"

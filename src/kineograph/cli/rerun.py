@@ -1,0 +1,96 @@
+"""kineograph rerun: make a file again from its record."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kineograph.cli import door
+from kineograph.cli.make import made
+from kineograph.values.errors import InputError
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def rerun(
+    file: Annotated[Path, typer.Argument(help="A file that kineograph made.", metavar="FILE")],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Output; NAME.again.SUFFIX when not given."),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a field, seed too; repeat.", metavar="FIELD=VALUE"),
+    ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input", help="Where an input lies, if not beside FILE; repeat.", metavar="FIELD=FILE"
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    force: door.Force = False,
+    as_json: door.Json = False,
+) -> None:
+    """Make a file again: the same bytes by the same version, weights and thread count."""
+    started = time.perf_counter()
+    from kineograph import models
+    from kineograph.again import again
+
+    changed = {name: _value(value) for name, value in _pairs("set", changes)}
+    inputs = {name: Path(value) for name, value in _pairs("input", given)}
+    asked = again(file, changed=changed, inputs=inputs)
+    settings = asked.request.settings
+    target = out or file.with_name(f"{file.stem}.again{file.suffix}")
+    request = asked.request
+    if request.form and target.suffix.lower() != file.suffix.lower():
+        request = request.to(target.suffix.lower() or "folder")
+    door.checked_output(target, settings.forms, force or dry_run)
+    model = models.model_of(settings)
+    if dry_run:
+        typer.echo(model.forecast(request).told())
+        return
+    result = made(model, request, asked.seed, trace=None, label="rerun")
+    door.watch(result.saving(target), "writing")
+    same = not changed and target.suffix == file.suffix and _equal(file, target)
+    notes = [*result.notes, *asked.changes]
+    if not changed and target.suffix == file.suffix:
+        told = "the same bytes" if same else f"the bytes differ from those of '{file.name}'"
+        notes.append(told)
+    facts: dict[str, Any] = {"same": same, "differences": list(asked.changes)}
+    door.report(as_json, started, [target], seed=asked.seed, notes=notes, **facts)
+
+
+def _pairs(option: str, given: list[str] | None) -> list[tuple[str, str]]:
+    pairs = []
+    for one in given or ():
+        name, equals, value = one.partition("=")
+        if not equals or not name:
+            raise InputError(f"--{option}", f"'{one}' is not FIELD=VALUE", "write seed=7")
+        pairs.append((name.replace("-", "_"), value))
+    return pairs
+
+
+def _value(text: str) -> Any:
+    """A JSON value where the text is one; otherwise the text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _equal(one: Path, other: Path) -> bool:
+    """Whether two files, or two folders of frames, hold the same bytes."""
+    if one.is_dir() != other.is_dir():
+        return False
+    if one.is_file():
+        return one.read_bytes() == other.read_bytes()
+    names = [sorted(path.name for path in folder.iterdir()) for folder in (one, other)]
+    return names[0] == names[1] and all(
+        (one / name).read_bytes() == (other / name).read_bytes() for name in names[0]
+    )

@@ -1,0 +1,1 @@
+"""What is under the noise? Schedules, denoisers, guidance, the one sampling loop, losses."""

@@ -1,0 +1,330 @@
+"""Words to a clip through stages: base, more frames, more pixels (Imagen Video, Ho et al. 2022).
+
+Each stage denoises its whole block of frames jointly, sees the text, and sees the stage below
+through a little noise (noise-conditioning augmentation), whose level it is told. Values stay in
+model range between stages. Denoisers come in as arguments: this file knows no networks, reads no
+files and draws no noise of its own but from the sample's seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.diffusion.guidance import Guided, Thresholded, Told, Track, oscillating
+from kineograph.diffusion.sampling import integrate, noise_from
+from kineograph.diffusion.schedule import Schedule
+from kineograph.values.clip import Clip, to_clips, to_model
+from kineograph.values.errors import InputError, KineographError
+from kineograph.values.prompt import Cond, Progress, Prompt, clean_text
+
+
+@dataclass(frozen=True)
+class CascadeStage:
+    """One stage ready to run: `denoise` makes (frames, size, size) from noise at schedule.high."""
+
+    name: str
+    denoise: Denoiser
+    schedule: Schedule
+    frames: int
+    size: int
+    steps: int
+    guidance: float | tuple[float, ...] = 1.0
+    low_noise: float = 0.0
+    cost: float = 1.0
+    "Seconds of one step for one sample, or anything in proportion; weighs the progress."
+    sampler: str = "dpm"
+    guided: float = 0.0
+    "Largest guidance scale that `denoise` takes itself (Cond.guidance); 0 when it takes none."
+    threshold: float = 0.995
+    "Percentile of dynamic thresholding, where a zoom runs the stage."
+    oscillates: bool = False
+    "Whether oscillating guidance acts here."
+    prepare: Callable[[Cond], Cond] = lambda cond: cond
+    "What is made of a text once a clip, and need not be at every step."
+
+    def scales(self, oscillate: bool) -> tuple[float, ...]:
+        """Guidance scale of every step."""
+        given = self.guidance if isinstance(self.guidance, tuple) else (self.guidance,)
+        track = tuple(given[i * len(given) // self.steps] for i in range(self.steps))
+        return oscillating(track) if oscillate and self.oscillates else track
+
+    def merges(self, scales: Sequence[float]) -> bool:
+        """Whether the network makes guidance at these scales itself, in one evaluation a step."""
+        return self.guided > 0 and all(1 <= scale <= self.guided for scale in scales)
+
+    def evaluations(self, knobs: Knobs, *, negative: bool = False) -> int:
+        """Network evaluations for one sample."""
+        scales = self.scales(knobs.oscillate)
+        if self.merges(scales) and not negative and not knobs.rescale:
+            return self.steps
+        return sum(1 if scale == 1 else 2 for scale in scales)
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What a person may turn. 0 and None keep each stage's own setting.
+
+    size: pixels of the result; frames: of one loop; steps: of every stage; guidance: of the first
+    stage, 1 is none, several values are a track over its steps; oscillate: guidance by turns with
+    none after the first steps, in the stages that are for it; rescale: share of guidance's gain in
+    deviation taken back; threshold: percentile of dynamic thresholding; sampler: ddim, ddpm, dpm,
+    dpm-sde or leap; chunk: samples in one network call. In chunks of one (the default) a sample is
+    the same to the last bit alone and in any batch; larger chunks round differently.
+    """
+
+    size: int = 0
+    frames: int = 0
+    steps: int = 0
+    guidance: float | tuple[float, ...] | None = None
+    threshold: float = 0.0
+    sampler: str = ""
+    chunk: int = 1
+    oscillate: bool = False
+    rescale: float = 0.0
+
+
+SAMPLERS: dict[str, dict[str, Any]] = {
+    "ddim": {"order": 1, "churn": 0.0},
+    "ddpm": {"order": 1, "churn": 1.0},
+    "dpm": {"order": 2, "churn": 0.0},
+    "dpm-sde": {"order": 2, "churn": 1.0},
+    "leap": {"leap": True},
+}
+
+
+class Texts(Protocol):
+    """Texts to batched text conditions."""
+
+    def __call__(self, texts: Sequence[str]) -> Cond: ...
+
+
+@dataclass(frozen=True)
+class CascadeMaker:
+    """Text in, clip out; the face of a cascade to the doors.
+
+    stages: first to last. read: the frozen text encoder. seconds: length of one clip. style: the
+    word put before a prompt that starts with none of `styles` and a colon. size: pixels made when
+    none are asked for; 0 is the last stage's. threshold: percentile of dynamic thresholding; low
+    ones clip to the model's range without fading what is at its edge, such as a white background.
+    """
+
+    stages: tuple[CascadeStage, ...]
+    read: Texts
+    seconds: float
+    style: str = ""
+    styles: tuple[str, ...] = ()
+    size: int = 0
+    threshold: float = 0.995
+
+    def make(self, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
+        """One clip; every Progress holds the best guess so far as a Clip."""
+        for progress in self.make_all([prompt], [seed], knobs):
+            yield progress._replace(value=progress.value[0])
+
+    def make_all(
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: Knobs
+    ) -> Iterator[Progress]:
+        """A clip for each prompt and seed; sample i is the same in any batch, but for rounding."""
+        if not prompts or len(prompts) != len(seeds):
+            raise InputError("seeds", f"{len(seeds)} for {len(prompts)} prompts")
+        stages = self.chosen(knobs)
+        texts = [self.styled(clean_text(p.text)) for p in prompts]
+        cond = self._read(texts)
+        negatives = [clean_text(p.negative, "negative") if p.negative else "" for p in prompts]
+        away = self._read(negatives) if any(negatives) else None
+        rngs = [torch.Generator().manual_seed(seed) for seed in seeds]
+        total = sum(stage.steps * stage.cost for stage in stages)
+        done = 0.0
+        x: Tensor | None = None
+        for stage in stages:
+            for i, clean in self._walk(stage, x, cond, away, rngs, knobs):
+                share = min(1.0, (done + (i + 1) * stage.cost) / total)
+                note = f"{stage.name}, step {i + 1} of {stage.steps}"
+                yield Progress(share, note, to_clips(clean, stage.frames / self.seconds))
+            x = clean
+            done += stage.steps * stage.cost
+
+    def still(self) -> CascadeMaker:
+        """The same for single pictures: stages that add frames left out, the others at T = 1."""
+        sizes = (0, *(stage.size for stage in self.stages))
+        kept = [s for s, low in zip(self.stages, sizes, strict=False) if s.size > low]
+        one = [replace(stage, frames=1, cost=stage.cost / stage.frames) for stage in kept]
+        return replace(self, stages=tuple(one))
+
+    def finer(self, clip: Clip, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
+        """A square clip through those stages that make more pixels of as many frames.
+
+        `knobs.size` is the last stage's size, 0 all there are. Raises InputError when none follows.
+        """
+        side, most = clip.frames.shape[-1], knobs.size or self.stages[-1].size
+        stages = [s for s in self.stages if side < s.size <= most and s.frames == len(clip)]
+        if not stages or clip.frames.shape[-2] != side:
+            shape = f"{side}x{clip.frames.shape[-2]} pixels, {len(clip)} frames"
+            raise InputError("clip", shape, "no stage of this model makes it larger")
+        cond, x = self._read([self.styled(clean_text(prompt.text))]), to_model([clip])
+        rngs = [torch.Generator().manual_seed(seed)]
+        for n, stage in enumerate(stages):
+            for i, clean in self._walk(stage, x, cond, None, rngs, knobs):
+                share = (n + (i + 1) / stage.steps) / len(stages)
+                yield Progress(share, f"{stage.name}, step {i + 1}", to_clips(clean, clip.fps)[0])
+            x = clean
+
+    def chosen(self, knobs: Knobs) -> tuple[CascadeStage, ...]:
+        """The stages that lead to the size and frames asked for, with the knobs' settings.
+
+        Raises InputError naming the sizes and frame counts there are.
+        """
+        sizes = sorted({stage.size for stage in self.stages})
+        frames = sorted({stage.frames for stage in self.stages})
+        size = knobs.size or self.size or self.stages[-1].size
+        if size not in sizes:
+            raise InputError("size", f"{size} pixels", f"this model makes {_listed(sizes)}")
+        if knobs.frames and knobs.frames not in frames:
+            raise InputError("frames", f"{knobs.frames}", f"this model makes {_listed(frames)}")
+        if knobs.steps and not 1 <= knobs.steps <= 1000:
+            raise InputError("steps", f"{knobs.steps} is not in 1 … 1000")
+        for scale in _track(knobs.guidance):
+            if not 0 <= scale <= 50:
+                raise InputError("guidance", f"{scale} is not in 0 … 50")
+        if not 0 <= knobs.rescale <= 1:
+            raise InputError("rescale", f"{knobs.rescale} is not in 0 … 1")
+        if knobs.chunk < 1:
+            raise InputError("chunk", f"{knobs.chunk} is less than 1")
+        if knobs.sampler and knobs.sampler not in SAMPLERS:
+            raise InputError("sampler", f"'{knobs.sampler}'", f"use {', '.join(SAMPLERS)}")
+        within = [s for s in self.stages if s.size <= size]
+        if knobs.frames:
+            within = [s for s in within if s.frames <= knobs.frames]
+            if within[-1].size != size or within[-1].frames != knobs.frames:
+                made = ", ".join(f"{s.frames} frames of {s.size} pixels" for s in self.stages)
+                raise InputError(
+                    "frames", f"{knobs.frames} at {size} pixels", f"this model makes {made}"
+                )
+        if knobs.steps:
+            within = [replace(stage, steps=knobs.steps) for stage in within]
+        if knobs.sampler:
+            within = [replace(stage, sampler=knobs.sampler) for stage in within]
+        if knobs.guidance is not None:
+            if len(_track(knobs.guidance)) > within[0].steps:
+                count = f"{len(_track(knobs.guidance))} values"
+                raise InputError("guidance", f"{count} for {within[0].steps} steps")
+            within[0] = replace(within[0], guidance=knobs.guidance)
+        return tuple(within)
+
+    def smaller(self, knobs: Knobs) -> Knobs | None:
+        """The same knobs for the next smaller result this model makes; None when there is none."""
+        made = self.chosen(knobs)[-1]
+        below = [s for s in self.stages if s.size < made.size and s.frames <= made.frames]
+        if not below:
+            return None
+        return replace(knobs, size=below[-1].size, frames=below[-1].frames)
+
+    def _walk(
+        self,
+        stage: CascadeStage,
+        below: Tensor | None,
+        cond: Cond,
+        away: Cond | None,
+        rngs: Sequence[torch.Generator],
+        knobs: Knobs,
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Run one stage for all samples; yields the step's number and the clean clips so far."""
+        draw = noise_from(rngs)
+        count = len(rngs)
+        low_sigma = None
+        if below is not None:
+            low_sigma = torch.full((count,), stage.low_noise)
+            below = below + stage.low_noise * draw(below)
+        cond = replace(cond, low=below, low_sigma=low_sigma)
+        if away is not None:
+            away = replace(away, low=below, low_sigma=low_sigma)
+        levels = stage.schedule.grid(stage.steps)
+        guided, cond = _guided(stage, levels, cond, away, knobs)
+        x = draw(torch.empty(count, 3, stage.frames, stage.size, stage.size)) * stage.schedule.high
+        walk = integrate(
+            Thresholded(guided, knobs.threshold or self.threshold),
+            x,
+            levels,
+            cond,
+            noise_like=draw,
+            **SAMPLERS[stage.sampler],
+        )
+        for step in walk:
+            _check(stage.name, step.i, step.clean)
+            yield step.i - 1, step.clean
+
+    def _read(self, texts: Sequence[str]) -> Cond:
+        """Conditions of every text, each read alone: its states do not depend on its company."""
+        return reduce(Cond.stack, [self.read([text]) for text in texts])
+
+    def styled(self, text: str) -> str:
+        """The text after the model's own style word, where it names none."""
+        word = text.split(":", 1)[0].strip().lower()
+        if not self.style or (":" in text and word in self.styles):
+            return text
+        return f"{self.style}: {text}"
+
+
+def _guided(
+    stage: CascadeStage, levels: Tensor, cond: Cond, away: Cond | None, knobs: Knobs
+) -> tuple[Denoiser, Cond]:
+    """The stage's Denoiser with its guidance, and the conditions prepared for it.
+
+    A network that takes a scale itself is told it; it is told 1, and guided from outside, when its
+    scale is beyond what it learned, or when something else than the empty text is kept away from.
+    """
+    denoise: Denoiser = _Chunked(stage.denoise, knobs.chunk)
+    scales = stage.scales(knobs.oscillate)
+    track = Track([float(level) for level in levels[:-1]], scales)
+    cond = _prepared(stage, cond, knobs.chunk)
+    if stage.merges(scales) and away is None and not knobs.rescale:
+        return Told(denoise, track), cond
+    if stage.guided:
+        denoise = Told(denoise, 1.0)
+    if all(scale == 1 for scale in scales):
+        return denoise, cond
+    away = _prepared(stage, away or cond.without_words(), knobs.chunk)
+    return Guided(denoise, track, negative=away, rescale=knobs.rescale), cond
+
+
+def _prepared(stage: CascadeStage, cond: Cond, chunk: int) -> Cond:
+    """In the chunks that the network will see, so that rounding is the same."""
+    if cond.words is None:
+        return stage.prepare(cond)
+    rows = (slice(i, i + chunk) for i in range(0, len(cond.words), chunk))
+    return reduce(Cond.stack, [stage.prepare(cond[at]) for at in rows])
+
+
+def _track(guidance: float | tuple[float, ...] | None) -> tuple[float, ...]:
+    if guidance is None:
+        return ()
+    return guidance if isinstance(guidance, tuple) else (guidance,)
+
+
+class _Chunked:
+    """The same Denoiser on a few samples at a time, so that memory stays bounded."""
+
+    def __init__(self, denoise: Denoiser, rows: int) -> None:
+        self.denoise, self.rows = denoise, rows
+
+    def __call__(self, x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
+        parts = range(0, len(x), self.rows)
+        at = (slice(i, i + self.rows) for i in parts)
+        return torch.cat([self.denoise(x[rows], sigma[rows], cond[rows]) for rows in at])
+
+
+def _check(stage: str, step: int, clean: Tensor) -> None:
+    """A stage that answers with no number stops the run; nothing black is written."""
+    if not torch.isfinite(clean).all():
+        raise KineographError(f"stage '{stage}' step {step}: the network's answer is not finite")
+
+
+def _listed(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values))

@@ -1,0 +1,112 @@
+"""The one sampling loop: DDIM, DDPM, DPM-Solver++ 2M and its stochastic form by arguments alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from kineograph.diffusion.denoiser import Denoiser
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Cond
+
+
+class Step(NamedTuple):
+    """State after step i of n: x at noise level sigma, and the clean estimate it came from."""
+
+    i: int
+    n: int
+    sigma: float
+    x: Tensor
+    clean: Tensor
+
+
+Noise = Callable[[Tensor], Tensor]
+
+
+def noise_from(rngs: Sequence[torch.Generator]) -> Noise:
+    """Standard normal noise like x (B, ...), row b from its own generator, drawn on the CPU."""
+
+    def draw(x: Tensor) -> Tensor:
+        if len(rngs) != len(x):
+            raise InputError("rngs", f"{len(rngs)} generators for {len(x)} samples")
+        rows = [torch.randn(x.shape[1:], generator=rng) for rng in rngs]
+        return torch.stack(rows).to(device=x.device, dtype=x.dtype)
+
+    return draw
+
+
+def integrate(
+    denoise: Denoiser,
+    x: Tensor,
+    sigmas: Tensor,
+    cond: Cond,
+    *,
+    order: int = 1,
+    churn: float = 0.0,
+    variance: float = 0.0,
+    leap: bool = False,
+    noise_like: Noise | None = None,
+) -> Iterator[Step]:
+    """Walk x (B, C, T, H, W) down the falling levels `sigmas` (n + 1,); yields after every step.
+
+    Every step is  x' = clean + (down / sigma) (x - clean) + up * noise  on the VE axis:
+    order 1, churn 0       DDIM: down = sigma', up = 0
+    order 1, churn 1       DDPM ancestral: down = sigma'^2 / sigma; `variance` in 0..1 interpolates
+                           the log of the noise variance from the posterior's (small) to the
+                           forward step's (large)
+    order 2, churn 0 or 1  DPM-Solver++ 2M (Lu et al. 2022, algorithm 2) and its SDE form: the
+                           clean estimate is extrapolated in ln sigma from the last two
+    order 1, rising levels DDIM against its direction: from a clip to the noise it would come from
+    leap                   the N-step sampler of Imagen Video: one deterministic move of twice the
+                           step, then noise back up to sigma'
+    Noise is needed when churn > 0 or leap. Arithmetic is float32 or more.
+    """
+    if order not in (1, 2):
+        raise InputError("order", f"{order} is not 1 or 2")
+    levels = [float(s) for s in sigmas]
+    if any(a <= b for a, b in pairwise(levels)):
+        plain = order == 1 and not churn and not leap and levels[0] > 0
+        if not plain or any(a >= b for a, b in pairwise(levels)):
+            raise InputError("sigmas", "levels do not fall")
+    if (churn or leap) and noise_like is None:
+        raise InputError("noise_like", "a stochastic sampler needs noise")
+
+    n = len(levels) - 1
+    before: tuple[float, Tensor] | None = None
+    for i, (sigma, to) in enumerate(pairwise(levels)):
+        clean = denoise(x, torch.full((len(x),), sigma, device=x.device), cond)
+        ahead = clean
+        if order == 2 and before is not None and to > 0:
+            ahead = _extrapolated(clean, sigma, to, before)
+        down, up = _split(sigma, to, churn, variance)
+        if leap:
+            down = levels[min(i + 2, n)]
+            up = (to**2 - down**2) ** 0.5
+        x = ahead + (down / sigma) * (x - ahead)
+        if up > 0 and noise_like is not None:
+            x = x + up * noise_like(x)
+        before = (sigma, clean)
+        yield Step(i + 1, n, to, x, clean)
+
+
+def _split(sigma: float, to: float, churn: float, variance: float) -> tuple[float, float]:
+    """Go `down` without noise, then back `up` with it (Karras et al. 2022 in DDPM's steps)."""
+    if churn == 0 or to == 0:
+        return to, 0.0
+    small = to**2 * (1 - (to / sigma) ** 2)  # variance of q(x_s | x_t, clean)
+    alpha_ratio = (1 + to**2) / (1 + sigma**2)  # alpha_t^2 / alpha_s^2
+    large = sigma**2 * (1 - (to / sigma) ** 2) * alpha_ratio  # variance of q(x_t | x_s), at s
+    up = churn * (small ** (1 - variance) * large**variance) ** 0.5
+    down = (to**2 - churn**2 * small) ** 0.5
+    return down, up
+
+
+def _extrapolated(clean: Tensor, sigma: float, to: float, before: tuple[float, Tensor]) -> Tensor:
+    """The clean clip half a step ahead in ln sigma, from this estimate and the one before."""
+    sigma_before, clean_before = before
+    h = torch.log(torch.tensor([sigma_before / sigma, sigma / to], dtype=torch.float64))
+    return clean + float(h[1] / (2 * h[0])) * (clean - clean_before)

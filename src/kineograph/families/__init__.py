@@ -1,0 +1,1 @@
+"""What kineograph can make: one folder a family, none imports another."""

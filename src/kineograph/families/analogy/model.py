@@ -1,0 +1,199 @@
+"""Analogies as Models: an example pair and a picture in, the picture changed the same way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from kineograph import media, recipe
+from kineograph.families.analogy.settings import Analogy, ByBoth, ByPatches, ByTokens, Matching
+from kineograph.media.exact import Picture, picture_of
+from kineograph.media.frames import named
+from kineograph.patches import analogies
+from kineograph.patches.source_map import copy_report, map_product
+from kineograph.products import ClipProduct, PictureProduct
+from kineograph.products import clip_of as shown
+from kineograph.record import record_of
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.errors import InputError
+from kineograph.values.progress import Progress
+from kineograph.values.request import About, Forecast, Request
+from kineograph.values.result import Result
+from kineograph.values.source import Source
+from kineograph.visual_prompts import Filler
+
+# Measured with one thread: 96 and 256 pixels a side by patches, 0 and 8 rounds by tokens.
+START = 1.4  # seconds until the compiled search is there
+PLACE = 1.2e-9  # seconds a pixel made and place searched
+SHORT = 3e-5  # seconds a pixel made from a short list of places
+ROUND = 0.03  # seconds a pair and round of the embedded model
+SMALL = "cells are 32 pixels: a larger answer is an enlarged one"
+
+
+class PatchesModel:
+    """Image analogies (Hertzmann et al. 2001) behind the face of every model."""
+
+    about = About("")
+
+    def forecast(self, request: Request[ByPatches]) -> Forecast:
+        """Pixels made times places searched, by the measured rate."""
+        pictures = _pictures(request.settings)
+        height, width = pictures[-1].shape[:2]
+        places = sum(picture.shape[0] * picture.shape[1] for picture in pictures[:-1:2])
+        each = SHORT if request.settings.approximate else PLACE * places
+        told = f"{width}x{height} pixels from {places:,} places by patches"
+        file = media.file_bytes(request.form or ".png", (width, height), 1)
+        memory = int(250e6 + 300 * (places + height * width))
+        facts = {"pixels": height * width, "places": places}
+        return Forecast(START + 1.33 * each * height * width, memory, file, told, facts)
+
+    def make(self, request: Request[ByPatches], seed: int) -> Iterator[Progress[Clip]]:
+        """The luminance as it is matched; the last step carries the picture, with its map."""
+        made: analogies.Analogy | None = None
+        for step in _matched(request.settings, seed):
+            if isinstance(step.value, analogies.Analogy):
+                made = step.value
+            else:
+                yield step._replace(value=shown(step.value))
+        assert made is not None
+        copies = copy_report(made.source)
+        product = PictureProduct(made.picture)
+        result: Result[Clip] = Result(
+            product,
+            seed,
+            record_of(self, request, seed),
+            (*made.notes, str(copies)),
+            {"copies": copies._asdict()},
+            {"map": map_product(made.source)},
+        )
+        yield Progress(1.0, "done", product.value(), None, result)
+
+
+class TokensModel:
+    """Visual prompting by inpainting (Bar et al. 2022) behind the face of every model.
+
+    model: a shipped model's name, or a folder. Raises MissingError when there is no such model,
+    InputError when it fills no grids.
+    """
+
+    def __init__(self, model: str = "visual-prompts") -> None:
+        self.folder = recipe.folder_of(model)
+        about = recipe.read(self.folder)
+        if not isinstance(about, recipe.VisualPrompts):
+            raise InputError("model", f"'{model}' fills no grids", "use visual-prompts")
+        self.recipe = about
+
+    @cached_property
+    def about(self) -> About:
+        return About(self.recipe.name, recipe.hashes(self.folder, self.recipe), torch=True)
+
+    @cached_property
+    def filler(self) -> Filler:
+        made: Filler = recipe.load(str(self.folder))
+        return made
+
+    def forecast(self, request: Request[ByTokens]) -> Forecast:
+        """Pairs times rounds, by the rate of the embedded model."""
+        settings = request.settings
+        height, width = picture_of(settings.b, "b").shape[:2]
+        pairs = 1 + len(settings.also) // 2
+        seconds = 0.3 + ROUND * pairs * (1 + (settings.rounds or 0))
+        told = f"{width}x{height} pixels from {pairs} pairs by tokens"
+        file = media.file_bytes(request.form or ".png", (width, height), 1)
+        return Forecast(seconds, int(450e6), file, told, {"pixels": height * width, "pairs": pairs})
+
+    def filled(self, settings: ByTokens | ByBoth, seed: int) -> Iterator[Progress[Clip]]:
+        """The answer to B round by round, a clip of one frame of its size."""
+        *cells, query = (_cell(source, name) for name, source in settings.pictures)
+        pairs = list(zip(cells[::2], cells[1::2], strict=True))
+        yield from self.filler.with_rounds(settings.rounds).make(pairs, query, seed)
+
+    def make(self, request: Request[ByTokens], seed: int) -> Iterator[Progress[Clip]]:
+        """The answer round by round; the last step carries it."""
+        made: Clip | None = None
+        for step in self.filled(request.settings, seed):
+            made = step.value
+            yield step._replace(done=min(step.done, 0.99))
+        assert made is not None
+        record = record_of(self, request, seed)
+        result = Result(ClipProduct(made), seed, record, (SMALL,))
+        yield Progress(1.0, "done", made, None, result)
+
+
+class BothModel:
+    """Both ways side by side: A, A2, B, the answer by tokens, the answer by patches."""
+
+    def __init__(self, patches: PatchesModel, tokens: TokensModel) -> None:
+        self.patches, self.tokens = patches, tokens
+
+    @property
+    def about(self) -> About:
+        return self.tokens.about
+
+    def forecast(self, request: Request[ByBoth]) -> Forecast:
+        """What both cost one after the other."""
+        one = self.tokens.forecast(request)  # type: ignore[arg-type]
+        other = self.patches.forecast(request)  # type: ignore[arg-type]
+        told = f"{one.plan}, then {other.plan}"
+        memory, file = max(one.memory, other.memory), 5 * other.file
+        facts = dict(other.facts) | dict(one.facts)
+        return Forecast(one.seconds + other.seconds, memory, file, told, facts)
+
+    def make(self, request: Request[ByBoth], seed: int) -> Iterator[Progress[Clip]]:
+        """The steps of one, then of the other; the last carries the row of pictures."""
+        settings = request.settings
+        learned: Clip | None = None
+        for step in self.tokens.filled(settings, seed):
+            learned = step.value
+            yield step._replace(done=0.3 * step.done)
+        made: analogies.Analogy | None = None
+        for step in _matched(settings, seed):
+            if isinstance(step.value, analogies.Analogy):
+                made = step.value
+            else:
+                yield step._replace(done=0.3 + 0.69 * step.done, value=shown(step.value))
+        assert learned is not None and made is not None
+        row = _row(settings, learned, made.picture)
+        copies = copy_report(made.source)
+        notes, facts = (*made.notes, str(copies)), {"copies": copies._asdict()}
+        result = Result(ClipProduct(row), seed, record_of(self, request, seed), notes, facts)
+        yield Progress(1.0, "done", row, None, result)
+
+
+def _matched(settings: Matching, seed: int) -> Iterator[Progress[Any]]:
+    """The steps of matching by patches; the last value is the Analogy."""
+    wanted = {name: getattr(settings, name) for name in ("coherence", "levels", "guide")}
+    changed = {name: value for name, value in wanted.items() if value is not None}
+    mode = analogies.MODES["numbers" if settings.numbers else settings.mode]
+    knobs = replace(mode, **changed, approximate=settings.approximate)
+    *pairs, query = _pictures(settings)
+    return analogies.analogy(pairs[::2], pairs[1::2], query, seed=seed, knobs=knobs)
+
+
+def _pictures(settings: Analogy) -> list[Picture]:
+    return [picture_of(source, name) for name, source in settings.pictures]
+
+
+def _cell(source: Source, field: str) -> Clip:
+    """A picture of the grid as a clip; an array in memory becomes one."""
+    if isinstance(source.value, np.ndarray):
+        return shown(picture_of(source, field))
+    with named(field):
+        return media.clip_of(source, field)
+
+
+def _row(settings: Analogy, learned: Clip, answer: Picture) -> Clip:
+    """A, A2, B and both answers as one picture."""
+    if answer.dtype != np.uint8:
+        answer = answer // 257
+    colours = answer[:, :, :3] if answer.shape[2] > 2 else np.repeat(answer[:, :, :1], 3, 2)
+    cells = [_cell(settings.a, "a"), _cell(settings.a2, "a2"), _cell(settings.b, "b")]
+    row = [*cells, learned, from_bytes(colours.astype(np.uint8)[None])]
+    page = Clip(torch.cat([cell.over().frames for cell in row]))
+    scale = max(1, 128 // page.frames.shape[-1])
+    return media.sheet(page, columns=len(row), scale=scale)

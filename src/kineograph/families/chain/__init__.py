@@ -1,0 +1,1 @@
+"""Markov chains over any states: the weather forecaster (Markov 1913)."""

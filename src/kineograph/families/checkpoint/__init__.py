@@ -1,0 +1,1 @@
+"""Published checkpoints in the diffusers layout, under our loop: I2VGen-XL, Wan."""

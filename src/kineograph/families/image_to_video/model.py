@@ -1,0 +1,137 @@
+"""A picture to a clip, and a clip to a finer one, as Models of our own weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from kineograph import media, recipe
+from kineograph.animate.maker import AnimateMaker, Knobs
+from kineograph.families.image_to_video.forecast import forecast
+from kineograph.families.image_to_video.settings import MOST_SIZE, ImageToVideo, Moved, Refine
+from kineograph.products import ClipProduct
+from kineograph.record import record_of
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress, Prompt
+from kineograph.values.request import About, Forecast, Request
+from kineograph.values.result import Result
+
+MOST_FRAMES = 1200  # of a clip to refine
+
+
+class _Animate:
+    """A model that moves pictures, its weights loaded when it first makes.
+
+    model: a shipped model's name, or a folder. Raises MissingError when there is no such model,
+    InputError when it moves no picture.
+    """
+
+    def __init__(self, model: str = "animate", *, text_encoder: Path | None = None) -> None:
+        self.folder = recipe.folder_of(model)
+        about = recipe.read(self.folder)
+        if not isinstance(about, recipe.Animate):
+            raise InputError("model", f"'{model}' moves no picture", "use animate")
+        self.recipe, self.text_encoder = about, text_encoder
+
+    @cached_property
+    def about(self) -> About:
+        return About(self.recipe.name, recipe.hashes(self.folder, self.recipe), torch=True)
+
+    @cached_property
+    def maker(self) -> AnimateMaker:
+        made: AnimateMaker = recipe.load(str(self.folder), text_encoder=self.text_encoder)
+        return made
+
+    def _knobs(self, settings: Moved) -> Knobs:
+        """The knobs; with `level` the refinement is asked for."""
+        return Knobs(
+            frames=settings.frames or 0,
+            size=settings.size or 0,
+            motion=getattr(settings, "motion", 1.0),
+            steps=settings.steps or 0,
+            guidance=settings.guidance,
+            refine=settings.level is not None,
+            level=settings.level,
+            loop=getattr(settings, "loop", False),
+        )
+
+
+class ImageToVideoModel(_Animate):
+    """A picture that comes alive."""
+
+    def forecast(self, request: Request[ImageToVideo]) -> Forecast:
+        settings = request.settings
+        length = settings.seconds or self.recipe.seconds
+        plan = forecast(self.recipe, self._knobs(settings), length)
+        frames = round(length * (settings.frames or self.recipe.frames) / self.recipe.seconds)
+        file = media.file_bytes(request.form, (plan.size, plan.size), frames)
+        return Forecast(plan.seconds, plan.bytes, file, plan.told(), plan._asdict())
+
+    def make(self, request: Request[ImageToVideo], seed: int) -> Iterator[Progress[Clip]]:
+        """The clip as it is denoised, in the picture's shape; the last step carries it."""
+        settings, knobs = request.settings, self._knobs(request.settings)
+        size = self._size(settings, knobs)
+        picture, notes = media.first_frame(settings.image)
+        length = settings.seconds or self.recipe.seconds
+        self.maker.check(knobs)
+        prompt = Prompt(settings.text, image=picture, seconds=length)
+        ready = self.maker.ready(prompt, knobs).framed
+        height, width = ready.restored(ready.square).frames.shape[-2:]
+        fps = (knobs.frames or self.recipe.frames) / self.recipe.seconds
+        media.check_fits(request.form, fps=fps, size=(width, height))
+        clip = None
+        for step in self.maker.make(prompt, seed, knobs):
+            clip = step.value
+            yield step._replace(done=min(step.done, 0.999))
+        assert isinstance(clip, Clip)
+        if ready.alpha is not None and request.form == ".mp4":
+            clip = clip.over()
+            notes.append("mp4 holds no transparency: laid over white; .webm, .webp, .apng keep it")
+        said = settings.changed(size=size, seconds=length)
+        record = record_of(self, Request(said, request.form), seed)
+        product = ClipProduct(clip.lasting(length))
+        result: Result[Clip] = Result(product, seed, record, tuple(notes))
+        yield Progress(1.0, "made", product.clip, None, result)
+
+    def _size(self, settings: ImageToVideo, knobs: Knobs) -> int:
+        size = settings.size or (self.recipe.refine if knobs.refine else self.recipe.base).size
+        if knobs.refine and size != self.recipe.refine.size:
+            remedy = f"the refinement makes {self.recipe.refine.size}"
+            raise InputError("size", f"{size} pixels", remedy)
+        return size
+
+
+class RefineModel(_Animate):
+    """A clip painted anew at the refinement's size."""
+
+    def forecast(self, request: Request[Refine]) -> Forecast:
+        settings = request.settings
+        frames = media.frames_in(settings.refine, "refine")
+        knobs = self._knobs(settings.changed(level=settings.level or self.recipe.level))
+        plan = forecast(self.recipe, knobs, frames * self.recipe.seconds / self.recipe.frames)
+        file = media.file_bytes(request.form, (plan.size, plan.size), frames)
+        return Forecast(plan.seconds, plan.bytes, file, plan.told(), plan._asdict())
+
+    def make(self, request: Request[Refine], seed: int) -> Iterator[Progress[Clip]]:
+        """The clip as it is refined; the last step carries it."""
+        settings = request.settings
+        size, least = settings.size or self.recipe.refine.size, self.recipe.refine.shape.factor
+        if size < least:
+            raise InputError("size", f"{size} is not in {least} … {MOST_SIZE}")
+        count = media.frames_in(settings.refine, "refine")
+        if count > MOST_FRAMES:
+            problem = f"{count:,} frames, the limit is {MOST_FRAMES:,}"
+            raise InputError("refine", problem, "cut the clip")
+        source = media.clip_of(settings.refine, "refine")
+        knobs, made = self._knobs(settings), source
+        for step in self.maker.refined(source, Prompt(settings.text), seed, knobs, size=size):
+            made = step.value
+            yield step._replace(done=min(step.done, 0.999))
+        notes = ("transparency was laid over white",) if source.frames.shape[1] == 4 else ()
+        if settings.seconds:
+            made = made.lasting(settings.seconds)
+        record = record_of(self, Request(settings.changed(size=size), request.form), seed)
+        result: Result[Clip] = Result(ClipProduct(made), seed, record, notes)
+        yield Progress(1.0, "made", made, None, result)

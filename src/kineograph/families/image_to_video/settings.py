@@ -1,0 +1,78 @@
+"""What can be set when a picture is moved, and when a clip is refined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import field_validator
+
+from kineograph.values.prompt import clean_text
+from kineograph.values.settings import MOVING, Settings, setting
+from kineograph.values.source import ClipSource, FolderSource, PictureSource
+from kineograph.values.strength import STRENGTHS, Strength
+
+MOST_SECONDS = 600.0
+MOST_SIZE = 1024  # pixels
+
+
+class Moved(Settings):
+    """What moving and refining share."""
+
+    verb: ClassVar[str] = "video"
+    forms: ClassVar[tuple[str, ...]] = MOVING
+
+    text: str = setting("", "What the clip should show.", place=True)
+    seconds: float | None = setting(
+        None, "Length; a loop is repeated to fill it.", unit="seconds", above=0, most=MOST_SECONDS
+    )
+    size: int | None = setting(
+        None, "Pixels of a side, the longer one.", unit="pixels", least=1, most=MOST_SIZE
+    )
+    frames: int | None = setting(None, "Frames of one loop.", unit="frames", least=1, most=4096)
+    steps: int | None = setting(None, "Sampling steps of every stage.", least=1, most=1000)
+    guidance: float | None = setting(
+        None, "Guidance scale of the first stage; 1 is none.", least=0, most=50
+    )
+    level: int | None = setting(None, "Refine, from this much noise of 1000.", least=1, most=1000)
+    model: str = setting("animate", "A shipped model's name, or a folder.")
+    text_encoder: FolderSource | None = setting(
+        None, "Folder of a T5 or BERT encoder in place of the model's."
+    )
+
+    @field_validator("text")
+    @classmethod
+    def _clean(cls, text: str) -> str:
+        return clean_text(text) if text else ""
+
+
+class ImageToVideo(Moved):
+    """A picture that comes alive."""
+
+    about: ClassVar[str] = "a picture that comes alive"
+
+    image: PictureSource = setting(..., "A picture that comes alive.")
+    motion: Strength = setting(
+        1.0,
+        "Strength of the motion: weak, strong or a number.",
+        least=0.25,
+        most=4,
+        words=STRENGTHS,
+    )
+    loop: bool = setting(False, "Ask for a clip that loops.")
+
+    @classmethod
+    def wanted(cls, values: Mapping[str, Any]) -> bool:
+        return values.get("image") is not None
+
+
+class Refine(Moved):
+    """A clip painted anew, larger."""
+
+    about: ClassVar[str] = "a clip that is refined"
+
+    refine: ClipSource = setting(..., "A clip to paint anew, larger.")
+
+    @classmethod
+    def wanted(cls, values: Mapping[str, Any]) -> bool:
+        return values.get("refine") is not None

@@ -1,0 +1,107 @@
+"""What can be set when text is written that reads like a corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import field_validator, model_validator
+
+from kineograph.values.duration import seconds_of
+from kineograph.values.errors import InputError
+from kineograph.values.settings import Extra, Settings, setting
+from kineograph.values.source import TextSource
+
+LEARNED = "Of a transformer"
+UNIT, BY = "What is counted, or read.", "What answers: counting, or a learned model."
+COUNT = "Tokens to write: 200 words, 1000 letters, 20 lines; a transformer 300 pieces."
+USUAL = {"letter": (6, 1000), "word": (2, 200), "line": (1, 20)}
+"unit: (order, tokens to write)"
+MAP = Extra(suffixes=(".npz",), help="Write where each token came from")
+PLOT = Extra(suffixes=(".png",), help="Draw how little choice and how many bits each order leaves")
+ATTENTION = Extra(suffixes=(".png",), help="Draw where it looked as it wrote")
+KEEP = Extra(suffixes=("",), help="Keep the model learned in this folder")
+
+
+class ByCounts(Settings):
+    """N-grams of letters, words or lines (Shannon 1948; Mark V. Shaney)."""
+
+    verb: ClassVar[str] = "write"
+    about: ClassVar[str] = "text by counts"
+    forms: ClassVar[tuple[str, ...]] = (".txt",)
+    spoken: ClassVar[bool] = True
+    extras: ClassVar[Mapping[str, Extra]] = {"map": MAP, "plot": PLOT}
+
+    corpus: TextSource = setting(..., "Text file in UTF-8.", place=True)
+    by: Literal["counts"] = setting("counts", BY)
+    unit: Literal["word", "letter", "line"] = setting("word", UNIT)
+    order: int | None = setting(
+        None, "Tokens of context: by word 2, by letter 6, by line 1; 0 none.", least=0, most=1000
+    )
+    n: int | None = setting(None, COUNT, least=1, most=100_000_000)
+    copy_limit: int = setting(
+        0, "Never copy more tokens in a row than this; 0 sets no limit.", least=0, most=2000
+    )
+    start: str = setting("", "How the text begins.")
+
+    @classmethod
+    def wanted(cls, values: Mapping[str, Any]) -> bool:
+        return not Learned.wanted(values)
+
+    def resolved(self) -> Self:
+        """With the order and the length that the unit usually has."""
+        order, n = USUAL[self.unit]
+        return self.changed(
+            order=order if self.order is None else self.order, n=n if self.n is None else self.n
+        )
+
+
+class Learned(Settings):
+    """A transformer over byte pairs, taught from the corpus or kept from before."""
+
+    verb: ClassVar[str] = "write"
+    about: ClassVar[str] = "text by a transformer"
+    forms: ClassVar[tuple[str, ...]] = (".txt",)
+    spoken: ClassVar[bool] = True
+    extras: ClassVar[Mapping[str, Extra]] = {"attention": ATTENTION, "keep": KEEP}
+
+    corpus: TextSource | None = setting(None, "Text file in UTF-8.", place=True)
+    by: Literal["transformer"] = setting("transformer", BY)
+    unit: Literal["word", "letter"] = setting("word", UNIT)
+    n: int | None = setting(None, COUNT, least=1, most=1_000_000)
+    start: str = setting("", "How the text begins.")
+    model: str | None = setting(None, "Let a kept model go on: words, or a folder.", panel=LEARNED)
+    time_limit: str = setting(
+        "", "Learn the corpus for this long: 90s, 3m, 1h. Usually 3m.", panel=LEARNED
+    )
+    temperature: float = setting(1.0, "Below 1 bolder, 0 the best always.", least=0, panel=LEARNED)
+    top_k: int | None = setting(None, "Draw from the k best.", least=1, panel=LEARNED)
+    top_p: float = setting(
+        1.0, "Draw from the best that hold this share.", above=0, most=1, panel=LEARNED
+    )
+    nearest: str = setting("", "Name the words nearest to this one.", panel=LEARNED)
+
+    @classmethod
+    def wanted(cls, values: Mapping[str, Any]) -> bool:
+        return bool(values.get("by", values.get("model") and "transformer") == "transformer")
+
+    @field_validator("time_limit")
+    @classmethod
+    def _limit(cls, text: str) -> str:
+        if text and not 1 <= (seconds := seconds_of(text)) <= 30 * 86400:
+            raise InputError("time_limit", f"{seconds:g} s is not in 1 s … 30 days")
+        return text
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.corpus is None) == (not self.model):
+            problem = "and a model are both given" if self.model else "is missing"
+            raise InputError("corpus", problem, "give a text to learn from, or a kept model")
+        if self.model and self.time_limit:
+            raise InputError("time_limit", "is for learning, a kept model has learned", "leave it")
+        return self
+
+    def resolved(self) -> Self:
+        """With the time that is usually taken to learn."""
+        learns = self.corpus is not None and not self.time_limit
+        return self.changed(time_limit="3m") if learns else self

@@ -1,0 +1,1 @@
+"""Words to a picture: by diffusion, or written in codes."""

@@ -1,0 +1,57 @@
+"""What can be set when a clip is made from words."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import field_validator
+
+from kineograph.values.prompt import clean_text
+from kineograph.values.settings import MOVING, Settings, setting
+from kineograph.values.source import FolderSource
+
+MOST_SECONDS = 600.0
+
+
+class TextToVideo(Settings):
+    """A clip from words."""
+
+    verb: ClassVar[str] = "video"
+    about: ClassVar[str] = "a clip from words"
+    forms: ClassVar[tuple[str, ...]] = MOVING
+
+    text: str = setting(..., "What the clip should show.", place=True)
+    negative: str = setting("", "What to keep away from.")
+    seconds: float | None = setting(
+        None, "Length; a loop is repeated to fill it.", unit="seconds", above=0, most=MOST_SECONDS
+    )
+    size: int | None = setting(
+        None, "Pixels of a side, the longer one.", unit="pixels", least=1, most=8192
+    )
+    frames: int | None = setting(None, "Frames of one loop.", unit="frames", least=1, most=4096)
+    steps: int | None = setting(None, "Sampling steps of every stage.", least=1, most=1000)
+    guidance: float | None = setting(
+        None, "Guidance scale of the first stage; 1 is none.", least=0, most=50
+    )
+    oscillate: bool = setting(False, "Guidance by turns with none after a while.")
+    rescale: float = setting(
+        0.0, "Share of guidance's gain in contrast that is taken back.", least=0, most=1
+    )
+    sampler: Literal["ddim", "ddpm", "dpm", "dpm-sde", "leap"] | None = setting(
+        None, "How to go down the noise levels; the model's own when not given."
+    )
+    loop: bool = setting(False, "Ask for a clip that loops.")
+    model: str = setting("stickers", "A shipped model's name, or a folder.")
+    text_encoder: FolderSource | None = setting(
+        None, "Folder of a T5 or BERT encoder in place of the model's."
+    )
+
+    @field_validator("text")
+    @classmethod
+    def _clean(cls, text: str) -> str:
+        return clean_text(text)
+
+    @field_validator("negative")
+    @classmethod
+    def _clean_negative(cls, text: str) -> str:
+        return clean_text(text, "negative") if text else ""

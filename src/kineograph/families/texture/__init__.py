@@ -1,0 +1,1 @@
+"""Textures by example: grow, fill, extend (Efros and Leung 1999)."""

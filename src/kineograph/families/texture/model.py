@@ -1,0 +1,136 @@
+"""Textures as a Model: samples in, a picture out, its source map beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kineograph.families.texture.settings import Apply, Extend, Fill, Grow, Growth
+from kineograph.media.exact import Picture, picture_of
+from kineograph.patches import texture
+from kineograph.patches.source_map import copy_report, load_map, map_product, rendered
+from kineograph.products import PictureProduct, clip_of
+from kineograph.record import record_of
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.progress import Progress
+from kineograph.values.request import About, Forecast, Request
+from kineograph.values.result import Result
+from kineograph.values.sides import sides
+
+SECONDS_A_STEP = 6e-9  # measured: one weight of a window at one place of a sample, one thread
+
+
+class TextureModel:
+    """Efros and Leung's algorithm behind the face of every model."""
+
+    about = About("")
+
+    def forecast(self, request: Request[Growth]) -> Forecast:
+        """Seconds by the plain count of comparisons, an upper bound for what is searched."""
+        settings = request.settings
+        samples = [picture_of(source, name.split(".")[0]) for name, source in settings.sources()]
+        height, width = _made_size(settings)
+        places = sum(one.shape[0] * one.shape[1] for one in samples)
+        window = (settings.window or 15) ** 2
+        steps = height * width * places * window
+        seconds = SECONDS_A_STEP * steps / (100 if settings.approximate else 1)
+        return Forecast(
+            seconds,
+            int(150e6 + 64 * places + 40 * height * width),
+            3 * height * width,
+            f"{width}x{height} pixels from {places:,} of {len(samples)} pictures",
+        )
+
+    def make(self, request: Request[Growth], seed: int) -> Iterator[Progress[Clip]]:
+        """The picture as it grows; the last step carries it whole, with its map."""
+        made = None
+        for step in _steps(request.settings, seed):
+            if isinstance(step.value, texture.Texture):
+                made = step.value
+            else:
+                yield step._replace(value=clip_of(step.value))
+        assert made is not None
+        copies = copy_report(made.source)
+        product = PictureProduct(made.picture)
+        result: Result[Clip] = Result(
+            product,
+            seed,
+            record_of(self, request, seed),
+            (*made.notes, str(copies)),
+            {"copies": copies._asdict()},
+            {"map": map_product(made.source)},
+        )
+        yield Progress(1.0, "done", product.value(), None, result)
+
+
+class MapModel:
+    """A source map used again on other channels."""
+
+    about = About("")
+
+    def forecast(self, request: Request[Apply]) -> Forecast:
+        return Forecast(0.1, int(200e6), 10**6, "a picture copied by its map")
+
+    def make(self, request: Request[Apply], seed: int) -> Iterator[Progress[Clip]]:
+        settings = request.settings
+        source = load_map(settings.map.there("map"))
+        made = rendered(source, [picture_of(one, "others") for one in settings.others])
+        product = PictureProduct(made)
+        result: Result[Clip] = Result(product, seed, record_of(self, request, seed))
+        yield Progress(1.0, "copied", product.value(), None, result)
+
+
+def _steps(settings: Growth, seed: int) -> Iterator[Progress[Any]]:
+    masks = [picture_of(one, "avoid") for one in settings.avoid]
+    knobs = texture.Growth(
+        settings.window,
+        settings.epsilon,
+        settings.max_error,
+        getattr(settings, "tile", False),
+        settings.approximate,
+        settings.threads,
+    )
+    match settings:
+        case Grow():
+            samples = [picture_of(one, "sample") for one in settings.sample]
+            if masks and len(masks) != len(samples):
+                problem = f"{len(masks)} masks for {len(samples)} samples"
+                raise InputError("avoid", problem, "give one each")
+            how: dict[str, Any] = {"seed": seed, "knobs": knobs, "avoid": masks or None}
+            return texture.grow(samples, sides(settings.size), **how)
+        case Fill():
+            further = [picture_of(one, "sample") for one in settings.sample]
+            how = {"seed": seed, "knobs": knobs, "avoid": _only(masks), "examples": further}
+            picture, mask = picture_of(settings.picture), picture_of(settings.mask, "mask")
+            return texture.fill(picture, mask, **how)
+        case Extend():
+            picture = picture_of(settings.picture)
+            how = {"seed": seed, "knobs": knobs, "avoid": _only(masks)}
+            return texture.extend(picture, _margins(picture, settings.size), **how)
+    raise TypeError(f"{type(settings).__name__} is no texture")
+
+
+def _margins(picture: Picture, size: str) -> tuple[int, int, int, int]:
+    """(top, right, bottom, left) pixels to add, the picture centred."""
+    (height, width), (H, W) = sides(size), picture.shape[:2]
+    if height < H or width < W:
+        problem = f"{width}x{height} is smaller than the picture ({W}x{H})"
+        raise InputError("size", problem, "ask for more")
+    top, left = (height - H) // 2, (width - W) // 2
+    return top, width - W - left, height - H - top, left
+
+
+def _made_size(settings: Growth) -> tuple[int, int]:
+    """(height, width) of what is made, or of the hole at most."""
+    if isinstance(settings, Grow | Extend):
+        return sides(settings.size)
+    assert isinstance(settings, Fill)
+    mask = picture_of(settings.mask, "mask")
+    return 1, max(1, int((mask[..., 0] > 127).sum()))
+
+
+def _only(masks: list[Picture]) -> Picture | None:
+    if len(masks) > 1:
+        raise InputError("avoid", f"{len(masks)} masks for one picture", "give one")
+    return masks[0] if masks else None

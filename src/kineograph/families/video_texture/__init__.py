@@ -1,0 +1,1 @@
+"""Clips that never end: video textures (Schödl, Szeliski, Salesin and Essa 2000)."""

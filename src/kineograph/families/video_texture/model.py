@@ -1,0 +1,254 @@
+"""Video textures as a Model: a clip in; an endless player, a walk or a seamless loop out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kineograph import media
+from kineograph.families.video_texture.settings import Span, VideoTexture, spans_of, speeds_of
+from kineograph.frames.distance import WORK_PIXELS, Frame, check_count
+from kineograph.frames.player import PLAYER_PIXELS, texture_page
+from kineograph.frames.regions import composed, regions
+from kineograph.frames.sound import sound_of
+from kineograph.frames.texture import Looped, Texture, looped, pictures, played, smaller, study
+from kineograph.media.frames import every
+from kineograph.media.frames import sound_of as heard_in
+from kineograph.products import EitherProduct, FilmProduct, PageProduct
+from kineograph.record import record_of
+from kineograph.values.clip import Clip, from_bytes
+from kineograph.values.errors import InputError
+from kineograph.values.progress import Progress
+from kineograph.values.request import About, Forecast, Request
+from kineograph.values.result import Result
+from kineograph.values.source import Source
+
+# Measured with one thread: 60 … 900 frames of 96x72 … 1280x720, to page, .mp4, .gif, .webp.
+START = 1.3  # seconds until torch and the compiled walk are there
+READ = 3.5e-8  # seconds a pixel of a frame: decoded, brought here, made small
+PAIR = 6e-11  # seconds a pair of frames and value compared
+WRITE = 6e-8  # seconds a pixel of a frame: rendered and coded
+PAGE_BYTES = 0.1  # bytes a pixel of a player's picture, as text
+OF_FILES = ("best_loop", "seconds", "regions")
+"Fields that are not for a player, which never ends and plays the whole picture."
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request as the engine takes it.
+
+    closed: it repeats without a seam. speeds, spans: over time, (seconds, value).
+    """
+
+    page: bool
+    closed: bool
+    speeds: list[tuple[float, float]]
+    spans: list[tuple[float, Span]]
+
+    @property
+    def span(self) -> Span | None:
+        return self.spans[0][1] if self.spans else None
+
+
+class VideoTextureModel:
+    """Video textures (Schödl, Szeliski, Salesin and Essa 2000) behind the face of every model."""
+
+    about = About("")
+
+    def forecast(self, request: Request[VideoTexture]) -> Forecast:
+        """Reading, comparing all frames and writing, each by its measured rate."""
+        settings, plan = request.settings, planned(request)
+        info = media.frames_of(settings.clip).info
+        count = len(range(0, info.frames, settings.every))
+        check_count(count)
+        pixels = info.width * info.height
+        made, size = count, (info.width, info.height)
+        if settings.seconds is not None:
+            made = max(1, round(settings.seconds * info.fps / settings.every))
+        compared = 3 * min(pixels, WORK_PIXELS) * count**2 / 2
+        seconds = START + READ * pixels * info.frames + PAIR * compared + WRITE * pixels * made
+        file = media.file_bytes(request.form, size, made)
+        shown = pixels
+        if plan.page:
+            shown = min(pixels, PLAYER_PIXELS)
+            file = int(40_000 + PAGE_BYTES * shown * made + 200 * made)
+        memory = 300e6 + min(512e6, 3 * shown * count) + 30 * count**2 + 4 * WORK_PIXELS * count
+        what = "a player" if plan.page else ("a loop" if plan.closed else "a walk")
+        most = "at most " if plan.closed and settings.seconds is None else ""
+        told = f"{what} of {most}{made:,} frames of {size[0]}x{size[1]} from {count:,}"
+        return Forecast(seconds, int(memory), file, told, {"frames": made, "read": count})
+
+    def make(self, request: Request[VideoTexture], seed: int) -> Iterator[Progress[Any]]:
+        """The frames as they are read; the last step carries a film, or a page.
+
+        A page's value is the studied clip. Raises InputError for what does not fit a player.
+        """
+        settings, plan = request.settings, planned(request)
+        heard, notes = _heard(settings.clip, request.form, plan)
+        read = media.frames_of(settings.clip)
+        fps = read.info.fps / settings.every
+        if not plan.page:
+            rate = fps * plan.speeds[0][1] if plan.closed else fps
+            media.check_fits(request.form, fps=rate, size=(read.info.width, read.info.height))
+        steps = study(
+            every(read.each, settings.every),
+            fps,
+            pixels=PLAYER_PIXELS if plan.page else None,
+            even=settings.even_light,
+            expected=read.info.frames // settings.every,
+        )
+        texture: Texture | None = None
+        for step in steps:
+            if isinstance(step.value, Texture):
+                texture = step.value
+            else:
+                yield step._replace(done=0.95 * step.done, value=_seen(step.value))
+        assert texture is not None
+        if texture.usual == 0:
+            notes = ["the clip does not move: all its frames are equal", *notes]
+        facts: dict[str, Any] = {"frames": len(texture), "fps": texture.fps}
+        facts |= {"already_loops": texture.circular, "usual_step": texture.usual}
+        product: PageProduct | FilmProduct | EitherProduct
+        if plan.page:
+            product = _page(texture, settings, plan, seed)
+        else:
+            product = film = _film(texture, settings, plan, seed, heard, facts, notes)
+            if not request.form and not any(getattr(settings, name) for name in OF_FILES):
+                product = EitherProduct(film, _page(texture, settings, plan, seed))
+        record = record_of(self, request, seed)
+        result: Result[Any] = Result(product, seed, record, tuple(notes), facts)
+        yield Progress(1.0, "done", None, None, result)
+
+
+def planned(request: Request[VideoTexture]) -> Plan:
+    """What is to be made, once everything said goes together."""
+    settings, page = request.settings, request.form == ".html"
+    closed = not page and (settings.best_loop or settings.seconds is None)
+    plan = Plan(page, closed, speeds_of(settings.speed), spans_of(settings.range))
+    if page:
+        for name in OF_FILES:
+            if getattr(settings, name):
+                raise InputError(name, "is not for a player, which never ends", "leave it out")
+    elif settings.same_walk:
+        raise InputError("same_walk", "is for a player", "a file always shows the seed's walk")
+    for name, changes in (("speed", plan.speeds), ("range", plan.spans)):
+        if (page or closed) and len(changes) > 1:
+            raise InputError(name, "changes over time", "that needs a file and its seconds")
+    return plan
+
+
+def _page(texture: Texture, settings: VideoTexture, plan: Plan, seed: int) -> PageProduct:
+    def page(record: dict[str, Any]) -> Iterator[Progress[Any]]:
+        return texture_page(
+            smaller(texture, PLAYER_PIXELS),
+            title=settings.clip.stem or "clip",
+            seed=seed if settings.same_walk else None,
+            span=plan.span,
+            speed=plan.speeds[0][1],
+            fade=settings.fade,
+            recipe=record,
+        )
+
+    if plan.span is not None:
+        texture.within(plan.span)
+    return PageProduct(page, texture)
+
+
+def _film(
+    texture: Texture, settings: VideoTexture, plan: Plan, seed: int,
+    heard: media.Sound | None, facts: dict[str, Any], notes: list[str],
+) -> FilmProduct:  # fmt: skip
+    """The film, rendered as it is written; facts and notes grow by what was found."""
+    fps = texture.fps
+    if plan.closed:
+        fps *= plan.speeds[0][1]
+        length = None if settings.seconds is None else max(1, round(settings.seconds * fps))
+        found = looped(texture, length, span=plan.span, fade=settings.fade)
+        order, width = list(found.loop.order), found.fade
+        facts |= _told(found)
+        notes += _judged(found)
+    else:
+        assert settings.seconds is not None
+        order = played(texture, settings.seconds, seed, speeds=plan.speeds, spans=plan.spans)
+        width = texture.fade if settings.fade is None else settings.fade
+    track = None if heard is None else sound_of(order, heard, fps, closed=plan.closed)
+    facts["sound"] = track is not None
+    height, across, channels = texture.reel.shape
+
+    def frames() -> Iterator[Frame]:
+        return pictures(texture, order, fade=width, closed=plan.closed)
+
+    each: Callable[[], Iterator[Frame]] = frames
+    if settings.regions:
+        each = _apart(texture, order, width, seed, plan, facts, notes)
+    return FilmProduct(each, len(order), fps, (across, height), channels == 4, track)
+
+
+def _apart(
+    texture: Texture, order: list[int], fade: int, seed: int, plan: Plan,
+    facts: dict[str, Any], notes: list[str],
+) -> Callable[[], Iterator[Frame]]:  # fmt: skip
+    """The pictures with each independent region in an order of its own, as long as `order`."""
+    parts = regions(texture)
+    if not parts:
+        raise InputError("regions", "nothing in the clip moves on its own", "leave it out")
+    orders: list[list[int]] = []
+    ratios: list[float] = []
+    for number, part in enumerate(parts):
+        if plan.closed:
+            found = looped(part.texture, len(order), fade=fade)
+            orders.append(list(found.loop.order))
+            ratios.append(round(found.mismatch, 3))
+        else:
+            orders.append(played(part.texture, len(order) / texture.fps, seed + number))
+    facts |= {"regions": len(parts), "region_mismatch": ratios}
+    notes.append(f"{len(parts)} regions, each in an order of its own")
+    return lambda: composed(texture, parts, orders, fade=fade, closed=plan.closed)
+
+
+def _heard(source: Source, form: str, plan: Plan) -> tuple[media.Sound | None, list[str]]:
+    """The clip's sound where the output can carry it, and a note where it cannot."""
+    try:
+        heard = heard_in(source)
+    except InputError as error:
+        return None, [f"the sound is left out: {error}"]
+    if heard is None:
+        return None, []
+    kind = media.format_for(form)
+    if plan.page or (kind is not None and not kind.sound):
+        what = "a player" if plan.page else f"a {form}"
+        return None, [f"the clip has sound, which {what} does not carry; use .mp4 or .webm"]
+    if any(speed != 1 for _, speed in plan.speeds):
+        return None, ["the sound is left out: at speeds other than 1 it would change its pitch"]
+    return heard, []
+
+
+def _seen(frame: Frame | None) -> Clip | None:
+    """A frame of the engine as a step of a trace shows it."""
+    return None if frame is None else from_bytes(frame[None])
+
+
+def _told(found: Looped) -> dict[str, Any]:
+    return {
+        "loop_frames": len(found.loop.order),
+        "jumps": [list(jump) for jump in found.loop.jumps],
+        "fade": found.fade,
+        "seam_ratio": round(found.seams.ratio, 3),
+        "mismatch": round(found.mismatch, 3),
+        "good": found.good,
+    }
+
+
+def _judged(found: Looped) -> list[str]:
+    ratio, count = found.seams.ratio, len(found.loop.order)
+    told = f"loop of {count} frames, {found.seams.jumps} jumps, {found.fade} frames of cross-fade: "
+    told += f"the frames joined differ by {found.mismatch:.2f} usual steps; "
+    if found.mismatch > 1.5:
+        told += "the fade may show as a ghost unless the motion is unstructured (water, fire); "
+    if found.good:
+        return [f"{told}the worst seam steps {ratio:.2f}× as far as the frames there usually do"]
+    return [
+        f"{told}no good loop was found, the worst seam steps {ratio:.2f}× as far as the frames "
+        "there usually do (1.2 passes unseen); another length or a longer clip may do better"
+    ]

@@ -1,0 +1,252 @@
+"""Zooms as Models: a stack of levels from texts or from pictures, then the flight through it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kineograph import media, public, recipe
+from kineograph.families.zoom import flight as flying
+from kineograph.families.zoom import forecast, latent, maker
+from kineograph.families.zoom.ladder import EXAMPLE
+from kineograph.families.zoom.photo import photo_window
+from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage, Zoom
+from kineograph.families.zoom.stack import ZoomStack, check_geometry
+from kineograph.families.zoom.viewer import pick_page, viewer_page
+from kineograph.products import EitherProduct, FileProduct, FilmProduct, PageProduct
+from kineograph.public.folder import digests, is_checkpoint
+from kineograph.public.memory import fastest
+from kineograph.record import record_of
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.progress import Progress
+from kineograph.values.request import About, Forecast, Request
+from kineograph.values.result import Result
+from kineograph.values.source import Source
+
+MAKING = 0.9  # share of the progress that the stack takes
+
+
+class FromTextsModel:
+    """A zoom from texts by a model of ours, or by a public checkpoint of pictures.
+
+    model: a shipped model's name, or a folder; None is `scenes`, `stickers` when living.
+    """
+
+    def __init__(
+        self, model: str | None = None, *, living: bool = False, text_encoder: Path | None = None
+    ) -> None:
+        self.model = model or ("stickers" if living else "scenes")
+        self.living, self.text_encoder = living, text_encoder
+        self.public = is_checkpoint(self.model)
+        if self.public and living:
+            raise InputError("living", f"'{self.model}' makes pictures, not clips", "leave it out")
+        if not self.public:
+            self.recipe = _text_recipe(self.model, living)
+
+    @cached_property
+    def about(self) -> About:
+        if self.public:
+            name = public.pictures(self.model, device=fastest()).name
+            return About(name, digests(self.model), torch=True)
+        folder = recipe.folder_of(self.model)
+        return About(self.recipe.name, recipe.hashes(folder, self.recipe), torch=True)
+
+    def forecast(self, request: Request[FromTexts]) -> Forecast:
+        settings = request.settings
+        film, levels = _film(settings, len(settings.level)), len(settings.level)
+        if self.public:
+            plan = public.pictures(self.model, device=fastest()).plan(levels)
+            return Forecast(0.0, plan.peak, _file(request, film), plan.told())
+        made = forecast.zoom_plan(self.recipe, levels, film, living=settings.living)
+        return Forecast(made.seconds, made.bytes, _file(request, film), made.told(), made._asdict())
+
+    def make(self, request: Request[FromTexts], seed: int) -> Iterator[Progress[Clip]]:
+        """The stack as it is denoised; the last step carries the flight."""
+        settings = request.settings
+        seeds = settings.seeds or maker.level_seeds(seed, len(settings.level))
+        photo = None
+        if settings.photo is not None:
+            photo = partial(_photo, settings, settings.photo)
+        how: dict[str, Any] = {"seeds": seeds, "ratio": settings.ratio, "photo": photo}
+        notes = []
+        if self.model == "stickers":
+            notes.append("stickers draws single things, not landscapes: expect emoji everywhere")
+        said = settings.changed(seeds=seeds, model=self.about.name)
+        asked = Request(said, request.form)
+        steps = self._public(settings, how) if self.public else self._ours(settings, how)
+        yield from _flown(self, asked, seed, steps, settings.level, notes)
+
+    def _ours(self, settings: FromTexts, how: dict[str, Any]) -> Iterator[Progress]:
+        made = recipe.load(self.model, text_encoder=self.text_encoder)
+        texts = [made.styled(text) for text in settings.level]
+        return maker.by_text(texts, made.stages, made.read, living=settings.living, **how)
+
+    def _public(self, settings: FromTexts, how: dict[str, Any]) -> Iterator[Progress]:
+        """By a public picture model; its plan is told first."""
+        model, texts = public.pictures(self.model, device=fastest()), settings.level
+        print(model.plan(len(texts)).fitting(model.device).told(), file=sys.stderr)
+        ready = model.prepared(texts)
+        how = how | {"rows": 1}
+        if ready.codec is None:
+            return maker.by_text(texts, [ready.stage], ready.read, **how)
+        return latent.by_latents(texts, ready.stage, ready.codec, ready.read, **how)
+
+
+class FromPicturesModel:
+    """A zoom from example pictures, with no trained model at all."""
+
+    about = About("", torch=True)
+
+    def forecast(self, request: Request[FromPictures]) -> Forecast:
+        settings = request.settings
+        clips, film = _examples(settings), _film(settings, len(settings.example))
+        banks = maker.materials(clips, settings.canvas, settings.ratio)
+        made = forecast.example_plan(
+            maker.example_gflop(banks, settings.canvas),
+            len(clips),
+            settings.canvas,
+            film,
+            frames=len(clips[0][0]),
+        )
+        return Forecast(made.seconds, made.bytes, _file(request, film), made.told(), made._asdict())
+
+    def make(self, request: Request[FromPictures], seed: int) -> Iterator[Progress[Clip]]:
+        """The stack as it is denoised; the last step carries the flight."""
+        settings = request.settings
+        levels, size = len(settings.example), settings.canvas
+        check_geometry(levels, settings.ratio, size, size)
+        seeds = settings.seeds or maker.level_seeds(seed, levels)
+        photo = None if settings.photo is None else _photo(settings, settings.photo, size)
+        how: dict[str, Any] = {"size": size, "seeds": seeds, "ratio": settings.ratio}
+        steps = maker.by_example(_examples(settings), photo=photo, **how)
+        texts = settings.level or tuple(Path(row[0].name).stem for row in settings.example)
+        asked = Request(settings.changed(seeds=seeds), request.form)
+        yield from _flown(self, asked, seed, steps, texts, [])
+
+
+class PickPageModel:
+    """A page on which a person clicks the point of a photo that a zoom goes to."""
+
+    about = About("")
+
+    def forecast(self, request: Request[PickPage]) -> Forecast:
+        return Forecast(0.1, int(300e6), 10**6, "a page of the photo")
+
+    def make(self, request: Request[PickPage], seed: int) -> Iterator[Progress[Clip]]:
+        settings = request.settings
+        photo = media.first_frame(settings.photo, "photo")[0]
+
+        def page(record: dict[str, Any]) -> Iterator[Progress]:
+            made = pick_page(photo, settings.photo.name, size=settings.canvas, record=record)
+            yield Progress(1.0, "page written", made)
+
+        product = PageProduct(page, photo)
+        result: Result[Clip] = Result(product, seed, record_of(self, request, seed))
+        yield Progress(1.0, "made", photo, None, result)
+
+
+class LadderExampleModel:
+    """A ladder to start from."""
+
+    about = About("")
+
+    def forecast(self, request: Request[LadderExample]) -> Forecast:
+        return Forecast(0.0, int(50e6), len(EXAMPLE), "an example of a ladder")
+
+    def make(self, request: Request[LadderExample], seed: int) -> Iterator[Progress[str]]:
+        product = FileProduct(lambda path: path.write_text(EXAMPLE, "utf-8"), (".toml",), EXAMPLE)
+        result: Result[str] = Result(product, seed, record_of(self, request, seed))
+        yield Progress(1.0, "made", EXAMPLE, None, result)
+
+
+# -- what both ways share --------------------------------------------------------------------------
+
+
+def _flown(
+    model: FromTextsModel | FromPicturesModel,
+    request: Request[Any],
+    seed: int,
+    steps: Iterator[Progress],
+    texts: tuple[str, ...],
+    notes: list[str],
+) -> Iterator[Progress[Clip]]:
+    """The steps of a stack; the last one carries its flight as a film and as a page."""
+    settings: Zoom = request.settings
+    flight = _flight(settings)
+    count, side = _film(settings, len(texts))  # refuses what cannot be flown
+    media.check_fits(request.form, fps=settings.fps, size=(side, side))
+    stack = None
+    for step in steps:
+        stack = step.value
+        yield step._replace(done=0.999 * step.done, value=_shown(stack))
+    assert isinstance(stack, ZoomStack)
+    whole = stack
+
+    def page(record: dict[str, Any]) -> Iterator[Progress]:
+        title = f"{texts[0]} to {texts[-1]}"
+        made = viewer_page(whole, title=title, texts=texts, flight=flight, recipe=record)
+        yield Progress(1.0, "page written", made)
+
+    film = FilmProduct(
+        lambda: flying.frames(whole, flight, (side, side)), count, settings.fps, (side, side)
+    )
+    product = EitherProduct(film, PageProduct(page, whole))
+    record = record_of(model, request, seed)
+    facts = {"levels": len(texts), "canvas": whole.layers.shape[-1]}
+    result: Result[Clip] = Result(product, seed, record, tuple(notes), facts)
+    yield Progress(1.0, "made", _shown(whole), None, result)
+
+
+def _shown(stack: ZoomStack) -> Clip:
+    """The levels side by side, widest first, as one picture."""
+    return Clip(torch.cat([clip.frames[:1] for clip in stack.clips()], dim=3))
+
+
+def _flight(settings: Zoom) -> flying.Flight:
+    return flying.Flight(
+        settings.seconds, settings.way, settings.ease, settings.dwell, settings.fps
+    )
+
+
+def _film(settings: Zoom, levels: int) -> tuple[int, int]:
+    """Frames and pixels of a side of the flight."""
+    return len(flying.depths(levels, _flight(settings))), settings.size
+
+
+def _file(request: Request[Any], film: tuple[int, int]) -> int:
+    return media.file_bytes(request.form, (film[1], film[1]), film[0])
+
+
+def _photo(settings: Zoom, photo: Source, size: int) -> maker.Photo:
+    window = photo_window(media.first_frame(photo, "photo")[0], size, settings.target)
+    return maker.Photo(window, settings.photo_share)
+
+
+def _examples(settings: FromPictures) -> list[list[Clip]]:
+    """The example pictures of every level; clips of one length when living."""
+    rows = [[_example(one, settings.living) for one in row] for row in settings.example]
+    if settings.living:
+        frames = min(len(clip) for row in rows for clip in row)
+        rows = [[replace(clip, frames=clip.frames[:frames]) for clip in row] for row in rows]
+    return rows
+
+
+def _example(source: Source, living: bool) -> Clip:
+    return media.clip_of(source, "example") if living else media.first_frame(source, "example")[0]
+
+
+def _text_recipe(model: str, living: bool) -> recipe.Cascade:
+    """The recipe, once it is known to make what is asked for."""
+    about = recipe.read(recipe.folder_of(model))
+    if not isinstance(about, recipe.Cascade):
+        raise InputError("model", f"'{about.name}' makes no pictures from texts", "use scenes")
+    if living and about.stages[-1].frames == 1:
+        raise InputError("living", f"'{about.name}' makes pictures, not clips", "use stickers")
+    return about

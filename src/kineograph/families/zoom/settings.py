@@ -1,0 +1,216 @@
+"""What can be set when one flies through a world at every scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator
+
+from kineograph.values.errors import InputError
+from kineograph.values.settings import MOVING, PAGE, Settings, setting
+from kineograph.values.source import FolderSource, PictureSource, Source
+
+Way = Literal["in", "out", "in-and-out"]
+FROM_LADDER = {
+    "levels": "level",
+    "examples": "example",
+    **{
+        name: name
+        for name in (
+            "ratio", "seeds", "photo", "target", "photo_share", "seconds", "way", "ease", "dwell",
+        )
+    },
+}  # fmt: skip
+"Field of a ladder file -> field here."
+
+
+def _point(given: Any) -> Any:
+    """(x, y) from "x,y"."""
+    if not isinstance(given, str):
+        return given
+    try:
+        x, y = (float(part) for part in given.split(","))
+    except ValueError as error:
+        raise InputError("target", f"'{given}' is not X,Y", "say 0.5,0.5 for the middle") from error
+    return x, y
+
+
+def _pixel(given: Any) -> Any:
+    try:
+        return _point(given)
+    except InputError:
+        remedy = "say 120,80 for 120 pixels from the left, 80 from the top"
+        raise InputError("at", f"'{given}' is not X,Y", remedy) from None
+
+
+def _nested(given: Any) -> Any:
+    """A row of pictures a level; a single one stands for a row."""
+    if not isinstance(given, tuple | list):
+        return given
+    return tuple(each if isinstance(each, tuple | list) else (each,) for each in given)
+
+
+Point = Annotated[tuple[float, float], BeforeValidator(_point)]
+Pixel = Annotated[tuple[float, float], BeforeValidator(_pixel)]
+Rows = Annotated[tuple[tuple[PictureSource, ...], ...], BeforeValidator(_nested)]
+
+
+class Zoom(Settings):
+    """What zooms from texts and from pictures share."""
+
+    verb: ClassVar[str] = "zoom"
+    forms: ClassVar[tuple[str, ...]] = (*MOVING, *PAGE)
+
+    ladder: Source | None = setting(
+        None, "A ladder (.toml, or .json with p and prompts).", place=True
+    )
+    photo: PictureSource | None = setting(None, "A photograph that the widest level shows.")
+    target: Point = setting(
+        (0.5, 0.5), "Where in the photo to go: shares 0 … 1 of its sides.", words="X,Y"
+    )
+    at: Pixel | None = setting(None, "The same in pixels from its left and top.", words="X,Y")
+    photo_share: float = setting(
+        1.0, "Share of the steps after which the photo lets go.", least=0, most=1
+    )
+    ratio: int = setting(2, "How many times closer each level is; even.", least=2, most=64)
+    seconds: float = setting(12.0, "Length of the flight.", unit="seconds", above=0, most=3600)
+    way: Way = setting("in", "Where the flight goes.")
+    ease: float = setting(
+        0.1, "Share of the time spent speeding up, and slowing down.", least=0, most=0.5
+    )
+    dwell: float = setting(0.0, "Rest at every level.", unit="seconds", least=0, most=3600)
+    fps: float = setting(24.0, "Frames a second.", above=0, most=240)
+    size: int = setting(256, "Pixels of a side of the output.", least=1, most=8192)
+    seeds: tuple[int, ...] = setting((), "One whole number a level, in place of the seed.")
+    living: bool = setting(False, "Levels are clips: the world moves as one flies.")
+
+    def resolved(self) -> Self:
+        """The ladder file laid under what was said; `at` turned into `target`."""
+        said: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
+        path = said.pop("ladder", None)
+        if path is not None:
+            said = {**self._in_file(path), **said}
+        if self.at is not None:
+            said |= {"target": self._shares(), "at": None}
+        made = type(self)(**said)
+        made.check()
+        return made
+
+    def check(self) -> None:
+        """Raises InputError for levels that do not go together."""
+
+    def _in_file(self, ladder: Source) -> dict[str, Any]:
+        """What a ladder file says, by this family's fields."""
+        from kineograph.families.zoom.ladder import read_ladder
+
+        read = vars(read_ladder(ladder.there("ladder")))
+        found = {name: read[key] for key, name in FROM_LADDER.items() if read[key]}
+        for name in [name for name in found if name not in type(self).model_fields]:
+            del found[name]
+        return found
+
+    def _shares(self) -> tuple[float, float]:
+        """`at` as shares of the photo's sides."""
+        if "target" in self.model_fields_set:
+            raise InputError("at", "is given beside target", "give one of them")
+        if self.photo is None:
+            raise InputError("at", "is a point of a photo, and there is none", "name a photo")
+        from kineograph import media
+
+        (x, y), photo = self.at or (0.0, 0.0), media.first_frame(self.photo, "photo")[0]
+        height, width = photo.frames.shape[-2:]
+        if not (0 <= x <= width and 0 <= y <= height):
+            raise InputError("at", f"{x:g},{y:g} is outside the photo of {width}x{height} pixels")
+        return x / width, y / height
+
+
+class FromTexts(Zoom):
+    """A zoom whose levels are said in words."""
+
+    about: ClassVar[str] = "a zoom from texts"
+
+    level: tuple[str, ...] = setting((), "What a level shows, widest first; repeat.")
+    model: str | None = setting(
+        None, "A text model: its name, or a folder. scenes; stickers when living."
+    )
+    text_encoder: FolderSource | None = setting(
+        None, "Folder of a T5 or BERT encoder in place of the model's."
+    )
+
+    def check(self) -> None:
+        from kineograph.families.zoom.ladder import Ladder
+
+        Ladder(levels=self.level, ratio=self.ratio, seeds=self.seeds)
+
+
+class FromPictures(Zoom):
+    """A zoom whose levels look like example pictures."""
+
+    about: ClassVar[str] = "a zoom from pictures"
+
+    example: Rows = setting(
+        (), "A picture whose materials a level is made of, widest first; repeat. Needs no model."
+    )
+    level: tuple[str, ...] = setting((), "What a level shows, widest first; repeat.")
+    canvas: int = setting(
+        128, "Pixels of a side of every level, or of a photo's square.", least=8, most=2048
+    )
+
+    @classmethod
+    def wanted(cls, values: Mapping[str, Any]) -> bool:
+        if values.get("example"):
+            return True
+        ladder = values.get("ladder")
+        return ladder is not None and _has_examples(Source.of(ladder))
+
+    def check(self) -> None:
+        from kineograph.families.zoom.ladder import Ladder
+
+        names = tuple(tuple(one.name for one in row) for row in self.example)
+        Ladder(levels=self.level, examples=names, ratio=self.ratio, seeds=self.seeds)
+
+
+class PickPage(Settings):
+    """A page to click a photo's point on."""
+
+    verb: ClassVar[str] = "zoom"
+    about: ClassVar[str] = "a page to pick a point on"
+    forms: ClassVar[tuple[str, ...]] = PAGE
+    drawn: ClassVar[bool] = False
+
+    pick: Literal[True] = setting(..., "Write a page to click the photo's target on.")
+    photo: PictureSource = setting(..., "A photograph that the widest level shows.")
+    canvas: int = setting(
+        128, "Pixels of a side of every level, or of a photo's square.", least=8, most=2048
+    )
+
+    @classmethod
+    def wanted(cls, values: Mapping[str, Any]) -> bool:
+        return bool(values.get("pick"))
+
+
+class LadderExample(Settings):
+    """A ladder file to start from."""
+
+    verb: ClassVar[str] = "zoom"
+    about: ClassVar[str] = "an example of a ladder"
+    forms: ClassVar[tuple[str, ...]] = (".toml",)
+    drawn: ClassVar[bool] = False
+
+    example_ladder: Literal[True] = setting(..., "Write a ladder to start from.")
+
+    @classmethod
+    def wanted(cls, values: Mapping[str, Any]) -> bool:
+        return bool(values.get("example_ladder"))
+
+
+FAMILIES: tuple[type[Settings], ...] = (LadderExample, PickPage, FromPictures, FromTexts)
+
+
+def _has_examples(ladder: Source) -> bool:
+    from kineograph.families.zoom.ladder import read_ladder
+
+    path = ladder.path
+    return isinstance(path, Path) and path.is_file() and bool(read_ladder(path).examples)

@@ -1,0 +1,127 @@
+"""Networks as recipes say them: fresh to train, or with trained weights, frozen, to make with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from kineograph.diffusion.cascade import Texts
+from kineograph.diffusion.denoiser import Denoiser, Precond
+from kineograph.nets.moving import Routes
+from kineograph.nets.space_time import SpaceTime
+from kineograph.recipe.fields import Part
+from kineograph.recipe.files import load_tensors
+from kineograph.values.errors import InputError, LimitError
+from kineograph.values.prompt import Cond
+
+MAX_PARAMETERS = 3_000_000_000
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How much of a model is loaded, and with what.
+
+    read: the recipe in a folder, for a model that stands on another. stages: of a cascade, counted
+    from the first; None is all. text_encoder: a folder in place of the model's own encoder. routes:
+    closes some of the ways by which a base sees its picture.
+    """
+
+    read: Callable[[Path], Any]
+    stages: int | None = None
+    text_encoder: Path | None = None
+    routes: Routes | None = None
+
+
+def network(part: Part) -> nn.Module:
+    """What is taught, with fresh weights; LimitError, before any is made, when too many."""
+    with torch.device("meta"), _Undrawn():
+        count = sum(p.numel() for p in part.network().parameters())
+    if count > MAX_PARAMETERS:
+        raise LimitError(f"'{part.name}' has {count:,} weights, the limit is {MAX_PARAMETERS:,}")
+    return part.network()
+
+
+class _Undrawn(TorchFunctionMode):
+    """Weights that are only counted are not drawn, and tables are made where tables are quick.
+
+    On the meta device normal numbers and ranges would import a compiler: a second of start-up.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        if func in (nn.init.normal_, Tensor.normal_):
+            return args[0] if args else given["tensor"]
+        if func in (torch.arange, torch.linspace, torch.logspace):
+            given = {"device": "cpu"} | given
+        return func(*args, **given)
+
+
+def trained(part: Part, folder: Path, *, as_stored: bool = False) -> Any:
+    """The part's network with the weights in a model folder, frozen.
+
+    `as_stored` keeps the file's number type, bfloat16 as a rule, for use under autocast, which
+    would round the weights so at every call.
+    """
+    net = network(part)
+    tensors = load_tensors(folder / f"{part.name}.safetensors", net.state_dict())
+    net.load_state_dict(tensors, assign=as_stored)
+    return net.requires_grad_(False).eval()
+
+
+def frozen(net: Precond) -> Denoiser:
+    """The network for sampling: bfloat16 inside, float32 outside; gradients only if x asks."""
+
+    def denoise(x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
+        grads = torch.set_grad_enabled(x.requires_grad)
+        with grads, torch.autocast(x.device.type, torch.bfloat16):
+            clean: Tensor = net(x, sigma, cond)
+            return clean
+
+    return denoise
+
+
+def prepared(net: Precond) -> Callable[[Cond], Cond]:
+    """What the network makes of the words once a clip, and `frozen` then need not at every step."""
+
+    def prepare(cond: Cond) -> Cond:
+        device = "cpu" if cond.words is None else cond.words.device.type
+        with torch.no_grad(), torch.autocast(device, torch.bfloat16):
+            return cast(SpaceTime, net.net).prepared(cond)
+
+    return prepare
+
+
+def texts(folder: Path | None = None) -> Texts:
+    """Texts to conditions through the frozen encoder, which is loaded at the first call."""
+    encoder: list[Any] = []
+
+    def read_texts(texts: Sequence[str]) -> Cond:
+        if not encoder:
+            from kineograph.nets.encoders import TextEncoder
+
+            encoder.append(TextEncoder(folder))
+        return Cond(*encoder[0](texts))
+
+    return read_texts
+
+
+def of_width(read: Texts, width: int) -> Texts:
+    """The same texts to conditions; InputError when their states are not as wide as the model's."""
+
+    def read_texts(texts: Sequence[str]) -> Cond:
+        cond = read(texts)
+        if cond.words is not None and cond.words.shape[-1] != width:
+            raise InputError(
+                "text_encoder",
+                f"its states are {cond.words.shape[-1]} wide, this model was taught with {width}",
+                "use the encoder named in its recipe",
+            )
+        return cond
+
+    return read_texts

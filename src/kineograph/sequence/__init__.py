@@ -1,0 +1,1 @@
+"""What comes next? The one drawing loop, and chains that are counted."""

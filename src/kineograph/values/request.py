@@ -1,0 +1,81 @@
+"""What is asked of a model, what it will cost, and the face that every model shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, NamedTuple, Protocol
+
+from typing_extensions import TypeVar
+
+from kineograph.values.progress import Progress
+from kineograph.values.settings import Settings
+
+S = TypeVar("S", bound=Settings, default=Settings)
+T = TypeVar("T", default=Any)
+
+
+@dataclass(frozen=True)
+class Request(Generic[S]):
+    """What is asked of a model.
+
+    settings: of its family. form: suffix that the result will be saved with (".mp4", ".html"), ""
+    where that is open. extras: names of the second outputs that are wanted too.
+    """
+
+    settings: S
+    form: str = ""
+    extras: frozenset[str] = field(default_factory=frozenset)
+
+    def to(self, form: str) -> Request[S]:
+        """The same, saved in another form."""
+        return replace(self, form=form)
+
+
+class Forecast(NamedTuple):
+    """What a request will cost on this machine.
+
+    seconds: of work. memory: bytes of the process at its largest. file: bytes of the output. plan:
+    what will be done, in one line for people. facts: the same as figures.
+    """
+
+    seconds: float
+    memory: int
+    file: int
+    plan: str
+    facts: Mapping[str, Any] = {}
+
+    def told(self) -> str:
+        return (
+            f"{self.plan}; about {self.seconds:.0f} s, {self.memory / 2**20:,.0f} MiB of memory "
+            f"and a file of {_bytes(self.file)} on this machine"
+        )
+
+
+class About(NamedTuple):
+    """What a record says of a model: its name, SHA-256 by weights file, whether torch computes."""
+
+    name: str
+    weights: Mapping[str, str] = {}
+    torch: bool = False
+
+
+class Model(Protocol[S, T]):
+    """The face of every family: what it takes, what that costs, and the making itself."""
+
+    @property
+    def about(self) -> About: ...
+
+    def forecast(self, request: Request[S]) -> Forecast:
+        """Seconds and bytes, without making anything."""
+        ...
+
+    def make(self, request: Request[S], seed: int) -> Iterator[Progress[T]]:
+        """Steps with the best guess so far; the last one carries the result."""
+        ...
+
+
+def _bytes(count: int) -> str:
+    if count >= 10**6:
+        return f"{count / 1e6:,.1f} MB"
+    return f"{max(1, round(count / 1e3)):,} kB"

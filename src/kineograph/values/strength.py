@@ -1,0 +1,31 @@
+"""How strongly a picture moves, as a word or a number."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from kineograph.values.errors import InputError
+
+STRENGTHS = "weak|strong|NUMBER"
+_WORDS = {"weak": 0.5, "strong": 2.0}
+
+
+def strength(given: Any) -> Any:
+    """The number a word stands for; anything else as it is, a number in letters as a number.
+
+    Raises InputError for another word.
+    """
+    if not isinstance(given, str):
+        return given
+    if given in _WORDS:
+        return _WORDS[given]
+    try:
+        return float(given)
+    except ValueError:
+        raise InputError("motion", f"'{given}'", "say weak, strong or a number") from None
+
+
+Strength = Annotated[float, BeforeValidator(strength)]
+"Loops that a block of frames shows: 1 is as trained, more is faster."

@@ -1,0 +1,139 @@
+"""Many requests from one file: cut anywhere and started again, the same files, none made twice."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kineograph import batch, record
+from kineograph.cli import main
+from kineograph.values.errors import InputError
+from kineograph.values.progress import last
+
+BRICK = Path(__file__).parent.parent / "docs" / "brick.png"
+
+
+@pytest.fixture
+def requests(tmp_path):
+    shutil.copy(BRICK, tmp_path / "brick.png")
+    path = tmp_path / "requests.jsonl"
+    row = {"verb": "texture grow", "sample": ["brick.png"], "window": 7, "size": "24x24"}
+    grid = {"seed": [1, 2, 3, 4, 5], "epsilon": [0.1, 0.2], "max_error": [0.3, 0.4]}
+    path.write_text(json.dumps(row | {"grid": grid}) + "\n\n")
+    return path
+
+
+def files(folder):
+    return {p.name: p.read_bytes() for p in folder.glob("0*.png")}
+
+
+def test_a_grid_is_every_combination(requests):
+    items = batch.read(requests)
+    assert len(items) == 20 and len({item.digest for item in items}) == 20
+    assert [item.seed for item in items[:5]] == [1, 1, 1, 1, 2]
+    assert items[0].out == "0001-texture-grow.png"
+
+
+def test_a_run_killed_at_five_places_ends_in_the_same_files_none_made_twice(requests, tmp_path):
+    whole = tmp_path / "whole"
+    last(batch.run(batch.read(requests), whole))
+    expected = files(whole)
+    assert len(expected) == 20
+
+    cut = tmp_path / "cut"
+    words = [sys.executable, "-m", "kineograph", "batch", str(requests), "-o", str(cut)]
+    born = {}
+    for stop in (2, 6, 9, 13, 17):
+        running = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 120
+        while len(files(cut)) < stop and running.poll() is None and time.monotonic() < until:
+            time.sleep(0.005)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        for path in cut.glob("0*.png"):
+            facts = (path.stat().st_ino, path.stat().st_mtime_ns)
+            assert born.setdefault(path.name, facts) == facts, "made twice"
+            assert path.read_bytes() == expected[path.name]
+    ended = subprocess.run([*words, "--json"], capture_output=True, text=True, check=True)
+    told = json.loads(ended.stdout)
+    assert told["made"] + told["kept"] == 20 and told["kept"] >= 17
+    assert files(cut) == expected
+    for name, facts in born.items():
+        assert ((cut / name).stat().st_ino, (cut / name).stat().st_mtime_ns) == facts
+    assert (cut / "sheet.png").is_file() and (cut / "index.html").is_file()
+
+
+def test_every_file_carries_its_record(requests, tmp_path):
+    items = batch.read(requests)[:2]
+    last(batch.run(items, tmp_path / "out"))
+    found = record.read(tmp_path / "out" / items[1].out)
+    assert (found.verb, found.seed, found.settings["max_error"]) == ("texture grow", 1, 0.4)
+
+
+def test_a_file_of_another_request_is_not_overwritten_unasked(requests, tmp_path):
+    items = batch.read(requests)[:1]
+    out = tmp_path / "out"
+    last(batch.run(items, out))
+    changed = [items[0]._replace(seed=9, digest="other")]
+    with pytest.raises(InputError, match="made from another request"):
+        last(batch.run(changed, out))
+    before = files(out)
+    last(batch.run(changed, out, force=True))
+    assert files(out) != before
+
+
+def test_a_failed_request_ends_the_run_or_is_told_at_its_end(requests, tmp_path, capsys):
+    row = {"verb": "texture grow", "sample": ["brick.png"], "size": "24x24", "seed": 1}
+    lines = [row | {"window": 99, "out": "bad.png"}, row | {"window": 7, "out": "good.png"}]
+    requests.write_text("\n".join(map(json.dumps, lines)))
+    out = tmp_path / "out"
+
+    def run(*words):
+        with pytest.raises(SystemExit) as left:
+            main(["batch", str(requests), "-o", str(out), *words])
+        return left.value.code
+
+    assert run() == 2 and not (out / "good.png").exists()
+    assert run("--continue-on-error") == 1
+    assert (out / "good.png").is_file() and not (out / "bad.png").exists()
+    assert "bad.png: window: 99 is wider than the sample" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("[1]", "line 1 is no object"),
+        ("{", "cannot be read"),
+        ('{"text": "a"}', "verb: is missing in line 1"),
+        ('{"verb": "vidoe", "text": "a"}', "did you mean video"),
+        ('{"verb": "image", "text": "a", "sise": 3}', "sise: is not for .*line 1"),
+        ('{"verb": "image", "text": "a", "seed": -1}', "seed: -1 of line 1"),
+        ('{"verb": "image", "text": "a", "out": "../a.png"}', "is no file name"),
+        ('{"verb": "image", "text": "a", "out": "a.mp4"}', "cannot be written"),
+        ('{"verb": "image", "text": "a", "grid": {"seed": 3}}', "no table of lists"),
+    ],
+)
+def test_a_bad_line_is_named_before_anything_is_made(line, told, tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_text(line)
+    with pytest.raises(InputError, match=told):
+        batch.read(path)
+
+
+def test_toml_says_the_same(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text(
+        '[[request]]\nverb = "image"\ntext = "a dog"\n[request.grid]\nseed = [1, 2]\n'
+        "guidance = [1, 2.5]\n"
+    )
+    items = batch.read(path)
+    assert [(item.seed, item.settings.guidance) for item in items] == [
+        (1, 1.0), (1, 2.5), (2, 1.0), (2, 2.5)
+    ]  # fmt: skip
+    assert os.fspath(items[0].out) == "0001-a-dog.png"

@@ -1,0 +1,126 @@
+"""One settings type a family: flags, schema and record say the same; refusals name the field."""
+
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from kineograph import cli, models
+from kineograph.cli.options import _DOOR, flag
+from kineograph.media import formats
+from kineograph.values import settings as values
+from kineograph.values.errors import InputError
+from kineograph.values.settings import MOVING, STILL, Settings, fields, schema, setting
+
+
+def command_of(verb):
+    """The click command of a verb, and of a verb's verb."""
+    group = typer.main.get_command(cli.root)
+    command = group.get_command(None, verb.split()[0])
+    for word in verb.split()[1:]:
+        command = command.commands[word]
+    return command
+
+
+@pytest.mark.parametrize("verb", models.VERBS)
+def test_flags_and_schema_list_the_same_fields(verb):
+    several = models.families(verb)
+    given = {p.name for p in command_of(verb).params}
+    extras = {name for family in several for name in family.extras}
+    door = {"out", *_DOOR}
+    assert given - extras - door - {"help"} == set(fields(*several))
+    listed = set(schema(verb, several)["properties"])
+    assert listed == set(fields(*several)) | {"verb", "seed", "out"}
+
+
+@pytest.mark.parametrize("verb", models.VERBS)
+def test_every_field_has_a_line_of_help_and_a_flag_that_shows_it(verb):
+    shown = {p.name: p for p in command_of(verb).params}
+    for name, field in fields(*models.families(verb)).items():
+        assert field.description and field.description.endswith(".")
+        assert "--" not in field.description, "settings know no flags"
+        assert field.description in shown[name].help
+        extra = field.json_schema_extra or {}
+        assert extra.get("place") or flag(name) in shown[name].opts
+
+
+def test_adding_a_field_is_one_line():
+    class Wider(models.VERBS["texture grow"][0]):
+        border: int = setting(0, "Pixels left free at the border.", unit="pixels", least=0, most=9)
+
+    parts = schema("texture grow", (Wider,))["properties"]["border"]
+    assert parts == {
+        "default": 0,
+        "description": "Pixels left free at the border.",
+        "maximum": 9,
+        "minimum": 0,
+        "type": "integer",
+        "unit": "pixels",
+    }
+    with pytest.raises(InputError, match="border: 10 is not in 0 … 9"):
+        Wider(sample=("a.png",), border=10)
+    assert Wider(sample=(values.Source("a.png"),), border=3).model_dump()["border"] == 3
+
+
+def test_refusals_name_the_field_the_value_and_the_remedy():
+    grow = models.VERBS["texture grow"][0]
+    for given, told in (
+        ({"window": 8}, "window: 8 is not an odd number; try 9"),
+        ({"window": 500}, "window: 500 is not in 3 … 101"),
+        ({"epsilon": float("nan")}, "epsilon: nan is not in 0 … 10"),
+        ({"max_error": 0}, "max_error: 0 is not in above 0 … 1"),
+        ({"windw": 9}, "windw: is not for a texture that is grown; did you mean window?"),
+        ({"size": "big"}, "size: 'big' is not WIDTHxHEIGHT; write it as 256x128"),
+    ):
+        with pytest.raises(InputError) as refused:
+            grow(sample=("a.png",), **given)
+        assert str(refused.value) == told
+        assert refused.value.field == next(iter(given))
+    with pytest.raises(InputError, match="sample: is missing"):
+        grow()
+
+
+def test_a_word_that_no_family_knows_is_answered_with_those_there_are():
+    with pytest.raises(InputError, match="by: 'magic' is unknown; use tokens or diffusion"):
+        models.settings_of("image", {"text": "a dog", "by": "magic"})
+
+
+def test_a_field_of_another_family_is_refused_with_the_family_it_is_for():
+    with pytest.raises(InputError) as refused:
+        models.settings_of("image", {"text": "a dog", "candidates": 3})
+    told = "candidates: is not for a picture by diffusion; it is for a picture by tokens"
+    assert str(refused.value) == told
+
+
+def test_settings_are_values_that_never_change():
+    made = models.settings_of("image", {"text": "a  dog"})
+    assert made.text == "a dog"
+    with pytest.raises(Exception, match="frozen"):
+        made.text = "a cat"
+    assert made.changed(text="a cat").text == "a cat" and made.text == "a dog"
+
+
+def test_families_may_not_mean_two_things_by_one_name():
+    class One(Settings):
+        size: int = setting(1, "Pixels.")
+
+    class Two(Settings):
+        size: int = setting(1, "Metres.")
+
+    with pytest.raises(TypeError, match=r"Two\.size"):
+        fields(One, Two)
+
+
+def test_suffixes_are_those_that_media_writes():
+    assert set(MOVING) == set(formats.MOVING)
+    assert set(STILL) == set(formats.STILL)
+
+
+def test_nothing_heavy_is_imported_to_show_help():
+    code = (
+        "import sys; from kineograph import models; "
+        "print([m for m in ('torch', 'numpy', 'PIL', 'numba') if m in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
