@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from kineograph.data.cutouts import premultiplied, shrunk
-from kineograph.data.finish_feed import FinishFeed
+from kineograph.data.finish_feed import FinishFeed, answer
 from kineograph.data.shards import Sample, write
 from kineograph.nets.compact import Compact, CompactShape
 from kineograph.objectives.finishing import Finishing, over
 from kineograph.recipe import Finisher, FinisherPart, Phase, from_json, network, to_json
-from kineograph.values.errors import InputError
+from kineograph.values.errors import InputError, MissingError
 
 SHAPE = CompactShape(4, 8, 1, 4)
 PART = FinisherPart("finish", 64, 16, SHAPE, (Phase(8, 4, 1, 1e-3),), noise=0.0, perceptual=0.0)
@@ -43,22 +42,34 @@ def test_the_small_square_is_the_large_one_seen_from_afar(pack):
     assert torch.equal(again[1], large)
 
 
-def test_answers_take_the_place_of_means_in_half_of_the_samples(pack):
+def test_answers_take_the_place_of_means_in_their_share(pack):
     plain = FinishFeed(64, folder=pack)
-    answers = np.stack([shrunk(plain.large, 4)] * 2)
-    answers[1] = 7  # one of two versions is all wrong
-    feed = FinishFeed(64, answers=answers, folder=pack)
-    wrong = 0
-    for seen in range(0, 400, 40):
+    with pytest.raises(MissingError, match=r"answers_64\.npy"):
+        FinishFeed(64, answered=0.5, folder=pack)
+
+    def same(x, keys):
+        assert [key.split("_")[0] for key in keys] == ["flat"] * len(x)
+        return x
+
+    def seven(x, keys):
+        return torch.full_like(x, 7 / 255)
+
+    *_, end = answer(plain, [same, seven], pack, batch=3)
+    assert end.value == pack / "answers_64.npy"
+    feed = FinishFeed(64, answered=0.5, folder=pack)
+    wrong, count = 0, 400
+    for seen in range(0, count, 40):
         small, large = feed(40, 16, seed=0, seen=seen)
-        seven = premultiplied(np.full(4, 7, np.uint8))[0]
-        wrong += int((small[:, 0] == float(seven)).all((1, 2)).sum())
         means = torch.nn.functional.avg_pool2d(large, 4)
         near = (small - means).abs().amax((1, 2, 3)) < 0.02
-        assert int(near.sum()) + int((small[:, 0] == float(seven)).all((1, 2)).sum()) == 40
-    assert wrong / 400 == pytest.approx(0.25, abs=0.06)
+        sevens = (small[:, 3] - 7 / 255).abs().amax((1, 2)) < 1e-3
+        assert bool((near ^ sevens).all())
+        wrong += int(sevens.sum())
+    assert wrong / count == pytest.approx(0.25, abs=0.06)  # one of two versions, in half of them
+    np.save(pack / "answers_64.npy", np.zeros((1, 3, 64, 64, 4), np.uint8))
     with pytest.raises(InputError, match="does not fit 4 pictures"):
-        FinishFeed(64, answers=answers[:, :3], folder=pack)
+        FinishFeed(64, answered=0.5, folder=pack)
+    (pack / "answers_64.npy").unlink()
 
 
 def test_the_loss_is_what_differs_over_grounds(pack):

@@ -80,6 +80,15 @@ def test_a_fresh_network_repeats_pixels():
     assert shape.flop(10) == 2 * count * 100
 
 
+def test_a_deep_network_keeps_the_variance_of_its_input():
+    torch.manual_seed(0)
+    net = Compact(CompactShape(3, 64, 16, 4))
+    h = torch.randn(1, 3, 32, 32)
+    for convolution, slope in zip(net.convolutions, net.slopes, strict=True):
+        h = slope(convolution(h))
+    assert 0.2 < float(h.detach().std()) < 5
+
+
 def test_alpha_is_what_differs_between_black_and_white_ground():
     x = torch.rand(2, 4, 5, 5)
     x[:, :3] *= x[:, 3:]

@@ -43,6 +43,50 @@ def list_packages(as_json: Json = False) -> None:
 
 
 @app.command()
+def cutouts(
+    pack: Annotated[
+        int, typer.Option(help="Also write a pack to pass on, of 128 or 256 pixels; 0 none.")
+    ] = 0,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Also write a PNG contact sheet, a row a style.")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Fetch and draw the cut-outs: emoji in six styles with alpha, their captions, their states.
+
+    About 840 MB are fetched and 750 MB stored; what is there is neither fetched nor made again.
+    """
+    from kineograph.data import cutout_packs, cutout_shards, cutout_texts
+    from kineograph.data import cutouts as packs
+
+    started = time.perf_counter()
+    if sheet is not None:
+        checked_output(sheet, (".png",), force, "--sheet")
+    if pack not in (0, *cutout_shards.SIZES):
+        raise InputError("--pack", f"{pack}", "use 128 or 256")
+    watch(cutout_packs.build(), "cut-outs")
+    captions = watch(cutout_texts.encode(), "captions")
+    outputs = [packs.cutout_folder()]
+    if pack:
+        watch(cutout_shards.build(pack), "pack")
+        outputs.append(cutout_shards.shard_folder(pack))
+
+    found = packs.load()
+    counts = {
+        style: len(found.still_rows(*packs.SPLITS, styles=(style,))) for style in packs.STYLES
+    }
+    counts["animations"] = len(found.frames)
+    if sheet is not None:
+        with placed(sheet) as part:
+            cutout_packs.contact_sheet(found).save(part)
+        outputs.append(sheet)
+    notes = [f"{what}: {count:,}" for what, count in counts.items()]
+    notes.append(f"captions: {captions:,}")
+    report(as_json, started, outputs, notes=notes, counts=counts, captions=captions)
+
+
+@app.command()
 def stickers(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the packs; the user's cache by default.")

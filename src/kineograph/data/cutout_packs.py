@@ -24,9 +24,12 @@ from PIL import Image
 from kineograph.data.cutouts import (
     MOMENTS,
     SIZE,
+    SPLITS,
     STYLES,
     Cutout,
+    Cutouts,
     cutout_folder,
+    premultiplied,
     read_index,
     rows_of,
     shrunk,
@@ -283,3 +286,21 @@ def _frames(archives: Iterable[Path], names: dict[str, Cutout], folder: Path) ->
 
 def _moments(webp: bytes) -> NDArray[np.uint8]:
     return shrunk(moments(webp, MOMENTS), FULL // SIZE)
+
+
+SHADES = (0.62, 0.86)  # of the chequered ground of contact sheets
+
+
+def contact_sheet(packs: Cutouts, *, columns: int = 24, rows: int = 2) -> Image.Image:
+    """A picture to look at: cut-outs of every style on a chequered ground, evenly chosen."""
+    y, x = np.mgrid[:SIZE, :SIZE]
+    ground = np.where((y // 8 + x // 8) % 2, *SHADES)[..., None]
+    blocks = []
+    for style in STYLES:
+        found = packs.still_rows(*SPLITS, styles=(style,))
+        chosen = found[np.linspace(0, len(found) - 1, rows * columns).astype(int)]
+        shown = premultiplied(packs.stills[chosen])
+        over = shown[..., :3] + (1 - shown[..., 3:]) * ground  # (rows * columns, 64, 64, 3)
+        lines = over.reshape(rows, columns, SIZE, SIZE, 3).swapaxes(1, 2)
+        blocks.append(lines.reshape(rows * SIZE, columns * SIZE, 3))
+    return Image.fromarray((np.concatenate(blocks) * 255).round().astype(np.uint8))

@@ -1,13 +1,13 @@
 """What does a finisher see, and what should it make of it? Crops of cut-outs, small and large.
 
-The large ones are the pack of 256 pixels; the small ones are its means of areas, or, where they
-were kept beside it, the picture network's own answers to noised real pictures, whose faults it
-will meet. A pure function of (seed, samples seen).
+The large ones are the pack of 256 pixels; the small ones are its means of areas, or, for a share of
+them, the picture network's own answers to noised real pictures, whose faults it will meet: a file
+`answers_SIZE.npy` in the pack's folder, written by `answer`. A pure function of (seed, seen).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,43 +17,41 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kineograph.data.cutout_shards import shard_folder
-from kineograph.data.cutouts import premultiplied
+from kineograph.data.cutouts import premultiplied, shrunk, straightened
 from kineograph.data.shards import read
 from kineograph.data.stickers import order
-from kineograph.values.errors import InputError
+from kineograph.files import placed
+from kineograph.values.errors import InputError, MissingError
+from kineograph.values.prompt import Progress
 
 LARGE = 256  # pixels of the pack
-ANSWERED = 0.5  # share of samples that are answers, where there are some
+Answer = Callable[[Tensor, Sequence[str]], Tensor]
+"Pictures (B, 4, S, S) in [0, 1], premultiplied, and their keys to answers like them."
 
 
 class FinishFeed:
     """Pairs (small, large), premultiplied, from the trained splits.
 
-    size: pixels of the small picture. answers: (V, N, size, size, 4) uint8, straight: what the
-    picture network made of the same N pictures, V times; None for none.
+    size: pixels of the small picture. answered: share of the small ones that are answers.
     """
 
     def __init__(
         self,
         size: int,
         *,
-        styles: Sequence[str] = (),
-        answers: NDArray[np.uint8] | None = None,
+        answered: float = 0.0,
         folder: Path | None = None,
     ) -> None:
         if size < 1 or LARGE % size:
             raise InputError("size", f"{size} does not divide {LARGE}")
-        samples = read(folder or shard_folder(LARGE))
-        kept = [
-            sample
-            for sample in samples
-            if sample.facts["split"] != "val" and (not styles or sample.facts["style"] in styles)
-        ]
+        folder = folder or shard_folder(LARGE)
+        kept = [sample for sample in read(folder) if sample.facts["split"] != "val"]
         self.keys = [sample.key for sample in kept]
         self.large = np.stack([sample.pixels for sample in kept])  # (N, 256, 256, 4)
-        self.size, self.answers = size, answers
-        if answers is not None and answers.shape[1:] != (len(kept), size, size, 4):
-            raise InputError("answers", f"shape {answers.shape} does not fit {len(kept)} pictures")
+        self.size, self.answered = size, answered
+        self.answers: NDArray[np.uint8] | None = None  # (V, N, size, size, 4), straight
+        if answered:
+            self.answers = _answers(folder, (len(kept), size, size, 4))
 
     def __call__(self, batch: int, crop: int, *, seed: int, seen: int) -> tuple[Tensor, Tensor]:
         """small (B, 4, crop, crop), large (B, 4, R crop, R crop) in [0, 1], the same square."""
@@ -67,7 +65,7 @@ class FinishFeed:
                 self.large[row, y * times : (y + crop) * times, x * times : (x + crop) * times]
             )
             large.append(square)
-            if self.answers is not None and kind < ANSWERED:
+            if self.answers is not None and kind < self.answered:
                 answer = self.answers[int(which * len(self.answers)), row]
                 small.append(premultiplied(answer[y : y + crop, x : x + crop]))
             else:
@@ -76,3 +74,34 @@ class FinishFeed:
         pair = (torch.from_numpy(np.stack(some)) for some in (small, large))
         first, second = (rearrange(one, "b h w c -> b c h w").contiguous() for one in pair)
         return first, second
+
+
+def _answers(folder: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    path = folder / f"answers_{shape[1]}.npy"
+    if not path.is_file():
+        raise MissingError(f"no answers in '{folder}': '{path.name}' is not there; see `answer`")
+    found: NDArray[np.uint8] = np.load(path)
+    if found.shape[1:] != shape:
+        raise InputError("answers", f"shape {found.shape} does not fit {shape[0]} pictures")
+    return found
+
+
+def answer(
+    feed: FinishFeed, asked: Sequence[Answer], folder: Path | None = None, *, batch: int = 64
+) -> Iterator[Progress]:
+    """Keep what each of some networks answers to all small pictures; the last value is the path."""
+    folder = folder or shard_folder(LARGE)
+    count, size = len(feed.large), feed.size
+    found = np.zeros((len(asked), count, size, size, 4), np.uint8)
+    for version, ask in enumerate(asked):
+        for start in range(0, count, batch):
+            rows = slice(start, start + batch)
+            small = premultiplied(shrunk(feed.large[rows], LARGE // size))
+            x = rearrange(torch.from_numpy(small), "b h w c -> b c h w")
+            made = rearrange(ask(x, feed.keys[rows]), "b c h w -> b h w c").clamp(0, 1)
+            found[version, rows] = straightened(made.numpy())
+            yield Progress((version + start / count) / len(asked), "answering", None)
+    path = folder / f"answers_{size}.npy"
+    with placed(path) as part, part.open("wb") as file:
+        np.save(file, found)
+    yield Progress(1.0, "answered", path)

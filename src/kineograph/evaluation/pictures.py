@@ -167,8 +167,10 @@ class Gallery:
         self.axes = principal(real.fine[self.candidates], FRECHET_AXES)
         self.held_apart = nearest_distance(real.fine[self.held], real.fine[self.trained])
         styles = torch.tensor([STYLES.index(record.style) for record in records])
-        self.styles: Classifier = fitted(real.fine[self.trained], styles[self.trained], len(STYLES))
-        right = self.styles(real.fine[self.held]) == styles[self.held]
+        self.styles: Classifier = fitted(
+            real.texture[self.trained], styles[self.trained], len(STYLES)
+        )
+        right = self.styles(real.texture[self.held]) == styles[self.held]
         self.style_real = float(right.double().mean())
 
     def looks(self, made: Tensor, *, coarse: bool = False) -> Tensor:

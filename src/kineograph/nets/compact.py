@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from kineograph.nets.blocks import zeroed
 from kineograph.values.errors import InputError
 
+SLOPE = 0.1  # of what is negative, at first
 MOST = {"channels": 64, "width": 1024, "depth": 256, "enlargement": 16}
 
 
@@ -54,7 +56,11 @@ class Compact(nn.Module):
         self.convolutions = nn.ModuleList(
             nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths)
         )
-        self.slopes = nn.ModuleList(nn.PReLU(shape.width, 0.1) for _ in widths[1:])
+        self.slopes = nn.ModuleList(nn.PReLU(shape.width, SLOPE) for _ in widths[1:])
+        for one in self.convolutions:
+            # variance kept through the whole chain (He et al. 2015, eq. 15): the usual first
+            # weights would lose it, and then nothing is learned
+            nn.init.kaiming_normal_(cast(nn.Conv2d, one).weight, a=SLOPE)
         last = shape.channels * shape.enlargement**2
         self.leave = zeroed(nn.Conv2d(shape.width, last, 3, padding=1))
 

@@ -79,5 +79,5 @@ def _apart(look: Lite0, made: Tensor, real: Tensor) -> Tensor:
 
 def of_finisher(part: FinisherPart, folder: Path | None) -> Finishing:
     """The objective of a finisher."""
-    pairs = FinishFeed(part.size, folder=folder)
+    pairs = FinishFeed(part.size, answered=part.answered, folder=folder)
     return Finishing(part, pairs, lite0() if part.perceptual else None)

@@ -32,6 +32,8 @@ class FinisherPart:
     "Weight of the distance in the features of a frozen network; 0 does without that network."
     looked: int = 4
     "Pictures of each batch that the frozen network looks at."
+    answered: float = 0.0
+    "Share of what it sees that is a picture network's own answers, kept beside the pack."
     alpha: float = 1.0
     "Weight of the error of alpha itself, beside that of what is seen over grounds."
 
@@ -42,6 +44,7 @@ class FinisherPart:
             raise InputError("shape.channels", f"{self.shape.channels} is not 4")
         within(self, size=(1, MOST_PIXELS), crop=(1, self.size), noise=(0, 1))
         within(self, perceptual=(0, 100), looked=(0, 65536), alpha=(0, 100))
+        within(self, answered=(0, 1))
 
     def network(self) -> Compact:
         """The part's network with fresh weights."""
