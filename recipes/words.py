@@ -8,11 +8,11 @@ About a million weights (2.1 MB in bfloat16). Six minutes on two cores.
 
 from kineograph.data import prose
 from kineograph.nets.causal import CausalShape
-from kineograph.objectives.language import taught_part
+from kineograph.objectives.language import first_part
 from kineograph.recipe import Language, LanguagePart, Phase
 from kineograph.words.byte_pairs import byte_pairs
 
-pairs = byte_pairs(taught_part(prose.load(), 0.1), 2048)
+pairs = byte_pairs(first_part(prose.load(), 0.1), 2048)
 shape = CausalShape(size=pairs.size, width=128, depth=4, head=32, window=128, places=False, words=0)
 phases = (Phase(samples=18_432, batch=16, frames=1, rate=1.2e-2, final=0.02, warm=640),)
 recipe = Language("words", "kjv", pairs.merges, LanguagePart("speaker", shape, phases))
