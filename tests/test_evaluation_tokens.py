@@ -3,13 +3,13 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from test_measure import ground, last, packs  # noqa: F401 (fixture)
 
 from kineograph.data.stickers import load
 from kineograph.evaluation.tokens import pictures_of, tokens
 from kineograph.tokens import ImageTokenizer
 from kineograph.values.clip import Clip, from_bytes
 from kineograph.values.prompt import Progress
+from test_evaluation import ground, last, packs  # noqa: F401 (fixture)
 
 GRID, CODES = 4, 4
 

@@ -14,7 +14,7 @@ from kineograph import recipe as recipes
 from kineograph.data import prose
 from kineograph.nets.causal import Causal, CausalShape
 from kineograph.objectives import objective_of
-from kineograph.objectives.language import Reading, first_part, keep, taught
+from kineograph.objectives.language import Reading, first_part, keep, trained_on
 from kineograph.recipe import Language, LanguagePart, Phase
 from kineograph.recipe.language import language_model
 from kineograph.values.errors import InputError, MissingError
@@ -168,7 +168,7 @@ def test_the_text_of_a_package_is_taken_without_running_it():
 
 def test_a_text_is_taught_in_time_and_goes_on_like_itself():
     text = TEXT * 20
-    *_, last = taught(text, "cats", seconds=4, seed=3)
+    *_, last = trained_on(text, "cats", seconds=4, seed=3)
     recipe, language = last.value
     assert recipe.speaker.phases[0].samples + recipe.speaker.phases[1].samples > 0
     assert cost(language, PAIRS.tidy(TEXT)) < 4.5  # letters by chance cost more than this
@@ -188,7 +188,7 @@ def test_a_text_is_taught_in_time_and_goes_on_like_itself():
 )
 def test_a_text_that_cannot_be_taught_is_refused(text, asked, field):
     with pytest.raises(InputError, match=field):
-        next(taught(text, "cats", **{"seconds": 5.0, "seed": 1, **asked}))
+        next(trained_on(text, "cats", **{"seconds": 5.0, "seed": 1, **asked}))
 
 
 def test_symbols_are_whole_numbers_of_four_bytes():
