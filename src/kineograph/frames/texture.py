@@ -1,8 +1,8 @@
 """Any clip as a picture that never ends: study it once, then play it, loop it, or export a player.
 
 `study` reads the frames once and yields Progress; its last value is a `Texture`. `played` walks it
-at random through the one loop of `chain.py`, with a wanted range and speed over time; `looped`
-finds the best loop of a wanted length. Its sound is `sound.py`'s business.
+at random through the one loop of `sequence/draw.py`, with a wanted range and speed over time;
+`looped` finds the best loop of a wanted length. Its sound is `sound.py`'s business.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A player lives twice, here and in a page, and must go the same way from the same
 that two languages may
 round apart is used: costs are whole numbers, exp() is a short list of whole numbers, and the rest
 is +, ×, <, floor on doubles, in one stated order. `FrameChain` gives the same weights to the one
-loop of `chain.py`.
+loop of `sequence/draw.py`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a student learns from: its teacher's answers on noised clips, with clips beside pictures.
 
 A lap of no number of steps matches the guided teacher at every noise level, the guidance scale
-drawn anew for each sample and told to the student; a lap of N steps stands on the N levels that
-its sampler visits and aims where several of the teacher's steps end (`distill.target`). A large
+drawn anew for each sample and told to the student; a lap of N steps stands on the N levels that its
+sampler visits and aims where several of the teacher's steps end (`distillation.target`). A large
 scale has large differences, so a sample's loss is divided by its scale.
 """
 

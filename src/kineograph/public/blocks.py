@@ -77,7 +77,7 @@ def watched(
     sampler: str,
     noise: Noise,
 ) -> Iterator[Step]:
-    """`denoise.integrate` under a named sampler; an answer that is no number stops the run."""
+    """`diffusion.integrate` under a named sampler; an answer that is no number stops the run."""
     for step in integrate(denoise, x, sigmas, cond, noise_like=noise, **SAMPLERS[sampler or OWN]):
         if not torch.isfinite(step.clean).all():
             raise KineographError(f"'{name}' step {step.i}: the network's answer is not finite")

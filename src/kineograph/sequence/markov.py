@@ -2,8 +2,8 @@
 
 Counts become a transition matrix (Markov 1913; maximum likelihood); from it come predictions,
 samples, the long run and its entropy (Shannon 1948). A context that was never continued backs off
-to the longest shorter one that was. A `Chain` answers the question of `chain.py`, so `extend` runs
-it. It forgets when a sequence began: there is no start or end mark.
+to the longest shorter one that was. A `Chain` answers the question of `sequence/draw.py`, so
+`extend` runs it. It forgets when a sequence began: there is no start or end mark.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Text that reads like a corpus: n-grams of letters, words or lines (Shannon 1948; Mark V. Shaney).
 
-`write` is the maker. Its walk is the loop of `chain.py` compiled for one case, evenly drawn places;
-`Ngrams` gives the same probabilities to `extend`, where every draw rule works.
+`write` is the maker. Its walk is the loop of `sequence/draw.py` compiled for one case, evenly drawn
+places; `Ngrams` gives the same probabilities to `extend`, where every draw rule works.
 """
 
 from __future__ import annotations

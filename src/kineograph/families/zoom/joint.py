@@ -1,8 +1,9 @@
 """Joint sampling: a Denoiser whose batch is the levels of one zoom stack.
 
 Wang et al. 2024, section 4.4: denoise every level, fold the estimates into one stack, let every
-level see the stack. `Joint` around any Denoiser and `shared_noise` for `denoise.integrate` are the
-whole method; `BlankStart` turns the order of the calls into the paper's. There is no second loop.
+level see the stack. `Joint` around any Denoiser and `shared_noise` for `diffusion.integrate` are
+the whole method; `BlankStart` turns the order of the calls into the paper's. There is no second
+loop.
 """
 
 from __future__ import annotations

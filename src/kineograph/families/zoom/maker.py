@@ -1,7 +1,7 @@
 """From a ladder to a stack of levels: by text through a model's stages, or by example.
 
-Both run `denoise.integrate` on `Joint`; the difference is the Denoiser inside. Networks come in as
-arguments, files are read by the door.
+Both run `diffusion.integrate` on `Joint`; the difference is the Denoiser inside. Networks come in
+as arguments, files are read by the door.
 """
 
 from __future__ import annotations
