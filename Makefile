@@ -1,6 +1,7 @@
 # make demo   a clip made from words, and a contact sheet of it
 # make test   lint, types and every test
 # make check  lint and types alone     make bench  benchmarks     make clean  what was built here
+# make readme every command of the README, run as written
 #
 # Each does all of its own set-up; only make and a Python of at least 3.11 must be there.
 
@@ -10,7 +11,7 @@ PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3; do \
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench readme clean
 
 demo: $(READY)
 	@mkdir -p out
@@ -29,6 +30,9 @@ check: $(READY)
 
 bench: $(READY)
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+readme: $(READY)
+	@$(BIN)/python tests/readme_commands.py
 
 clean:
 	rm -rf .venv out build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
