@@ -66,6 +66,13 @@ def test_the_kernel_distance_of_points_is_the_closed_form():
     assert kid(a, b, rng).value == pytest.approx(1 + 125 - 2)
 
 
+def test_pairs_that_are_the_same_have_no_distance_when_told_so():
+    rng = torch.Generator().manual_seed(0)
+    a = torch.randn(400, 16, generator=rng)
+    assert abs(kid(a, a, rng, paired=True).value) < 0.02
+    assert kid(a[:40], a[:40], rng).value < -0.05  # the same row on both sides draws them together
+
+
 def test_one_row_has_no_distance():
     with pytest.raises(InputError, match="at least four"):
         kid(torch.zeros(1, 4), torch.zeros(5, 4), torch.Generator())

@@ -89,6 +89,15 @@ def test_a_deep_network_keeps_the_variance_of_its_input():
     assert 0.2 < float(h.detach().std()) < 5
 
 
+def test_a_residual_network_keeps_it_too():
+    torch.manual_seed(0)
+    net = Compact(CompactShape(3, 64, 16, 4, residual=True))
+    torch.nn.init.normal_(net.leave.weight, std=(64 * 9) ** -0.5)
+    x = torch.randn(1, 3, 32, 32)
+    added = net(x) - x.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    assert 0.3 < float(added.detach().std()) < 16  # all sixteen could point the same way
+
+
 def test_alpha_is_what_differs_between_black_and_white_ground():
     x = torch.rand(2, 4, 5, 5)
     x[:, :3] *= x[:, 3:]

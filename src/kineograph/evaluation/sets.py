@@ -97,22 +97,30 @@ def frechet(a: Tensor, b: Tensor) -> float:
 
 
 def kid(
-    a: Tensor, b: Tensor, rng: torch.Generator, *, block: int = 100, draws: int = 100
+    a: Tensor,
+    b: Tensor,
+    rng: torch.Generator,
+    *,
+    paired: bool = False,
+    block: int = 100,
+    draws: int = 100,
 ) -> Estimate:
     """Kernel distance of a (N, D) and b (M, D), meaned over draws of blocks (KID).
 
     Squared maximum mean discrepancy with the kernel (x·y / D + 1)³, its estimate without bias
     (Binkowski et al. 2018): of two sets alike it is 0 on average, whatever their size, and may be
     below. A block has `block` rows, at most half of the smaller set, none twice; the interval is
-    that of single blocks, 95 %.
+    that of single blocks, 95 %. paired: row i of a and row i of b belong together (made and real
+    of one concept), so that only different rows are held against one another.
     """
     size = min(block, len(a) // 2, len(b) // 2)
     if size < 2:
         raise InputError("a, b", f"{len(a)} and {len(b)} rows", "each set needs at least four")
     found = []
     for _ in range(draws):
-        x = a.double()[torch.randperm(len(a), generator=rng)[:size]]
-        y = b.double()[torch.randperm(len(b), generator=rng)[:size]]
+        order = torch.randperm(len(a), generator=rng)
+        other = order[size:] if paired else torch.randperm(len(b), generator=rng)
+        x, y = a.double()[order[:size]], b.double()[other[:size]]
         within_x, within_y = (_kernel(z, z).fill_diagonal_(0).sum() for z in (x, y))
         found.append((within_x + within_y) / (size * (size - 1)) - 2 * _kernel(x, y).mean())
     spread = torch.stack(found).sort().values

@@ -33,6 +33,8 @@ class CompactShape:
     "Convolutions between the first and the last."
     enlargement: int
     "How many times larger the picture becomes on a side."
+    residual: bool = False
+    "Whether every convolution inside adds to what it saw; Real-ESRGAN's do not."
 
     def __post_init__(self) -> None:
         for name, most in MOST.items():
@@ -57,17 +59,20 @@ class Compact(nn.Module):
             nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths)
         )
         self.slopes = nn.ModuleList(nn.PReLU(shape.width, SLOPE) for _ in widths[1:])
-        for one in self.convolutions:
+        for i, one in enumerate(self.convolutions):
             # variance kept through the whole chain (He et al. 2015, eq. 15): the usual first
             # weights would lose it, and then nothing is learned
-            nn.init.kaiming_normal_(cast(nn.Conv2d, one).weight, a=SLOPE)
+            weight = nn.init.kaiming_normal_(cast(nn.Conv2d, one).weight, a=SLOPE)
+            if shape.residual and i > 0:
+                weight.data.mul_(shape.depth**-0.5)
         last = shape.channels * shape.enlargement**2
         self.leave = zeroed(nn.Conv2d(shape.width, last, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
         h = x.contiguous(memory_format=torch.channels_last)
-        for convolution, slope in zip(self.convolutions, self.slopes, strict=True):
-            h = slope(convolution(h))  # (N, D, H, W)
+        for i, (convolution, slope) in enumerate(zip(self.convolutions, self.slopes, strict=True)):
+            made = slope(convolution(h))  # (N, D, H, W)
+            h = h + made if self.shape.residual and i > 0 else made
         added = F.pixel_shuffle(self.leave(h), self.shape.enlargement)  # (N, C, R H, R W)
         near = F.interpolate(x, scale_factor=float(self.shape.enlargement), mode="nearest")
         return near + added.to(x.dtype)
