@@ -57,6 +57,14 @@ def test_python_on_the_pages_runs(monkeypatch, tmp_path):
         assert record.read(tmp_path / name).settings["text"] == "a red heart beating"
 
 
+def test_python_of_other_pages_runs(capsys):
+    done = (*RUN, "api.md")
+    for page in PAGES:
+        if page.name not in done:
+            for block in blocks(page, ("python",)):
+                exec(compile(block, page.name, "exec"), {})
+
+
 def test_one_line_a_family_runs_as_the_page_says(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "docs" / "brick.png", "brick.png")

@@ -44,14 +44,13 @@ class Prompt:
     """What a person asks for.
 
     text: what to show; negative: what to keep away from (guidance only).
-    image: the first frame, or the example. levels: one text a zoom level, widest first.
-    seconds: length of the clip; 0 asks for a single picture.
+    image: the first frame, or the example. seconds: length of the clip where a model makes any; 0
+    asks for a single picture.
     """
 
     text: str = ""
     negative: str = ""
     image: Clip | None = None
-    levels: tuple[str, ...] = ()
     seconds: float = 3.0
 
 
