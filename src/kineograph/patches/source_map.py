@@ -11,16 +11,22 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.files import placed
-from kineograph.media.exact import save_picture
+from kineograph.media.exact import Picture, save_picture
 from kineograph.patches.search import Flags, Longs, Sheet
-from kineograph.products import FileProduct
+from kineograph.products import FileProduct, PictureProduct
+from kineograph.record import record_of
 from kineograph.values.errors import InputError
+from kineograph.values.request import Model, Request
+from kineograph.values.result import Result
+
+if TYPE_CHECKING:
+    from kineograph.values.clip import Clip
 
 
 @dataclass(frozen=True)
@@ -186,4 +192,30 @@ def load_map(path: Path) -> SourceMap:
         x.astype(np.int32),
         fresh.astype(bool),
         tuple((int(H), int(W)) for H, W in sizes),
+    )
+
+
+class Copied(Protocol):
+    """A picture made of copies: itself, where each pixel came from, what a person should know."""
+
+    @property
+    def picture(self) -> Picture: ...
+    @property
+    def source(self) -> SourceMap: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+
+def copied_result(
+    model: Model[Any, Clip], request: Request[Any], seed: int, made: Copied
+) -> Result[Clip]:
+    """The result of a making by copies: its map beside it, its copy report among the notes."""
+    copies = copy_report(made.source)
+    return Result(
+        PictureProduct(made.picture),
+        seed,
+        record_of(model, request, seed),
+        (*made.notes, str(copies)),
+        {"copies": copies._asdict()},
+        {"map": map_product(made.source)},
     )

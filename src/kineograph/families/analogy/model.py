@@ -15,8 +15,8 @@ from kineograph.families.analogy.settings import Analogy, ByBoth, ByPatches, ByT
 from kineograph.media.exact import Picture, picture_of
 from kineograph.media.frames import named
 from kineograph.patches import analogies
-from kineograph.patches.source_map import copy_report, map_product
-from kineograph.products import ClipProduct, PictureProduct
+from kineograph.patches.source_map import copied_result, copy_report
+from kineograph.products import ClipProduct
 from kineograph.products import clip_of as shown
 from kineograph.record import record_of
 from kineograph.values.clip import Clip, from_bytes
@@ -61,17 +61,8 @@ class PatchesModel:
             else:
                 yield step._replace(value=shown(step.value))
         assert made is not None
-        copies = copy_report(made.source)
-        product = PictureProduct(made.picture)
-        result: Result[Clip] = Result(
-            product,
-            seed,
-            record_of(self, request, seed),
-            (*made.notes, str(copies)),
-            {"copies": copies._asdict()},
-            {"map": map_product(made.source)},
-        )
-        yield Progress(1.0, "done", product.value(), None, result)
+        result = copied_result(self, request, seed, made)
+        yield Progress(1.0, "done", result.value, None, result)
 
 
 class TokensModel:

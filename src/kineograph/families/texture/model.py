@@ -8,7 +8,7 @@ from typing import Any
 from kineograph.families.texture.settings import Apply, Extend, Fill, Grow, Growth
 from kineograph.media.exact import Picture, picture_of
 from kineograph.patches import texture
-from kineograph.patches.source_map import copy_report, load_map, map_product, rendered
+from kineograph.patches.source_map import copied_result, load_map, rendered
 from kineograph.products import PictureProduct, clip_of
 from kineograph.record import record_of
 from kineograph.values.clip import Clip
@@ -51,17 +51,8 @@ class TextureModel:
             else:
                 yield step._replace(value=clip_of(step.value))
         assert made is not None
-        copies = copy_report(made.source)
-        product = PictureProduct(made.picture)
-        result: Result[Clip] = Result(
-            product,
-            seed,
-            record_of(self, request, seed),
-            (*made.notes, str(copies)),
-            {"copies": copies._asdict()},
-            {"map": map_product(made.source)},
-        )
-        yield Progress(1.0, "done", product.value(), None, result)
+        result = copied_result(self, request, seed, made)
+        yield Progress(1.0, "done", result.value, None, result)
 
 
 class MapModel:
