@@ -28,13 +28,13 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from kineograph.recipe.forecast import cascade_maker, cascade_stage
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from kineograph import recipe as recipes
 from kineograph.diffusion.cascade import Knobs
 from kineograph.recipe import Cascade
+from kineograph.recipe.cascade import cascade_maker, cascade_stage
 from kineograph.values.prompt import Cond, Prompt
 
 RECIPES = Path(__file__).parent.parent / "recipes"
@@ -100,7 +100,7 @@ def ours(recipe: Cascade) -> Net:
     words = torch.randn(BATCH, WORDS, TEXT)
     cond = Cond(words, torch.ones(BATCH, WORDS, dtype=torch.bool), words.mean(1))
     x, sigma = torch.randn(BATCH, 3, FRAMES, SIZE, SIZE), torch.ones(BATCH)
-    return counted("kineograph SpaceTime", net, lambda: net(x, sigma, cond))
+    return counted("kineograph VideoUNet", net, lambda: net(x, sigma, cond))
 
 
 def imagen(width: int) -> Net:

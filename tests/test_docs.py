@@ -1,8 +1,11 @@
-"""README and docs: their Python runs, their commands exist, their links lead somewhere."""
+"""README, docs and benchmarks: their Python runs, their commands exist, their links lead somewhere."""
 
+import ast
 import re
 import shlex
 import shutil
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -99,3 +102,16 @@ def test_links_lead_somewhere(page):
     targets = re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8"))
     missing = [t for t in targets if "://" not in t and not (page.parent / t).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize(
+    "script", sorted((ROOT / "bench").glob("*.py")), ids=lambda script: script.stem
+)
+def test_benchmarks_import_what_there_is(script):
+    """Every name that a benchmark takes from the package exists; what it needs beside may not."""
+    for node in ast.walk(ast.parse(script.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kineograph"):
+            home = import_module(node.module)
+            for alias in node.names:
+                known = hasattr(home, alias.name) or find_spec(f"{node.module}.{alias.name}")
+                assert known, f"{script.name}:{node.lineno} {node.module}.{alias.name}"
