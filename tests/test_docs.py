@@ -1,4 +1,4 @@
-"""README, docs and benchmarks: their Python runs, their commands exist, their links lead somewhere."""
+"""README, docs, benchmarks: their Python runs, their commands exist, their links lead somewhere."""
 
 import ast
 import re
