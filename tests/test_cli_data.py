@@ -45,3 +45,14 @@ def test_an_existing_sheet_is_refused_before_anything_is_fetched(monkeypatch, tm
     sheet.touch()
     assert run("stickers", "--sheet", str(sheet)) == 2
     assert "--force" in capsys.readouterr().err
+
+
+def test_the_notice_names_every_package():
+    from pathlib import Path
+
+    from kineograph.data.packages import PACKAGES
+
+    notice = (Path(__file__).parent.parent / "NOTICE").read_text("utf-8")
+    series = "@lobehub/fluent-emoji-anim-"  # named as 1 … 4
+    missing = [name for name in PACKAGES if name not in notice and not name.startswith(series)]
+    assert not missing and series in notice
