@@ -124,3 +124,26 @@ def test_nothing_heavy_is_imported_to_show_help():
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_the_record_lists_the_fields_of_the_schema():
+    from kineograph.record import record_of
+    from kineograph.values.request import About, Request
+
+    class Answers:
+        about = About("")
+
+    brick = values.Source(value="the bytes of a picture", name="brick.png")
+    for verb, given in (
+        ("texture grow", {"sample": (brick,), "window": 5}),
+        ("image", {"text": "a dog", "guidance": 2.0}),
+        ("loop", {"clip": brick, "seconds": 3}),
+    ):
+        settings = models.settings_of(verb, given)
+        found = record_of(Answers(), Request(settings, ".png"), 7)
+        listed = schema(verb, models.families(verb))["properties"]
+        said = {place.split(".")[0] for place in found["inputs"]} | set(found["settings"])
+        assert said <= set(listed)
+        unsaid = set(type(settings).model_fields) - said
+        assert all(getattr(settings, name) in (None, ()) for name in unsaid)
+        assert (found["inputs"] and "brick.png" in str(found["inputs"])) or verb == "image"
