@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from kineograph.diffusion.cascade import Texts
 from kineograph.diffusion.denoiser import Denoiser
 from kineograph.diffusion.guidance import Guided
 from kineograph.diffusion.sampling import integrate, noise_from
@@ -26,12 +26,6 @@ from kineograph.values.progress import first
 from kineograph.values.prompt import Cond, Progress, Prompt, check_seeds, clean_text
 
 CHANNELS = 4
-
-
-class Texts(Protocol):
-    """Texts to their conditions through a frozen encoder."""
-
-    def __call__(self, texts: Sequence[str]) -> Cond: ...
 
 
 @dataclass(frozen=True)

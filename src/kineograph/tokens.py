@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kineograph.diffusion.cascade import Texts
 from kineograph.sequence.draw import Draw, NextSymbol, extend, row_generators
 from kineograph.values.clip import Clip, to_clips, to_model
 from kineograph.values.errors import InputError
@@ -80,12 +81,6 @@ class TokenKnobs:
 
 Rank = Callable[[Tensor, Cond], Tensor]
 "Pictures (B, 3, 1, S, S) and the texts they were asked by to (B,), higher is a better match."
-
-
-class Texts(Protocol):
-    """Texts to batched text conditions (a cascade's word for it, which no peer may import)."""
-
-    def __call__(self, texts: Sequence[str]) -> Cond: ...
 
 
 @dataclass(frozen=True)

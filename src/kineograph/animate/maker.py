@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from kineograph.animate.picture import Framed, framed
 from kineograph.animate.space import Space
+from kineograph.diffusion.cascade import Texts
 from kineograph.diffusion.denoiser import Denoiser
 from kineograph.diffusion.guidance import Guided, Pinned, ReconstructionGuidance
 from kineograph.diffusion.sampling import Noise, check_finite, integrate, noise_from
@@ -29,13 +30,6 @@ from kineograph.values.clip import Clip, to_clips, to_model
 from kineograph.values.errors import InputError, LimitError
 from kineograph.values.progress import first
 from kineograph.values.prompt import Cond, Progress, Prompt, check_seeds, clean_text
-
-
-class Texts(Protocol):
-    """Texts to batched text conditions."""
-
-    def __call__(self, texts: Sequence[str]) -> Cond: ...
-
 
 MOST_SIZE = 1024  # pixels of a moved picture
 MOST_PIXELS = 100_000_000  # of all frames of all clips

@@ -8,19 +8,16 @@ import secrets
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from kineograph.values.errors import InputError, LimitError
+from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress as Making
-
-Made = TypeVar("Made")
-Knobs = TypeVar("Knobs")
 
 Seed = Annotated[
     int | None, typer.Option(help="Whole number ≥ 0; the same seed gives the same bytes.")
@@ -81,36 +78,6 @@ def watch(steps: Iterator[Making], label: str) -> Any:
             bar.update(task, completed=step.done, description=step.note)
             value = step.value
     return value
-
-
-def within_memory(
-    make: Callable[[Knobs], Made], knobs: Knobs, smaller: Callable[[Knobs], Knobs | None]
-) -> tuple[Made, Knobs]:
-    """What `make` makes, and the knobs it took: when memory runs out, once more with smaller ones.
-
-    Raises LimitError when that was not enough, or nothing smaller is made.
-    """
-    told = "memory ran out; ask for a smaller --size or fewer --frames, or close other programs"
-    try:
-        return make(knobs), knobs
-    except (MemoryError, RuntimeError) as error:
-        less = smaller(knobs)
-        if not _out_of_memory(error):
-            raise
-        if less is None:
-            raise LimitError(told) from error
-    try:
-        return make(less), less
-    except (MemoryError, RuntimeError) as error:
-        if not _out_of_memory(error):
-            raise
-        raise LimitError(told) from error
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Torch says so in words on a CPU, by a type of RuntimeError on a GPU."""
-    text = str(error)
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate" in text
 
 
 def report(

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kineograph.animate.maker import AnimateMaker, Texts
+from kineograph.animate.maker import AnimateMaker
 from kineograph.animate.maker import Stage as Ready
 from kineograph.animate.space import Latents, Motion, Pixels, Space
+from kineograph.diffusion.cascade import Texts
 from kineograph.diffusion.denoiser import Denoiser, Precond
 from kineograph.diffusion.schedule import PARAMETERIZATIONS, Levels, Lowest, Schedule, ZeroTerminal
 from kineograph.nets.image_to_video_unet import (

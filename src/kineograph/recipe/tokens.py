@@ -11,6 +11,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from kineograph.diffusion.cascade import Texts
 from kineograph.nets.causal import Causal, CausalShape
 from kineograph.nets.codec import Codec
 from kineograph.recipe import loading
@@ -20,7 +21,7 @@ from kineograph.recipe.fields import ModelRecipe, Phase, within
 from kineograph.recipe.files import folder_of, models
 from kineograph.recipe.loading import Loading
 from kineograph.sequence.draw import Draw
-from kineograph.tokens import ImageTokenizer, Rank, Texts, TokensMaker
+from kineograph.tokens import ImageTokenizer, Rank, TokensMaker
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
 
