@@ -12,6 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from kineograph.nets.image_to_video_unet import Routes
 from kineograph.recipe.animate import Animate, EncoderPart, MotionPart, narrowed
 from kineograph.recipe.cascade import Cascade, Stage
@@ -28,7 +30,7 @@ from kineograph.recipe.files import (
 )
 from kineograph.recipe.finisher import Finisher, FinisherPart
 from kineograph.recipe.language import Language, LanguagePart, language_model
-from kineograph.recipe.loading import Loading, frozen, network, prepared, texts, trained
+from kineograph.recipe.loading import Loading, begun, frozen, network, prepared, texts, trained
 from kineograph.recipe.pictures import Pictures, picture_maker
 from kineograph.recipe.plan import Plan, plan
 from kineograph.recipe.tokens import Tokens, Writer
@@ -79,6 +81,7 @@ __all__ = [
     "read",
     "read_cascade",
     "save_tensors",
+    "started",
     "texts",
     "to_json",
     "trained",
@@ -177,3 +180,16 @@ def load(
     """
     folder = folder_of(model)
     return read(folder).ready(folder, Loading(read, stages, text_encoder, routes))
+
+
+def started(part: Part, model: str) -> nn.Module:
+    """A part's network that begins with another model's weights, where they fit: see `begun`.
+
+    model: a name or a folder. The part of the same name is taken, or the only one there is.
+    """
+    folder = folder_of(model)
+    others = {other.name: other for other in read(folder).parts}
+    chosen = others.get(part.name) or (others.popitem()[1] if len(others) == 1 else None)
+    if chosen is None:
+        raise InputError("start", f"'{model}' has no part '{part.name}'")
+    return begun(part, folder, chosen)
