@@ -34,6 +34,7 @@ from kineograph.recipe.loading import Loading, begun, frozen, network, prepared,
 from kineograph.recipe.pictures import Pictures, picture_maker
 from kineograph.recipe.plan import Plan, plan
 from kineograph.recipe.tokens import Tokens, Writer
+from kineograph.recipe.trajectories import Trajectories
 from kineograph.recipe.visual_prompts import FillerPart, VisualPrompts, filler
 from kineograph.values.errors import InputError
 
@@ -62,6 +63,7 @@ __all__ = [
     "Stage",
     "Student",
     "Tokens",
+    "Trajectories",
     "VisualPrompts",
     "Writer",
     "filler",
@@ -99,6 +101,7 @@ Recipe = (
     | Language
     | Pictures
     | Finisher
+    | Trajectories
 )
 FAMILIES: dict[str, type[Recipe]] = {
     kind.family: kind
@@ -112,6 +115,7 @@ FAMILIES: dict[str, type[Recipe]] = {
         Language,
         Pictures,
         Finisher,
+        Trajectories,
     )
 }
 
