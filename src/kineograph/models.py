@@ -53,9 +53,9 @@ def families(verb: str) -> Families:
         case "video":
             from kineograph.families.checkpoint.settings import CheckpointVideo
             from kineograph.families.image_to_video.settings import ImageToVideo, Refine
-            from kineograph.families.text_to_video.settings import TextToVideo
+            from kineograph.families.text_to_video.settings import ByPicture, TextToVideo
 
-            return (CheckpointVideo, Refine, ImageToVideo, TextToVideo)
+            return (CheckpointVideo, Refine, ImageToVideo, TextToVideo, ByPicture)
         case "image":
             from kineograph.families.text_to_image.settings import ByCascade, ByDiffusion, ByTokens
 
@@ -138,9 +138,16 @@ def _video(settings: Settings) -> Model[Any, Any]:
     """Words, a picture or a clip to a clip."""
     from kineograph.families.checkpoint.settings import CheckpointVideo
     from kineograph.families.image_to_video.settings import ImageToVideo, Refine
-    from kineograph.families.text_to_video.settings import TextToVideo
+    from kineograph.families.text_to_video.settings import ByPicture, TextToVideo
 
     match settings:
+        case ByPicture():
+            from kineograph.families.text_to_image.pictures import PicturesModel
+            from kineograph.families.text_to_video.by_picture import ByPictureModel
+
+            encoder = _folder(settings.text_encoder)
+            drawing = PicturesModel(settings.model, text_encoder=encoder)
+            return ByPictureModel(drawing, text_encoder=encoder)
         case TextToVideo():
             from kineograph.families.text_to_video.model import TextToVideoModel
 

@@ -27,7 +27,8 @@ def train(
     time_limit: Annotated[str, typer.Option(help="Stop after this long: 90s, 9m, 2h.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     start: Annotated[
-        str, typer.Option(help="Begin with the weights of this model, where they fit.")
+        str,
+        typer.Option(help="Begin with the weights of this model, or with realesrgan."),
     ] = "",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 is torch's choice.")] = 0,
     export: Annotated[
@@ -62,14 +63,13 @@ def train(
 def _steps(run: Any, only: str, limit: float, start: str) -> Any:
     """Every part in order as Progress; the loss is smoothed over about fifty steps."""
     from kineograph.objectives import objective_of
-    from kineograph.recipe import started
 
     parts = [part for part in run.recipe.parts if only in ("", part.name)]
     for i, part in enumerate(parts):
         total = sum(phase.samples for phase in part.phases)
         mean: float | None = None
         lesson = objective_of(run.recipe, part, run=run.folder)
-        first = started(part, start) if start else None
+        first = _first(part, start) if start else None
         for report in run.part(part, lesson, start=first, time_limit=limit):
             mean = report.loss if mean is None else 0.98 * mean + 0.02 * report.loss
             share = (i + min(1.0, report.seen / total)) / len(parts)
@@ -77,6 +77,17 @@ def _steps(run: Any, only: str, limit: float, start: str) -> Any:
         if run.out_of_time(limit):
             return
     yield Progress(1.0, "done", None)
+
+
+def _first(part: Any, start: str) -> Any:
+    """The network that a part begins as: with a model's weights, or with Real-ESRGAN's."""
+    if start == "realesrgan":
+        from kineograph.public.realesrgan import realesrgan, with_alpha
+
+        return with_alpha(realesrgan())
+    from kineograph.recipe import started
+
+    return started(part, start)
 
 
 def plotted(run: Path) -> bool:

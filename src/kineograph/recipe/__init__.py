@@ -36,7 +36,7 @@ from kineograph.recipe.plan import Plan, plan
 from kineograph.recipe.tokens import Tokens, Writer
 from kineograph.recipe.trajectories import Trajectories
 from kineograph.recipe.visual_prompts import FillerPart, VisualPrompts, filler
-from kineograph.values.errors import InputError
+from kineograph.values.errors import InputError, KineographError
 
 __all__ = [
     "FAMILIES",
@@ -66,6 +66,7 @@ __all__ = [
     "Trajectories",
     "VisualPrompts",
     "Writer",
+    "family_of",
     "filler",
     "folder_of",
     "from_json",
@@ -153,6 +154,14 @@ def read(folder: Path) -> Recipe:
         return from_json(path.read_text("utf-8"))
     except UnicodeDecodeError as error:
         raise InputError("recipe", f"'{path}' is not UTF-8 text") from error
+
+
+def family_of(model: str) -> str:
+    """The family of a model by name or folder; "" where there is none that can be read."""
+    try:
+        return read(folder_of(model)).family
+    except KineographError:
+        return ""
 
 
 def hashes(folder: Path, recipe: Recipe) -> dict[str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
 
 from kineograph import media, recipe
 from kineograph.families.text_to_image.finish import GFLOP_A_PIXEL, TIMES, enlarging, sized
@@ -19,6 +21,24 @@ from kineograph.values.prompt import Progress, Prompt
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 
+
+class Asked(Protocol):
+    """What a cut-out is drawn by: fields of any family's settings that has one drawn."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def negative(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def steps(self) -> int | None: ...
+    @property
+    def guidance(self) -> float | None: ...
+    @property
+    def finish(self) -> str: ...
+
+
 MADE = 0.8  # share of the progress until the small picture is there
 MEMORY = 420e6  # bytes: measured, the process with the shipped model
 
@@ -26,11 +46,13 @@ MEMORY = 420e6  # bytes: measured, the process with the shipped model
 class PicturesModel:
     """A cut-out by a picture network.
 
-    model: a shipped model's name, or a folder. Raises MissingError when there is no such model,
-    InputError when it makes no cut-outs.
+    model: a shipped model's name, or a folder. text_encoder: a folder that takes the place of the
+    model's own encoder. Raises MissingError when there is no such model, InputError when it makes
+    no cut-outs.
     """
 
-    def __init__(self, model: str = "pictures") -> None:
+    def __init__(self, model: str = "pictures", *, text_encoder: Path | None = None) -> None:
+        self.text_encoder = text_encoder
         self.folder = recipe.folder_of(model)
         about = recipe.read(self.folder)
         if not isinstance(about, recipe.Pictures):
@@ -44,10 +66,10 @@ class PicturesModel:
 
     @cached_property
     def maker(self) -> PictureMaker:
-        made: PictureMaker = recipe.load(str(self.folder))
+        made: PictureMaker = recipe.load(str(self.folder), text_encoder=self.text_encoder)
         return made
 
-    def forecast(self, request: Request[ByDiffusion]) -> Forecast:
+    def forecast(self, request: Request[Any]) -> Forecast:
         settings, base = request.settings, self.recipe.base
         calls = 4 * (settings.steps or self.recipe.steps)  # guided, by a method of second order
         gflop = calls * base.shape.flop(1, base.size) / 1e9
@@ -76,7 +98,7 @@ class PicturesModel:
         )
         yield Progress(1.0, "made", made, None, result)
 
-    def drawn(self, settings: ByDiffusion, seed: int) -> Iterator[Progress[Clip]]:
+    def drawn(self, settings: Asked, seed: int) -> Iterator[Progress[Clip]]:
         """The cut-out itself, with alpha, at the size asked for: the last value."""
         enlarge = enlarging(settings.finish)
         prompt = Prompt(settings.text, settings.negative, seconds=0)

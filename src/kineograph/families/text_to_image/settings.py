@@ -69,7 +69,12 @@ class ByCascade(Enlarged):
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:
-        return values.get("by") == "cascade"
+        """When it is asked for, or the model that is named can do nothing else."""
+        if "by" in values or "model" not in values:
+            return values.get("by") == "cascade"
+        from kineograph import recipe
+
+        return recipe.family_of(str(values["model"])) == "cascade"
 
 
 class ByTokens(Enlarged):
