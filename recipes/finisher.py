@@ -1,11 +1,11 @@
-"""finisher: from a cut-out of 32 pixels to one of 256, in one evaluation, trained on one CPU core.
+r"""finisher: from a cut-out of 64 pixels to one of 256, in one evaluation, trained on one CPU core.
 
-    kineograph data stickers
-    kineograph train recipes/finisher.py --out runs/finisher --threads 1
+    kineograph data cutouts --pack 256
+    kineograph train recipes/finisher.py --start realesrgan --out runs/finisher --threads 1
 
-Half of what it sees are means of areas of the real cut-outs, half the picture network's own answers
-to them (`finish_feed.answer`), which are softer and have faults of their own.
-Time and numbers: weights/pictures/CARD.md.
+It begins as Real-ESRGAN's small network for drawings (BSD-3-Clause), with alpha as fourth channel,
+and learns what cut-outs look like at 256 pixels.
+Time and numbers: weights/finisher/CARD.md.
 """
 
 from kineograph.nets.compact import CompactShape
@@ -13,13 +13,12 @@ from kineograph.recipe import Finisher, FinisherPart, Phase
 
 finish = FinisherPart(
     name="finish",
-    size=32,
-    crop=16,
-    shape=CompactShape(channels=4, width=96, depth=12, enlargement=8, residual=True),
-    phases=(Phase(samples=400_000, batch=16, frames=1, rate=5e-4, final=0.02, warm=2_000),),
+    size=64,
+    crop=24,
+    shape=CompactShape(channels=4, width=64, depth=16, enlargement=4),
+    phases=(Phase(samples=24_000, batch=16, frames=1, rate=2e-4, final=0.02, warm=1_000),),
     noise=0.02,
-    perceptual=0.02,
-    answered=0.5,
+    perceptual=0.05,
 )
 
 recipe = Finisher(name="finisher", data="cutouts", optimizer="adamw", finish=finish)

@@ -11,7 +11,7 @@ import torch
 
 from kineograph.data import cutout_texts, cutouts
 from kineograph.data.composed import feed
-from kineograph.data.composed.canvas import HUES, Placed, laid, mean_hue, recoloured, rendered
+from kineograph.data.composed.colours import HUES, mean_hue, recoloured
 from kineograph.data.composed.movements import MOVEMENTS, SPEEDS, sped
 from kineograph.data.composed.scenes import (
     COUNTS,
@@ -24,6 +24,7 @@ from kineograph.data.composed.scenes import (
 )
 from kineograph.data.cutouts import Cutout
 from kineograph.nets.encoders import TextStates
+from kineograph.trajectories.placed import Placed, laid, rendered
 
 
 def square(side=32, share=0.5, colour=(1.0, 0.5, 0.0)):
@@ -180,7 +181,7 @@ def test_captions_say_what_the_scene_holds(scenes):
                     assert all(RECORDS[row].name in text for row in scene.rows)
                 case "movement":
                     said = MOVEMENTS[scene.movement]
-                    assert any(word in text for word in (said.doing, *said.also))
+                    assert any(word in text for word in (said.doing, said.does, *said.also))
                     assert scene.speed in text
         assert all(RECORDS[row].style == "3d" for row in scene.rows)
 

@@ -57,6 +57,14 @@ def test_a_text_is_the_same_alone_and_in_company(encoder):
     assert torch.allclose(together.words[2], alone.words[0], atol=1e-5)
 
 
+def test_short_reading_gives_the_same_states(encoder):
+    whole, short = encoder(TEXTS), encoder(TEXTS, short=True)
+    assert torch.equal(whole.mask, short.mask)
+    for a, b in zip(whole, short, strict=True):
+        assert a.shape == b.shape
+        assert torch.allclose(a.float(), b.float(), atol=1e-5)
+
+
 def test_states_are_those_of_the_transformers_library(encoder):
     theirs = TextEncoder(installed())
     texts = [*TEXTS, "naïve Ĉu? 狗 🐕 don't", "dog " * 500]

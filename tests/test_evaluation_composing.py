@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from kineograph.data.composed.canvas import HUES, Placed, laid, rendered
+from kineograph.data.composed.colours import HUES
 from kineograph.data.composed.feed import STILL, Ground
 from kineograph.data.composed.movements import MOVEMENTS, sped
 from kineograph.data.composed.scenes import COUNTS, PLACES
 from kineograph.data.cutouts import Cutout, Cutouts
 from kineograph.evaluation import composing as measure
+from kineograph.trajectories.placed import Placed, laid, rendered
 
 NAMES = ["dog", "octopus", "cherry", "box", "teddy bear", "cup", "tree", "key", "lamp", "boat"]
 

@@ -27,7 +27,16 @@ FLOORS = (
     ("diffusion.denoiser", "sequence"),  # the two questions
     ("diffusion",),
     ("nets",),
-    ("words", "frames", "patches", "tokens", "animate", "visual_prompts", "pictures"),
+    (
+        "words",
+        "frames",
+        "patches",
+        "tokens",
+        "animate",
+        "visual_prompts",
+        "pictures",
+        "trajectories",
+    ),
     ("data",),  # stands on the frozen encoders: captions and features are kept as their states
     ("recipe",),
     ("train", "public"),
@@ -59,6 +68,7 @@ UPWARD = {
                 "finisher",
                 "language",
                 "pictures",
+                "trajectories",
                 "tokens",
                 "visual_prompts",
             ]
@@ -313,6 +323,7 @@ MANY = {
     "data.scenes.pencils._lay": "one stroke: its place, shape and colours",
     "values.settings.setting": "one field: all that can be said of it",
     "cli.distill.distill": "a training verb, not yet derived from settings",
+    "cli.train.train": "a training verb, not yet derived from settings",
 }
 
 

@@ -14,6 +14,7 @@ import torch
 from kineograph import recipe as recipes
 from kineograph.diffusion.cascade import Knobs
 from kineograph.diffusion.schedule import Schedule
+from kineograph.nets.growing import grown, grown_shape
 from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Cascade, Phase, Stage
 from kineograph.values.errors import InputError, LimitError, MissingError
@@ -347,3 +348,41 @@ def test_equal_states_are_equal_files(tmp_path):
         turned = dict(list(about.items())[:: 1 if i % 2 else -1])
         recipes.save_tensors(tmp_path / f"{i}.safetensors", dict(state), turned)
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
+# -- beginning with another model's weights -------------------------------------------------------
+
+
+def kept(about, folder):
+    """A model folder of a recipe with fresh weights; the networks by part."""
+    nets = {part.name: recipes.network(part) for part in about.parts}
+    folder.mkdir()
+    (folder / "recipe.json").write_text(recipes.to_json(about))
+    for name, net in nets.items():
+        recipes.save_tensors(folder / f"{name}.safetensors", net.state_dict(), {})
+    return nets
+
+
+def test_a_part_begins_with_the_weights_of_the_part_of_its_name(tmp_path):
+    nets = kept(tiny(), tmp_path / "old")
+    begun = recipes.started(tiny().stages[1], str(tmp_path / "old")).state_dict()
+    old = nets["space16"].state_dict()
+    assert begun.keys() == old.keys()
+    assert all(torch.equal(begun[name], old[name]) for name in old)
+
+
+def test_a_part_one_level_finer_begins_as_the_other_grown(tmp_path):
+    one = tiny(stages=(stage(),), steps=(2,), guidance=(2.0,))
+    old = kept(one, tmp_path / "old")["base"].state_dict()
+    finer = dataclasses.replace(stage(size=16), shape=grown_shape(stage().shape, 16))
+    begun = recipes.started(finer, str(tmp_path / "old")).state_dict()
+    moved = grown(old)
+    assert moved and all(torch.equal(begun[name], tensor) for name, tensor in moved.items())
+
+
+def test_a_part_that_nothing_fits_is_refused(tmp_path):
+    kept(tiny(), tmp_path / "old")
+    with pytest.raises(InputError, match="has no part 'other'"):
+        recipes.started(stage("other"), str(tmp_path / "old"))
+    with pytest.raises(MissingError):
+        recipes.started(stage(), str(tmp_path / "none"))

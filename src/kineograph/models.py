@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kineograph.families.image_to_video.model import ImageToVideoModel
     from kineograph.families.language.transformer import TransformerModel
     from kineograph.families.text_to_image.model import TokensModel
+    from kineograph.families.text_to_image.pictures import PicturesModel
     from kineograph.families.text_to_video.model import TextToVideoModel
     from kineograph.families.zoom.model import FromTextsModel
 
@@ -52,13 +53,13 @@ def families(verb: str) -> Families:
         case "video":
             from kineograph.families.checkpoint.settings import CheckpointVideo
             from kineograph.families.image_to_video.settings import ImageToVideo, Refine
-            from kineograph.families.text_to_video.settings import TextToVideo
+            from kineograph.families.text_to_video.settings import ByPicture, TextToVideo
 
-            return (CheckpointVideo, Refine, ImageToVideo, TextToVideo)
+            return (CheckpointVideo, Refine, ImageToVideo, TextToVideo, ByPicture)
         case "image":
-            from kineograph.families.text_to_image.settings import ByDiffusion, ByTokens
+            from kineograph.families.text_to_image.settings import ByCascade, ByDiffusion, ByTokens
 
-            return (ByTokens, ByDiffusion)
+            return (ByTokens, ByCascade, ByDiffusion)
         case "zoom":
             from kineograph.families.zoom.settings import FAMILIES
 
@@ -137,9 +138,16 @@ def _video(settings: Settings) -> Model[Any, Any]:
     """Words, a picture or a clip to a clip."""
     from kineograph.families.checkpoint.settings import CheckpointVideo
     from kineograph.families.image_to_video.settings import ImageToVideo, Refine
-    from kineograph.families.text_to_video.settings import TextToVideo
+    from kineograph.families.text_to_video.settings import ByPicture, TextToVideo
 
     match settings:
+        case ByPicture():
+            from kineograph.families.text_to_image.pictures import PicturesModel
+            from kineograph.families.text_to_video.by_picture import ByPictureModel
+
+            encoder = _folder(settings.text_encoder)
+            drawing = PicturesModel(settings.model, text_encoder=encoder)
+            return ByPictureModel(drawing, text_encoder=encoder)
         case TextToVideo():
             from kineograph.families.text_to_video.model import TextToVideoModel
 
@@ -161,12 +169,15 @@ def _video(settings: Settings) -> Model[Any, Any]:
 
 def _image(settings: Settings) -> Model[Any, Any]:
     """Words to a picture."""
-    from kineograph.families.text_to_image.model import DiffusionModel, TokensModel
-    from kineograph.families.text_to_image.settings import ByDiffusion, ByTokens
+    from kineograph.families.text_to_image.model import CascadeModel, TokensModel
+    from kineograph.families.text_to_image.pictures import PicturesModel
+    from kineograph.families.text_to_image.settings import ByCascade, ByDiffusion, ByTokens
 
     match settings:
         case ByDiffusion():
-            return DiffusionModel(settings.model)
+            return PicturesModel(settings.model)
+        case ByCascade():
+            return CascadeModel(settings.model)
         case ByTokens():
             return TokensModel(settings.model)
     raise TypeError(f"{type(settings).__name__} is no image")
@@ -256,6 +267,8 @@ def load(name: Literal["stickers"]) -> TextToVideoModel: ...
 @overload
 def load(name: Literal["animate"]) -> ImageToVideoModel: ...
 @overload
+def load(name: Literal["pictures"]) -> PicturesModel: ...
+@overload
 def load(name: Literal["tokens"]) -> TokensModel: ...
 @overload
 def load(name: Literal["scenes"]) -> FromTextsModel: ...
@@ -295,6 +308,10 @@ def load(name: str) -> Model[Any, Any]:
             from kineograph.families.image_to_video.model import ImageToVideoModel
 
             return ImageToVideoModel(name)
+        case recipe.Pictures():
+            from kineograph.families.text_to_image.pictures import PicturesModel
+
+            return PicturesModel(name)
         case recipe.Tokens():
             from kineograph.families.text_to_image.model import TokensModel
 

@@ -87,6 +87,23 @@ def cutouts(
 
 
 @app.command()
+def composed(as_json: Json = False) -> None:
+    """Make the cut-outs, and read the captions of the scenes composed of them (2 GB stored).
+
+    Scenes themselves are drawn while a model is trained: colours, counts, places, two things.
+    """
+    from kineograph.data import cutout_packs, cutout_texts
+    from kineograph.data.composed import feed
+
+    started = time.perf_counter()
+    watch(cutout_packs.build(), "cut-outs")
+    watch(cutout_texts.encode(), "captions of cut-outs")
+    captions = watch(feed.encode(), "captions of scenes")
+    notes = [f"scenes: {feed.COUNT:,}", f"captions: {captions:,}"]
+    report(as_json, started, [feed.composed_folder()], notes=notes, captions=captions)
+
+
+@app.command()
 def stickers(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the packs; the user's cache by default.")

@@ -26,6 +26,10 @@ def train(
     stage: Annotated[str, typer.Option(help="Train only this part.")] = "",
     time_limit: Annotated[str, typer.Option(help="Stop after this long: 90s, 9m, 2h.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    start: Annotated[
+        str,
+        typer.Option(help="Begin with the weights of this model, or with realesrgan."),
+    ] = "",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 is torch's choice.")] = 0,
     export: Annotated[
         Path | None, typer.Option(help="Write the weights so far as a model folder, and stop.")
@@ -52,12 +56,12 @@ def train(
     run = Run(about, out, data=data_of(about), warn=door.tell)
     run.begin(resume=resume)
     limit = seconds_of(time_limit)
-    door.watch(_steps(run, stage, limit), about.name)
+    door.watch(_steps(run, stage, limit, start), about.name)
     notes = [] if plotted(out) else ["no loss plot: pip install matplotlib"]
     door.report(as_json, started, [out], model=about.name, notes=notes)
 
 
-def _steps(run: Any, only: str, limit: float) -> Any:
+def _steps(run: Any, only: str, limit: float, start: str) -> Any:
     """Every part in order as Progress; the loss is smoothed over about fifty steps."""
     from kineograph.objectives import objective_of
 
@@ -65,15 +69,26 @@ def _steps(run: Any, only: str, limit: float) -> Any:
     for i, part in enumerate(parts):
         total = sum(phase.samples for phase in part.phases)
         mean: float | None = None
-        for report in run.part(
-            part, objective_of(run.recipe, part, run=run.folder), time_limit=limit
-        ):
+        lesson = objective_of(run.recipe, part, run=run.folder)
+        first = _first(part, start) if start else None
+        for report in run.part(part, lesson, start=first, time_limit=limit):
             mean = report.loss if mean is None else 0.98 * mean + 0.02 * report.loss
             share = (i + min(1.0, report.seen / total)) / len(parts)
             yield Progress(share, f"{part.name} {report.seen:,} seen, loss {mean:.4f}", None)
         if run.out_of_time(limit):
             return
     yield Progress(1.0, "done", None)
+
+
+def _first(part: Any, start: str) -> Any:
+    """The network that a part begins as: with a model's weights, or with Real-ESRGAN's."""
+    if start == "realesrgan":
+        from kineograph.public.realesrgan import realesrgan, with_alpha
+
+        return with_alpha(realesrgan())
+    from kineograph.recipe import started
+
+    return started(part, start)
 
 
 def plotted(run: Path) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def store(
         return
 
     yield Progress(0.0, "loading the text encoder", None)
-    encoder = encoder or text_encoder()
+    reader = encoder or partial(text_encoder(), short=True)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "text.json").unlink(missing_ok=True)
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # alike ones are read together
@@ -91,7 +92,7 @@ def store(
     pooled = np.zeros((len(texts), WIDTH), np.float16)
     for start in range(0, len(texts), batch):
         some = order[start : start + batch]
-        words, mask, mean = encoder([texts[i] for i in some])
+        words, mask, mean = reader([texts[i] for i in some])
         for i, word, kept in zip(some, words, mask, strict=True):
             states[i] = word[kept].numpy().astype(np.float16)
         pooled[some] = mean.numpy()

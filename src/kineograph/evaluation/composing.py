@@ -15,13 +15,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kineograph.data.composed.canvas import HUES, Placed, laid, mean_hue
+from kineograph.data.composed.colours import HUES, mean_hue
 from kineograph.data.composed.feed import STILL, Ground
 from kineograph.data.composed.movements import MOVEMENTS, SPEEDS, sped
 from kineograph.data.composed.scenes import COUNTS, GROUNDS, PLACES, RELATIONS, Scene
 from kineograph.data.cutout_features import over_white
 from kineograph.data.sticker_features import Look
 from kineograph.evaluation.sets import Estimate, bootstrap, closeness
+from kineograph.trajectories.placed import Placed, laid
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineograph.values.errors import KineographError, MissingError, is_memory
@@ -53,9 +54,12 @@ class TextEncoder:
         self.model.requires_grad_(False).eval()
 
     @torch.no_grad()
-    def __call__(self, texts: Sequence[str]) -> TextStates:
-        """States of B texts, each padded to `tokens` tokens."""
-        states, mask = self.read(list(texts))
+    def __call__(self, texts: Sequence[str], *, short: bool = False) -> TextStates:
+        """States of B texts, each padded to `tokens` tokens.
+
+        short: what no text of these has is not computed; the states are the same but for rounding.
+        """
+        states, mask = self.read(list(texts), short)
         mask = mask.clone()
         mask[[not text for text in texts]] = False
         words = states * mask[..., None]
@@ -63,7 +67,7 @@ class TextEncoder:
         return TextStates(words, mask, pooled)
 
 
-Read = Callable[[list[str]], tuple[Tensor, Tensor]]
+Read = Callable[[list[str], bool], tuple[Tensor, Tensor]]
 
 
 def _packaged(folder: Path, tokens: int) -> tuple[nn.Module, Read]:
@@ -73,10 +77,15 @@ def _packaged(folder: Path, tokens: int) -> tuple[nn.Module, Read]:
     tower = minilm.tower(folder / "model.safetensors", MINILM_SHA256)
     tokenizer = minilm.tokenizer(folder, tokens)
 
-    def read(texts: list[str]) -> tuple[Tensor, Tensor]:
+    def read(texts: list[str], short: bool) -> tuple[Tensor, Tensor]:
         found = tokenizer.encode_batch(texts)
         mask = torch.tensor([one.attention_mask for one in found], dtype=torch.bool)
-        return tower(torch.tensor([one.ids for one in found]), mask), mask
+        ids = torch.tensor([one.ids for one in found])
+        if not short:
+            return tower(ids, mask), mask
+        most = int(mask.sum(1).max())
+        states = tower(ids[:, :most], mask[:, :most])
+        return F.pad(states, (0, 0, 0, tokens - most)), mask
 
     return tower, read
 
@@ -95,7 +104,7 @@ def _foreign(folder: Path, tokens: int) -> tuple[nn.Module, Read]:
         str(folder), use_safetensors=True, dtype=torch.float32, **local
     )
 
-    def read(texts: list[str]) -> tuple[Tensor, Tensor]:
+    def read(texts: list[str], short: bool) -> tuple[Tensor, Tensor]:
         found = tokenizer(
             texts,
             padding="max_length",

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from kineograph.data.composed.feed import ComposedFeed
+from kineograph.data.composed.tracks import TrackFeed
 from kineograph.data.cutout_feed import CutoutFeed
 from kineograph.data.feed import Feed as StickerFeed
 from kineograph.data.scenes.feed import ScenesFeed
@@ -79,6 +80,11 @@ def of_cascade(recipe: Cascade, part: Stage, folder: Path | None) -> Denoising:
 def of_pictures(recipe: Pictures, part: Stage, folder: Path | None) -> Denoising:
     """The objective of a picture network."""
     return Denoising(part, _cutouts(recipe, folder))
+
+
+def of_trajectories(part: Stage, folder: Path | None) -> Denoising:
+    """The objective of a network of tracks; `folder` holds the cut-outs."""
+    return Denoising(part, TrackFeed(folder=folder))
 
 
 def _feed(data: str, stage: Stage, folder: Path | None) -> Feed:

@@ -8,6 +8,7 @@ plain torch; only chains of convolutions and PReLU are understood, which is all 
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,22 @@ def _numbers(content: bytes, at: int, count: int, width: int) -> Tensor:
     if at + count * width > len(content):
         raise MissingError(f"{PACKAGE}: the weights end too early")
     return torch.from_numpy(np.frombuffer(content, kind, count, at).astype(np.float32))
+
+
+def with_alpha(net: Compact) -> Compact:
+    """The network for premultiplied RGBA, to go on training from: (N, 4, H, W) in [0, 1].
+
+    Colours are made as before; of alpha it begins by repeating pixels.
+    """
+    larger = Compact(replace(SHAPE, channels=4))
+    old, state = net.state_dict(), larger.state_dict()
+    for name, tensor in old.items():
+        state[name][tuple(slice(0, side) for side in tensor.shape)] = tensor
+    state["convolutions.0.weight"][:, 3:] = 0
+    state["leave.weight"][old["leave.weight"].shape[0] :] = 0
+    state["leave.bias"][old["leave.bias"].shape[0] :] = 0
+    larger.load_state_dict(state)
+    return larger
 
 
 def finished(net: Compact, x: Tensor) -> Tensor:

@@ -13,6 +13,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from kineograph.files import placed, sha256_of
 from kineograph.nets.image_to_video_unet import Routes
 from kineograph.recipe.animate import Animate, EncoderPart, MotionPart, narrowed
@@ -30,12 +32,13 @@ from kineograph.recipe.files import (
 )
 from kineograph.recipe.finisher import Finisher, FinisherPart
 from kineograph.recipe.language import Language, LanguagePart, language_model
-from kineograph.recipe.loading import Loading, frozen, network, prepared, texts, trained
+from kineograph.recipe.loading import Loading, begun, frozen, network, prepared, texts, trained
 from kineograph.recipe.pictures import Pictures, picture_maker
 from kineograph.recipe.plan import Plan, plan
 from kineograph.recipe.tokens import Tokens, Writer
+from kineograph.recipe.trajectories import Trajectories
 from kineograph.recipe.visual_prompts import FillerPart, VisualPrompts, filler
-from kineograph.values.errors import InputError
+from kineograph.values.errors import InputError, KineographError
 
 __all__ = [
     "FAMILIES",
@@ -62,8 +65,10 @@ __all__ = [
     "Stage",
     "Student",
     "Tokens",
+    "Trajectories",
     "VisualPrompts",
     "Writer",
+    "family_of",
     "filler",
     "folder_of",
     "from_json",
@@ -82,6 +87,7 @@ __all__ = [
     "read_cascade",
     "save_tensors",
     "seal",
+    "started",
     "texts",
     "to_json",
     "trained",
@@ -99,6 +105,7 @@ Recipe = (
     | Language
     | Pictures
     | Finisher
+    | Trajectories
 )
 FAMILIES: dict[str, type[Recipe]] = {
     kind.family: kind
@@ -112,6 +119,7 @@ FAMILIES: dict[str, type[Recipe]] = {
         Language,
         Pictures,
         Finisher,
+        Trajectories,
     )
 }
 
@@ -176,6 +184,14 @@ def read(folder: Path) -> Recipe:
         raise InputError("recipe", f"'{path}' is not UTF-8 text") from error
 
 
+def family_of(model: str) -> str:
+    """The family of a model by name or folder; "" where there is none that can be read."""
+    try:
+        return read(folder_of(model)).family
+    except KineographError:
+        return ""
+
+
 def hashes(folder: Path, recipe: Recipe) -> dict[str, str]:
     """SHA-256 by file name of a model's weights."""
     return digests(folder, (part.name for part in recipe.parts))
@@ -205,3 +221,16 @@ def load(
     """
     folder = folder_of(model)
     return read(folder).ready(folder, Loading(read, stages, text_encoder, routes))
+
+
+def started(part: Part, model: str) -> nn.Module:
+    """A part's network that begins with another model's weights, where they fit: see `begun`.
+
+    model: a name or a folder. The part of the same name is taken, or the only one there is.
+    """
+    folder = folder_of(model)
+    others = {other.name: other for other in read(folder).parts}
+    chosen = others.get(part.name) or (others.popitem()[1] if len(others) == 1 else None)
+    if chosen is None:
+        raise InputError("start", f"'{model}' has no part '{part.name}'")
+    return begun(part, folder, chosen)

@@ -13,8 +13,9 @@ from torch.overrides import TorchFunctionMode
 
 from kineograph.diffusion.cascade import Texts
 from kineograph.diffusion.denoiser import Denoiser, Precond
+from kineograph.nets.growing import grown
 from kineograph.nets.image_to_video_unet import Routes
-from kineograph.nets.video_unet import VideoUNet
+from kineograph.nets.video_unet import VideoUNet, VideoUNetShape
 from kineograph.recipe.fields import Part
 from kineograph.recipe.files import load_tensors
 from kineograph.values.errors import InputError, LimitError
@@ -72,6 +73,30 @@ def trained(part: Part, folder: Path, *, as_stored: bool = False) -> Any:
     tensors = load_tensors(folder / f"{part.name}.safetensors", net.state_dict())
     net.load_state_dict(tensors, assign=as_stored)
     return net.requires_grad_(False).eval()
+
+
+def begun(part: Part, folder: Path, other: Part) -> nn.Module:
+    """The part's network, its first weights those of `other`'s in a model folder, where they fit.
+
+    A part whose U-Net has one level more than the other's is that network grown (`nets.growing`).
+    Raises InputError when nothing fits.
+    """
+    net, old = network(part), network(other)
+    weights = load_tensors(folder / f"{other.name}.safetensors", old.state_dict())
+    if _levels(part) == _levels(other) + 1 > 1:
+        weights = grown(weights)
+    own = net.state_dict()
+    fits = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
+    if not fits:
+        raise InputError("start", f"no weight of '{folder}' fits '{part.name}'")
+    net.load_state_dict(fits, strict=False)
+    return net
+
+
+def _levels(part: Part) -> int:
+    """Levels of a part that is a video U-Net; 0 of any other."""
+    shape = getattr(part, "shape", None)
+    return len(shape.widths) if isinstance(shape, VideoUNetShape) else 0
 
 
 def frozen(net: Precond) -> Denoiser:

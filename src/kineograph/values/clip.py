@@ -122,7 +122,15 @@ def to_clips(x: Tensor, fps: float) -> list[Clip]:
     return [Clip(one, fps) for one in frames.add(1).div(2).clamp(0, 1)]
 
 
-def from_premultiplied(x: Tensor, *, least: float = 0.02) -> list[Clip]:
+def premultiplied(clip: Clip) -> Tensor:
+    """(T, 4, H, W) in [0, 1], colours multiplied by alpha; what is opaque has alpha 1."""
+    rgb, alpha = clip.frames[:, :3], clip.frames[:, 3:]
+    if clip.frames.shape[1] == 3:
+        alpha = torch.ones_like(rgb[:, :1])
+    return torch.cat([rgb * alpha, alpha], dim=1)
+
+
+def from_premultiplied(x: Tensor, *, least: float = 0.02, fps: float = 8.0) -> list[Clip]:
     """Clips with straight alpha from (B, 4, T, H, W) in model range, colours multiplied by alpha.
 
     Alpha under `least` is nothing at all: the ground is exactly transparent.
@@ -131,7 +139,7 @@ def from_premultiplied(x: Tensor, *, least: float = 0.02) -> list[Clip]:
     colour, alpha = frames[:, :, :3], frames[:, :, 3:].clamp(0, 1)
     alpha = torch.where(alpha < least, 0.0, alpha)
     straight = (colour / alpha.clamp(min=least)).clamp(0, 1) * (alpha > 0)
-    return [Clip(one) for one in torch.cat([straight, alpha], dim=2)]
+    return [Clip(one, fps) for one in torch.cat([straight, alpha], dim=2)]
 
 
 def bytes_to_model(frames: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Which composed pictures come next, beside the plain ones? A pure function of (seed, seen).
 
 A share of every batch are scenes of the stream, drawn from its first COUNT numbers, whose captions
-the frozen encoder has read once. Held-out combinations are passed over, and so are movements: one
-frame does not show them. The rest are the cut-outs as they are.
+the frozen encoder has read once. Held-out combinations are passed over. Of what moves the picture
+is the thing at rest, whole: another model moves it. The rest are the cut-outs as they are.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ import torch
 from torch import Tensor
 
 from kineograph.data import cutouts
-from kineograph.data.composed.canvas import mean_hue, recoloured, rendered
+from kineograph.data.composed.colours import mean_hue, recoloured
 from kineograph.data.composed.scenes import KINDS, Scene, Scenes
 from kineograph.data.cutout_features import pixels
 from kineograph.data.cutout_feed import TRAINED, CutoutFeed
 from kineograph.data.cutout_texts import load_texts, store
 from kineograph.data.sticker_texts import Encoder
+from kineograph.trajectories.placed import Placed, rendered
 from kineograph.values.prompt import Cond, Progress
 
-COUNT = 60_000  # numbers of the stream that are drawn from
+COUNT = 30_000  # numbers of the stream that are drawn from
 SHARE = 0.3  # of a batch
 STILL = tuple(kind for kind in KINDS if kind != "movement")
 
@@ -37,13 +38,19 @@ class Ground:
         records = [packs.still_records[row] for row in self.rows]
         self.scenes = Scenes(records, [mean_hue(picture)[1] for picture in self.pictures])
 
-    def drawn(self, scene: Scene, side: int, *, time: float = 0.0) -> Tensor:
-        """(4, side, side) in [0, 1], premultiplied: the scene at a time of its loop."""
+    def drawn(self, scene: Scene, side: int, *, time: float | None = 0.0) -> Tensor:
+        """(4, side, side) in [0, 1], premultiplied: the scene at a time of its loop.
+
+        time: None shows what moves at rest, and whole.
+        """
         shown = [
             self.pictures[row] if hue is None else recoloured(self.pictures[row], hue)
             for row, hue in zip(scene.rows, scene.hues, strict=True)
         ]
         ground = None if scene.ground is None else torch.tensor(scene.ground)
+        if time is None:
+            resting = (Placed(0),) if scene.movement else scene.things
+            return rendered(shown, resting, side, ground)
         return rendered(shown, scene.at(time), side, ground)
 
 
@@ -92,9 +99,9 @@ class ComposedFeed:
         rows: list[int] = []
         while len(made) < many:
             scene = self.ground.scenes(int(rng.integers(self.count)))
-            if scene.held or scene.kind not in STILL:
+            if scene.held:
                 continue
-            made.append(self.ground.drawn(scene, self.size))
+            made.append(self.ground.drawn(scene, self.size, time=None))
             rows.append(self.text.row[scene.texts[int(rng.integers(len(scene.texts)))]])
         if not many:
             return self.plain(batch, frames, seed=seed, seen=seen)
@@ -103,10 +110,10 @@ class ComposedFeed:
         if many == batch:
             return first, said
         clean, cond = self.plain(batch - many, frames, seed=seed, seen=seen)
-        return torch.cat([first, clean]), _joined(said, cond)
+        return torch.cat([first, clean]), joined(said, cond)
 
 
-def _joined(first: Cond, second: Cond) -> Cond:
+def joined(first: Cond, second: Cond) -> Cond:
     """Both batches as one, the texts padded to the longer of them."""
     parts = []
     for cond in (first, second):

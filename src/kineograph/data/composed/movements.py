@@ -9,18 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
-
-class Change(NamedTuple):
-    """What a moment does to a thing at rest."""
-
-    right: float = 0.0
-    down: float = 0.0
-    turn: float = 0.0
-    size: float = 1.0
-    opacity: float = 1.0
-
+from kineograph.trajectories.placed import Change
 
 Motion = Callable[[float], Change]
 
@@ -30,12 +20,14 @@ class Movement:
     """A movement and the words for it.
 
     at: the change at a time in 0 … 1. doing: the -ing form with what belongs to it ("spinning",
-    "sliding in from the left"). also: other ways to say it. fast, slow: whether it may be said so.
+    "sliding in from the left"). does: the same told of one thing ("spins"). also: other ways to say
+    it, in the -ing form.
     """
 
     name: str
     at: Motion
     doing: str
+    does: str
     also: tuple[str, ...] = ()
 
 
@@ -137,26 +129,60 @@ def _ends(time: float) -> float:
 MOVEMENTS: dict[str, Movement] = {
     one.name: one
     for one in (
-        Movement("spin", _spin, "spinning", ("rotating", "turning round and round")),
-        Movement("spin back", _spin_back, "spinning to the left", ("turning anticlockwise",)),
-        Movement("bounce", _bounce, "bouncing", ("bouncing up and down",)),
-        Movement("jump", _jump, "jumping", ("jumping up", "hopping")),
-        Movement("shake", _shake, "shaking", ("trembling", "shaking from side to side")),
-        Movement("wobble", _wobble, "wobbling", ("rocking", "tilting left and right")),
-        Movement("pulse", _pulse, "pulsing", ("beating", "throbbing")),
-        Movement("float", _float, "floating", ("hovering", "floating in the air")),
-        Movement("sway", _sway, "swaying", ("moving left and right",)),
-        Movement("orbit", _orbit, "going round in a circle", ("circling", "moving in circles")),
-        Movement("rise", _rise, "flying up", ("rising", "floating up", "moving upwards")),
-        Movement("fall", _fall, "falling down", ("falling", "dropping", "moving downwards")),
-        Movement("fly right", _fly_right, "flying to the right", ("moving to the right",)),
-        Movement("slide left", _slide(-1.0), "sliding in from the left", ("coming from the left",)),
+        Movement("spin", _spin, "spinning", "spins", ("rotating", "turning round and round")),
         Movement(
-            "slide right", _slide(1.0), "sliding in from the right", ("coming from the right",)
+            "spin back",
+            _spin_back,
+            "spinning to the left",
+            "spins to the left",
+            ("turning anticlockwise",),
         ),
-        Movement("fade", _fade, "fading in and out", ("appearing and disappearing",)),
-        Movement("grow", _grow, "growing", ("getting bigger", "growing large")),
-        Movement("shrink", _shrink, "shrinking", ("getting smaller", "becoming small")),
+        Movement("bounce", _bounce, "bouncing", "bounces", ("bouncing up and down",)),
+        Movement("jump", _jump, "jumping", "jumps", ("jumping up", "hopping")),
+        Movement("shake", _shake, "shaking", "shakes", ("trembling", "shaking from side to side")),
+        Movement("wobble", _wobble, "wobbling", "wobbles", ("rocking", "tilting left and right")),
+        Movement("pulse", _pulse, "pulsing", "pulses", ("beating", "throbbing")),
+        Movement("float", _float, "floating", "floats", ("hovering", "floating in the air")),
+        Movement("sway", _sway, "swaying", "sways", ("moving left and right",)),
+        Movement(
+            "orbit",
+            _orbit,
+            "going round in a circle",
+            "goes round in a circle",
+            ("circling", "moving in circles"),
+        ),
+        Movement(
+            "rise", _rise, "flying up", "flies up", ("rising", "floating up", "moving upwards")
+        ),
+        Movement(
+            "fall", _fall, "falling down", "falls down", ("falling", "dropping", "moving downwards")
+        ),
+        Movement(
+            "fly right",
+            _fly_right,
+            "flying to the right",
+            "flies to the right",
+            ("moving to the right",),
+        ),
+        Movement(
+            "slide left",
+            _slide(-1.0),
+            "sliding in from the left",
+            "slides in from the left",
+            ("coming from the left",),
+        ),
+        Movement(
+            "slide right",
+            _slide(1.0),
+            "sliding in from the right",
+            "slides in from the right",
+            ("coming from the right",),
+        ),
+        Movement(
+            "fade", _fade, "fading in and out", "fades in and out", ("appearing and disappearing",)
+        ),
+        Movement("grow", _grow, "growing", "grows", ("getting bigger", "growing large")),
+        Movement("shrink", _shrink, "shrinking", "shrinks", ("getting smaller", "becoming small")),
     )
 }
 SPEEDS = {"slowly": 1, "": 1, "quickly": 2, "fast": 2}  # loops of the movement in one of the clip

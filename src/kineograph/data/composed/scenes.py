@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kineograph.data.composed.canvas import HUES, Placed
+from kineograph.data.composed.colours import HUES
 from kineograph.data.composed.movements import MOVEMENTS, SPEEDS, sped
 from kineograph.data.cutouts import Cutout
 from kineograph.data.phrases import plain, plural, with_article
+from kineograph.trajectories.placed import Placed
 
 HELD_OUT = 10  # one combination in so many
 GROUNDS = {
@@ -212,7 +213,8 @@ def _movement(scenes: Scenes, rng: np.random.Generator) -> Scene:
     adverb = f" {speed}" if speed else ""
     texts = [f"{name} {said.doing}{adverb}", f"{name} is {said.doing}{adverb}"]
     texts += [f"{name} {other}{adverb}" for other in said.also]
-    texts.append(f"{bare} that is {said.doing}{adverb}")
+    texts += [f"{name} {said.does}{adverb}", f"{name} that {said.does}{adverb}"]
+    texts.append(f"{bare} {said.doing}{adverb}")
     held = held_out("movement", scenes.records[row].key, movement)
     facts: dict[str, object] = {"movement": movement, "speed": speed}
     things = (Placed(0, size=0.6),)

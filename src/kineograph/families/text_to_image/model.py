@@ -9,7 +9,7 @@ from typing import Any
 
 from kineograph import media, recipe
 from kineograph.diffusion.cascade import CascadeMaker, Knobs, Texts
-from kineograph.families.text_to_image.settings import ByDiffusion, ByTokens
+from kineograph.families.text_to_image.settings import ByCascade, ByTokens
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
 from kineograph.tokens import TokenKnobs, TokensMaker
@@ -23,7 +23,7 @@ FINER = "stickers"  # the model whose later stages make more pixels
 UPSCALING = 0.1  # share of the progress that enlarging takes
 
 
-class DiffusionModel:
+class CascadeModel:
     """A picture by a cascade at T = 1.
 
     model: a shipped model's name, or a folder. Raises MissingError when there is no such model,
@@ -44,7 +44,7 @@ class DiffusionModel:
         made: CascadeMaker = recipe.load(str(self.folder), stages=count)
         return made.still()
 
-    def forecast(self, request: Request[ByDiffusion]) -> Forecast:
+    def forecast(self, request: Request[ByCascade]) -> Forecast:
         settings = request.settings
         plan = recipe.plan(self.recipe, Knobs(guidance=settings.guidance))
         gflop = plan.gflop / plan.frames
@@ -54,7 +54,7 @@ class DiffusionModel:
         file = media.file_bytes(request.form, (side, side), 1)
         return Forecast(seconds, plan.bytes, file, told, {"size": side, "gflop": gflop})
 
-    def make(self, request: Request[ByDiffusion], seed: int) -> Iterator[Progress[Clip]]:
+    def make(self, request: Request[ByCascade], seed: int) -> Iterator[Progress[Clip]]:
         """The picture as it is denoised; the last step carries it."""
         settings = request.settings
         prompt = Prompt(settings.text, seconds=0)

@@ -7,19 +7,23 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
+from kineograph.values.ground import GROUNDS, Ground
 from kineograph.values.prompt import clean_text
 from kineograph.values.settings import STILL, Settings, setting
 from kineograph.values.source import PictureSource
 
+MOST_SIZE = 1024  # pixels of a finished picture
+Finishes = Literal["finisher", "realesrgan", "filter"]
+"What makes a picture larger: our network, Real-ESRGAN's (its weights are fetched), or a filter."
+
 
 class TextToImage(Settings):
-    """What both ways share."""
+    """What all ways share."""
 
     verb: ClassVar[str] = "image"
     forms: ClassVar[tuple[str, ...]] = STILL
 
     text: str = setting(..., "What the picture should show.", place=True)
-    upscale: Literal[1, 2, 4] = setting(1, "Times more pixels on a side.")
     guidance: float | None = setting(None, "Guidance scale; 1 is none.", least=0, most=50)
 
     @field_validator("text")
@@ -29,15 +33,51 @@ class TextToImage(Settings):
 
 
 class ByDiffusion(TextToImage):
-    """A picture that is denoised."""
+    """A cut-out that is denoised, transparent around what it shows."""
 
-    about: ClassVar[str] = "a picture by diffusion"
+    about: ClassVar[str] = "a cut-out by diffusion"
 
     by: Literal["diffusion"] = setting("diffusion", "How it is made.")
+    negative: str = setting("", "What to keep away from.")
+    size: int = setting(256, "Pixels of a side.", unit="pixels", least=16, most=MOST_SIZE)
+    steps: int | None = setting(None, "Sampling steps.", least=1, most=1000)
+    finish: Finishes = setting("finisher", "What makes the picture larger.")
+    ground: Ground | None = setting(
+        None, "What to lay it on; nothing keeps it transparent.", words=GROUNDS
+    )
+    model: str = setting("pictures", "A shipped model's name, or a folder.")
+
+    @field_validator("negative")
+    @classmethod
+    def _clean_negative(cls, text: str) -> str:
+        return clean_text(text, "negative") if text else ""
+
+
+class Enlarged(TextToImage):
+    """What is made in a model's own size, and enlarged by whole factors."""
+
+    upscale: Literal[1, 2, 4] = setting(1, "Times more pixels on a side.")
+
+
+class ByCascade(Enlarged):
+    """One frame of what the cascade of clips makes."""
+
+    about: ClassVar[str] = "a picture by a cascade of clips"
+
+    by: Literal["cascade"] = setting("cascade", "How it is made.")
     model: str = setting("stickers", "A shipped model's name, or a folder.")
 
+    @classmethod
+    def wanted(cls, values: Mapping[str, Any]) -> bool:
+        """When it is asked for, or the model that is named can do nothing else."""
+        if "by" in values or "model" not in values:
+            return values.get("by") == "cascade"
+        from kineograph import recipe
 
-class ByTokens(TextToImage):
+        return recipe.family_of(str(values["model"])) == "cascade"
+
+
+class ByTokens(Enlarged):
     """A picture that is written in codes, one after another."""
 
     about: ClassVar[str] = "a picture by tokens"

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
+from kineograph.values.ground import GROUNDS, Ground
 from kineograph.values.prompt import clean_text
 from kineograph.values.settings import MOVING, Settings, setting
 from kineograph.values.source import FolderSource
+from kineograph.values.strength import STRENGTHS, Strength
 
 MOST_SECONDS = 600.0
+MOST_SIDE = 1024  # pixels of a clip by picture
 
 
 class TextToVideo(Settings):
-    """A clip from words."""
+    """A clip from words, all of its frames denoised together."""
 
     verb: ClassVar[str] = "video"
-    about: ClassVar[str] = "a clip from words"
+    about: ClassVar[str] = "a clip from words by a cascade"
     forms: ClassVar[tuple[str, ...]] = MOVING
 
     text: str = setting(..., "What the clip should show.", place=True)
+    by: Literal["cascade"] = setting("cascade", "How it is made.")
     negative: str = setting("", "What to keep away from.")
     seconds: float | None = setting(
         None, "Length; a loop is repeated to fill it.", unit="seconds", above=0, most=MOST_SECONDS
@@ -42,6 +47,65 @@ class TextToVideo(Settings):
     )
     loop: bool = setting(False, "Ask for a clip that loops.")
     model: str = setting("stickers", "A shipped model's name, or a folder.")
+    text_encoder: FolderSource | None = setting(
+        None, "Folder of a T5 or BERT encoder in place of the model's."
+    )
+
+    @classmethod
+    def wanted(cls, values: Mapping[str, Any]) -> bool:
+        """When it is asked for, or the model that is named can do nothing else."""
+        if "by" in values or "model" not in values:
+            return values.get("by") == "cascade"
+        from kineograph import recipe
+
+        return recipe.family_of(str(values["model"])) == "cascade"
+
+    @field_validator("text")
+    @classmethod
+    def _clean(cls, text: str) -> str:
+        return clean_text(text)
+
+    @field_validator("negative")
+    @classmethod
+    def _clean_negative(cls, text: str) -> str:
+        return clean_text(text, "negative") if text else ""
+
+
+class ByPicture(Settings):
+    """A clip from words: a cut-out is drawn, and moves."""
+
+    verb: ClassVar[str] = "video"
+    about: ClassVar[str] = "a clip from words"
+    forms: ClassVar[tuple[str, ...]] = MOVING
+
+    text: str = setting(..., "What the clip should show.", place=True)
+    by: Literal["picture"] = setting("picture", "How it is made.")
+    negative: str = setting("", "What to keep away from.")
+    seconds: float | None = setting(
+        None, "Length; a loop is repeated to fill it.", unit="seconds", above=0, most=MOST_SECONDS
+    )
+    size: int = setting(
+        256, "Pixels of a side, the longer one.", unit="pixels", least=16, most=MOST_SIDE
+    )
+    frames: int = setting(32, "Frames of one loop.", unit="frames", least=2, most=64)
+    steps: int | None = setting(None, "Sampling steps of every stage.", least=1, most=1000)
+    guidance: float | None = setting(
+        None, "Guidance scale of the first stage; 1 is none.", least=0, most=50
+    )
+    motion: Strength = setting(
+        1.0,
+        "Strength of the motion: weak, strong or a number.",
+        least=0.25,
+        most=4,
+        words=STRENGTHS,
+    )
+    finish: Literal["finisher", "realesrgan", "filter"] = setting(
+        "finisher", "What makes the picture larger."
+    )
+    ground: Ground | None = setting(
+        None, "What to lay it on; nothing keeps it transparent.", words=GROUNDS
+    )
+    model: str = setting("pictures", "A shipped model's name, or a folder.")
     text_encoder: FolderSource | None = setting(
         None, "Folder of a T5 or BERT encoder in place of the model's."
     )

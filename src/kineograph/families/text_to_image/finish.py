@@ -1,0 +1,60 @@
+"""How does a small cut-out become a large one? By a network in one evaluation, or by a filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kineograph import recipe
+from kineograph.values.clip import Clip, from_premultiplied, premultiplied
+
+Enlarge = Callable[[Tensor], Tensor]
+"Premultiplied pictures (N, 4, H, W) in [0, 1], TIMES larger on a side."
+
+TIMES = 4
+MODEL = "finisher"
+GFLOP_A_PIXEL = 1.3e-3  # of a small picture, both networks
+
+
+def enlarging(name: str) -> Enlarge:
+    """What makes pictures larger: finisher, realesrgan or filter.
+
+    Raises MissingError where its weights are not there.
+    """
+    match name:
+        case "finisher":
+            net = recipe.load(MODEL)
+        case "realesrgan":
+            from kineograph.public.realesrgan import finished, realesrgan
+
+            net = partial(finished, realesrgan())
+        case _:
+            net = _filtered
+
+    def enlarge(x: Tensor) -> Tensor:
+        with torch.no_grad():
+            made: Tensor = net(x)
+        return made.clamp(0, 1)
+
+    return enlarge
+
+
+def sized(clip: Clip, size: int, enlarge: Enlarge) -> Clip:
+    """Square frames with alpha brought to `size` pixels: enlarged as often as need be, then shrunk.
+
+    What is shrunk is filtered as wide as the step is.
+    """
+    x = premultiplied(clip)  # (T, 4, S, S)
+    while x.shape[-1] < size:
+        x = torch.cat([enlarge(frame[None]) for frame in x])
+    if x.shape[-1] != size:
+        x = F.interpolate(x, (size, size), mode="bilinear", align_corners=False, antialias=True)
+    return from_premultiplied(x.transpose(0, 1)[None] * 2 - 1, fps=clip.fps)[0]
+
+
+def _filtered(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=TIMES, mode="bicubic", align_corners=False)

@@ -1,0 +1,111 @@
+"""Words to a cut-out as a Model: the picture network, then what makes its answer larger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from kineograph import media, recipe
+from kineograph.families.text_to_image.finish import GFLOP_A_PIXEL, TIMES, enlarging, sized
+from kineograph.families.text_to_image.settings import ByDiffusion
+from kineograph.machine import convolution_speed
+from kineograph.media.ground import grounded
+from kineograph.pictures import Knobs, PictureMaker
+from kineograph.products import ClipProduct
+from kineograph.record import record_of
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.prompt import Progress, Prompt
+from kineograph.values.request import About, Forecast, Request
+from kineograph.values.result import Result
+
+
+class Asked(Protocol):
+    """What a cut-out is drawn by: fields of any family's settings that has one drawn."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def negative(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def steps(self) -> int | None: ...
+    @property
+    def guidance(self) -> float | None: ...
+    @property
+    def finish(self) -> str: ...
+
+
+MADE = 0.8  # share of the progress until the small picture is there
+MEMORY = 420e6  # bytes: measured, the process with the shipped model
+
+
+class PicturesModel:
+    """A cut-out by a picture network.
+
+    model: a shipped model's name, or a folder. text_encoder: a folder that takes the place of the
+    model's own encoder. Raises MissingError when there is no such model, InputError when it makes
+    no cut-outs.
+    """
+
+    def __init__(self, model: str = "pictures", *, text_encoder: Path | None = None) -> None:
+        self.text_encoder = text_encoder
+        self.folder = recipe.folder_of(model)
+        about = recipe.read(self.folder)
+        if not isinstance(about, recipe.Pictures):
+            remedy = "use pictures" if not isinstance(about, recipe.Cascade) else "say by cascade"
+            raise InputError("model", f"'{model}' makes no cut-outs", remedy)
+        self.recipe = about
+
+    @cached_property
+    def about(self) -> About:
+        return About(self.recipe.name, recipe.hashes(self.folder, self.recipe), torch=True)
+
+    @cached_property
+    def maker(self) -> PictureMaker:
+        made: PictureMaker = recipe.load(str(self.folder), text_encoder=self.text_encoder)
+        return made
+
+    def forecast(self, request: Request[Any]) -> Forecast:
+        settings, base = request.settings, self.recipe.base
+        calls = 4 * (settings.steps or self.recipe.steps)  # guided, by a method of second order
+        gflop = calls * base.shape.flop(1, base.size) / 1e9
+        side = base.size
+        while side < settings.size:
+            gflop += GFLOP_A_PIXEL * side**2
+            side *= TIMES
+        told = f"one picture of {settings.size}x{settings.size} pixels, {gflop:,.0f} GFLOP"
+        file = media.file_bytes(request.form, (settings.size, settings.size), 1)
+        facts = {"size": settings.size, "gflop": gflop}
+        memory = int(MEMORY + 2_000 * side**2)
+        return Forecast(gflop / convolution_speed(), memory, file, told, facts)
+
+    def make(self, request: Request[ByDiffusion], seed: int) -> Iterator[Progress[Clip]]:
+        """The picture as it is denoised; the last step carries it, finished, on its ground."""
+        settings = request.settings
+        picture = None
+        for step in self.drawn(settings, seed):
+            picture = step.value
+            yield step
+        assert isinstance(picture, Clip)
+        made, notes = grounded(picture, settings.ground, request.form)
+        record = record_of(self, request, seed)
+        result: Result[Clip] = Result(
+            ClipProduct(made), seed, record, tuple(notes), {"size": settings.size}
+        )
+        yield Progress(1.0, "made", made, None, result)
+
+    def drawn(self, settings: Asked, seed: int) -> Iterator[Progress[Clip]]:
+        """The cut-out itself, with alpha, at the size asked for: the last value."""
+        enlarge = enlarging(settings.finish)
+        prompt = Prompt(settings.text, settings.negative, seconds=0)
+        knobs = Knobs(settings.steps or 0, settings.guidance)
+        picture = None
+        for step in self.maker.make(prompt, seed, knobs):
+            picture = step.value
+            yield step._replace(done=MADE * step.done)
+        assert isinstance(picture, Clip)
+        yield Progress(0.999, "finished", sized(picture, settings.size, enlarge))

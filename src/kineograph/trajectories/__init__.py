@@ -1,0 +1,1 @@
+"""From words to how a thing moves: places over one loop, and cut-outs laid at them."""
