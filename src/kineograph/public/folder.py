@@ -9,6 +9,7 @@ opened, no code of the folder runs, nothing is fetched.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ MOST_BYTES = 5_000_000  # of one JSON file; a shard index of a large model has s
 MOST_WEIGHTS = 60_000_000_000
 MOST_LAYERS = 512
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+MOST_SHARDS = 4096
+POINTER = b"version https://git-lfs.github.com/spec"
+_SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})(.*)\.safetensors")
 
 TIED = ("shared.weight", "encoder.embed_tokens.weight")  # T5 keeps one table under two names
 
