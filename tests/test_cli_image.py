@@ -101,7 +101,9 @@ def pixels(path):
     return media.read(path).frames
 
 
-@pytest.mark.parametrize(("by", "model"), [("diffusion", "tiny"), ("tokens", "letters")])
+@pytest.mark.parametrize(
+    ("by", "model"), [("cascade", "tiny"), ("diffusion", "tiny"), ("tokens", "letters")]
+)
 def test_words_become_a_picture_and_a_seed_repeats_its_bytes(tmp_path, models, capsys, by, model):
     options = ("--by", by, "--model", models / model, "--seed", 7, "--json")
     facts, _ = run("a red heart", "-o", tmp_path / "a.png", *options, capsys=capsys)
@@ -153,7 +155,7 @@ def test_a_picture_is_completed_from_its_upper_half(tmp_path, models, capsys):
     [
         (("", "-o", "a.png"), 2, "text: is empty"),
         (("a", "-o", "a.mp4"), 2, "cannot write 'a.mp4'"),
-        (("a", "-o", "a.png", "--by", "magic"), 2, "use tokens or diffusion"),
+        (("a", "-o", "a.png", "--by", "magic"), 2, "use tokens, cascade or diffusion"),
         (("a", "-o", "a.png", "--upscale", "3"), 2, "use 1, 2 or 4"),
         (("a", "-o", "a.png", "--candidates", "4"), 2, "it is for a picture by tokens"),
         (("a", "-o", "a.png", "--complete", "b.png"), 2, "it is for a picture by tokens"),
@@ -180,7 +182,7 @@ def test_a_model_of_the_other_kind_is_named(tmp_path, models, capsys):
     )
     assert "writes no pictures in codes" in err
     _, err = run("a", "-o", out, "--model", models / "letters", capsys=capsys, expect=2)
-    assert "name a cascade" in err
+    assert "makes no cut-outs" in err
 
 
 def test_a_codec_loads_by_itself(tmp_path):

@@ -19,7 +19,7 @@ ROOT = SRC.parent.parent
 FLOORS = (
     ("values.errors",),
     ("errors",),
-    ("files", "signals", "machine", "pages"),
+    ("files", "memory", "weight_files", "signals", "machine", "pages"),
     ("values",),
     ("media", "data.packages", "states"),  # encoders look into packages' cache
     ("record",),
@@ -91,7 +91,6 @@ WEIGHTS = {
     "train": "keeps its own resume state, beside no model",
     "data.sticker_features": "reads the published Lite0, keeps its features",
     "public.folder": "reads published folders, whose tensors have names of their own",
-    "nets.minilm": "reads the published text encoder",
 }
 # Who opens pictures or videos outside media, and why it may.
 OPENERS = {

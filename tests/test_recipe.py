@@ -311,7 +311,7 @@ def test_weights_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(recipes.files, "save_file", fail)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(LimitError, match="no space left on the disk"):
         recipes.save_tensors(path, {"x": torch.zeros(2)}, {})
     assert torch.equal(recipes.load_tensors(path, {"x": torch.zeros(2)})["x"], torch.ones(2))
 

@@ -315,7 +315,7 @@ def test_a_damaged_newest_checkpoint_falls_back_with_a_warning(tmp_path, harm):
     assert same(end, again)
 
 
-def test_with_no_whole_checkpoint_the_stage_begins_again(tmp_path):
+def test_a_run_with_no_whole_checkpoint_left_is_refused_not_begun_again(tmp_path):
     about = recipe()
     one = about.stages[0]
     state = train.fresh(about, one)
@@ -323,8 +323,8 @@ def test_with_no_whole_checkpoint_the_stage_begins_again(tmp_path):
     place = train.save(state, tmp_path / "base")
     (place / "state.safetensors").write_bytes(b"")
     again = train.fresh(about, one)
-    assert len(train.restore(again, tmp_path / "base")) == 1
-    assert again.seen == 0
+    with pytest.raises(KineographError, match=r"no checkpoint .* can be read .* remove the folder"):
+        train.restore(again, tmp_path / "base")
     assert same(again, train.fresh(about, one))
 
 

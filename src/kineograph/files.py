@@ -1,7 +1,8 @@
 """How does a file come to be whole or not at all, and how is it known to be the right one?
 
 It is written beside its place and renamed; a sha256 is pinned where it is fetched. A folder that
-one process writes for hours is locked against a second one.
+one process writes for hours is locked against a second one, and so is the name of one output. What
+a process that was killed left beside its output is swept by the next one that writes there.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import re
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import IO
 
-from kineograph.values.errors import KineographError
+from kineograph.values.errors import InputError, KineographError, is_full, unwritable
 
 if sys.platform != "win32":
     import fcntl
@@ -28,15 +31,38 @@ def placed(target: Path) -> Iterator[Path]:
     """A fresh sibling path for a file or folder, which becomes `target` when the block ends well.
 
     It has the suffix of `target`. After an error nothing is left behind and an older `target` is
-    untouched.
+    untouched. Raises LimitError when the disk is full, InputError when the place cannot be written.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = beside(target)
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = beside(target)
+        try:
+            yield part
+            publish(part, target)
+        finally:
+            remove(part)
+
+
+@contextmanager
+def writing(target: Path, field: str = "out") -> Iterator[None]:
+    """What the system refuses while `target` is written becomes an error of ours.
+
+    Libraries that write raise types of their own for a full disk; they are known by their words.
+    """
     try:
-        yield part
-        publish(part, target)
-    finally:
-        remove(part)
+        yield
+    except OSError as error:
+        raise unwritable(target.name, error, field) from error
+    except Exception as error:
+        if is_full(error):
+            raise unwritable(target.name, error, field) from error
+        raise
+
+
+# -- names of what is not finished -----------------------------------------------------------------
+
+_PART = re.compile(r"\.kineograph-([0-9a-f]{8})-(\d+)-[0-9a-f]{12}(\.[^/]*)?")
+_STALE = 86_400.0  # seconds after which a part of another machine, or of before a restart, is dead
 
 
 def sequence_of(pattern: Path) -> tuple[Path, ...]:
@@ -62,8 +88,84 @@ def counted(path: Path) -> list[int | str]:
 
 
 def beside(target: Path) -> Path:
-    """A new hidden name in the same folder, with the same suffix."""
-    return target.with_name(f".kineograph-{secrets.token_hex(6)}{target.suffix}")
+    """A new hidden name in the same folder, with the same suffix; it tells whose it is."""
+    suffix = target.suffix[:32]
+    name = f".kineograph-{_machine()}-{os.getpid()}-{secrets.token_hex(6)}{suffix}"
+    return target.with_name(name)
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove the parts that processes left which are no more; gives what was removed."""
+    dead = []
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if (found := _PART.fullmatch(path.name)) and _is_dead(path, found[1], int(found[2])):
+                remove(path)
+                dead.append(path)
+    return dead
+
+
+def _is_dead(path: Path, machine: str, process: int) -> bool:
+    if machine != _machine():
+        return time.time() - path.lstat().st_mtime > _STALE
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # it lives, and is somebody else's
+        return False
+    return False
+
+
+@cache
+def _machine() -> str:
+    """Eight digits that stand for this start of this machine, and for its numbering of processes.
+
+    A number of a process means nothing elsewhere: not on a shared disk, not in a container.
+    """
+    told = ""
+    with suppress(OSError):
+        told = Path("/proc/sys/kernel/random/boot_id").read_text()
+        told += str(Path("/proc/self/ns/pid").readlink())
+    return hashlib.sha256(told.encode()).hexdigest()[:8]
+
+
+@contextmanager
+def claimed(target: Path) -> Iterator[None]:
+    """Keep the name of an output for this process while the block runs.
+
+    Raises InputError when another process writes it. The lock is a hidden file beside it, which
+    goes with the block.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    short = hashlib.sha256(target.name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    path = target.with_name(f".kineograph-{short}.lock")
+    with writing(target):
+        file = _claim(path)
+    if file is None:
+        raise InputError(
+            "out", f"another job is writing '{target.name}'", "wait for it or choose another name"
+        )
+    with file:
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _claim(path: Path) -> IO[str] | None:
+    """The lock's file, held; None when another process holds it."""
+    while True:
+        file = path.open("w")
+        if not _taken(file):
+            file.close()
+            return None
+        with suppress(OSError):  # who had it may have removed it since it was opened
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        file.close()
 
 
 def publish(part: Path, target: Path) -> None:
@@ -86,10 +188,11 @@ def publish(part: Path, target: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it; nothing there is well too."""
+    """Remove a file, or a folder with all that is in it; nothing there to remove is well too."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
-    else:
+        return
+    with suppress(OSError):
         path.unlink(missing_ok=True)
 
 
@@ -107,8 +210,10 @@ def locked(folder: Path) -> Iterator[None]:
     The lock is the operating system's: a process that dies lets go of it. Where there is none
     (Windows) nothing is locked.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("w")
+    with file:
         if not _taken(file):
             raise KineographError(
                 f"'{folder}' is being written by another process; wait for it or stop it"

@@ -14,20 +14,30 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kineograph import recipe as recipes
-from kineograph.files import locked, publish, removed_whole, sha256_of
+from kineograph import weight_files
+from kineograph.files import (
+    locked,
+    placed,
+    publish,
+    remove,
+    removed_whole,
+    sha256_of,
+    sweep,
+    writing,
+)
 from kineograph.recipe import Part, Phase, Recipe
 from kineograph.signals import held
-from kineograph.values.errors import InputError, KineographError
+from kineograph.values.errors import InputError, KineographError, MissingError
 
 CLIP_NORM = 1.0
 KEEP = 2
@@ -47,13 +57,14 @@ class Objective(Protocol):
 
 @dataclass
 class State:
-    """All that a run needs to go on."""
+    """All that a run needs to go on; data is the hash of what it learned from, "" where unknown."""
 
     net: nn.Module
     ema: dict[str, Tensor]
     optimizers: list[torch.optim.Optimizer]
     seen: int = 0
     step: int = 0
+    data: str = ""
 
     def begin(self, weights: dict[str, Tensor]) -> None:
         """Take weights by name; what they do not hold stays as it began."""
@@ -178,24 +189,32 @@ def _hidden(net: nn.Module) -> set[str]:
 
 
 def save(state: State, folder: Path) -> Path:
-    """Write a checkpoint `folder`/SEEN completely or not at all; older ones beyond two go."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a checkpoint `folder`/SEEN completely or not at all; older ones beyond two go.
+
+    Raises LimitError when the disk is full; nothing of it is left then.
+    """
     target = folder / f"{state.seen:012d}"
     partial = folder / f".partial-{state.seen:012d}"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    save_file(_tensors(state), partial / "state.safetensors")
-    facts = {
-        "seen": state.seen,
-        "step": state.step,
-        "sha256": sha256_of(partial / "state.safetensors"),
-    }
-    (partial / "state.json").write_text(json.dumps(facts))
-    publish(partial, target)
+    with writing(target):
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            partial.mkdir()
+            save_file(_tensors(state), partial / "state.safetensors")
+            facts: dict[str, object] = {
+                "seen": state.seen,
+                "step": state.step,
+                "sha256": sha256_of(partial / "state.safetensors"),
+            }
+            if state.data:
+                facts["data"] = state.data
+            (partial / "state.json").write_text(json.dumps(facts))
+            publish(partial, target)
+        finally:
+            remove(partial)
     for old in checkpoints(folder)[:-KEEP]:
         removed_whole(old)
-    for left in folder.glob(".kineograph-*"):  # by a process killed while it removed one
-        shutil.rmtree(left, ignore_errors=True)
+    sweep(folder)  # what a process left that was killed while it removed one
     return target
 
 
@@ -213,19 +232,28 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def restore(state: State, folder: Path) -> list[str]:
-    """Load the newest checkpoint that verifies into `state`; returns what ailed newer ones."""
-    troubles = []
+    """Load the newest checkpoint that verifies into `state`; returns what ailed newer ones.
+
+    Raises KineographError when there are some and none verifies: beginning again unasked would
+    throw the work away.
+    """
+    troubles: list[str] = []
     for place in reversed(checkpoints(folder)):
         try:
             facts = _facts(place / "state.json")
-            if sha256_of(place / "state.safetensors") != facts.sha256:
-                raise ValueError("its hash does not match")
-            _load(state, load_file(place / "state.safetensors"))
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            if facts.seen != int(place.name):
+                raise ValueError(f"its name and its state ({facts.seen}) differ")
+            _load(state, weight_files.read(place / "state.safetensors", sha256=facts.sha256))
+        except (OSError, ValueError, KeyError, RuntimeError, MissingError) as error:
             troubles.append(f"checkpoint {place.name} is damaged ({error}); using the one before")
             continue
-        state.seen, state.step = facts.seen, facts.step
+        state.seen, state.step, state.data = facts.seen, facts.step, facts.data
         return troubles
+    if troubles:
+        raise KineographError(
+            f"no checkpoint in '{folder}' can be read ({troubles[-1]}); "
+            "bring one back, or remove the folder to begin again"
+        )
     return troubles
 
 
@@ -235,17 +263,23 @@ class _Facts(NamedTuple):
     seen: int
     step: int
     sha256: str
+    data: str
 
 
 def _facts(path: Path) -> _Facts:
     """ValueError when the file does not say what it should."""
-    told = json.loads(path.read_text("utf-8"))
+    try:
+        told = json.loads(path.read_text("utf-8"))
+    except RecursionError as error:
+        raise ValueError("state.json is nested too deep") from error
     if not isinstance(told, dict):
         raise ValueError("state.json holds no object")
     for name, kind in (("seen", int), ("step", int), ("sha256", str)):
         if type(told.get(name)) is not kind:
             raise ValueError(f"state.json has no {name} that is {kind.__name__}")
-    return _Facts(told["seen"], told["step"], told["sha256"])
+    if told["seen"] < 0 or told["step"] < 0:
+        raise ValueError("state.json counts below 0")
+    return _Facts(told["seen"], told["step"], told["sha256"], str(told.get("data", "")))
 
 
 def _tensors(state: State) -> dict[str, Tensor]:
@@ -284,6 +318,10 @@ class Run:
     folder: Path
     every: float = 240.0
     "Seconds between checkpoints."
+    data: str = ""
+    'Hash of what it learns from; a run is not continued on other data. "" where unknown.'
+    warn: Callable[[str], None] = lambda told: None
+    "Told what a person should know at once: a damaged checkpoint."
     keep_every: int = 0
     "Samples between snapshots of the running mean that are kept for good; 0 keeps none."
     started: float = field(default_factory=time.monotonic)
@@ -298,8 +336,19 @@ class Run:
                 raise InputError(
                     "resume", f"the recipe differs from '{path}'", "use another folder"
                 )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(recipes.to_json(self.recipe))
+        with placed(path) as part:
+            part.write_text(recipes.to_json(self.recipe), "utf-8")
+        sweep(self.folder)
+        self._mend_log()
+
+    def _mend_log(self) -> None:
+        """Cut the last line of the log when a full disk or a kill left half of it."""
+        path = self.folder / "log.jsonl"
+        if not path.is_file():
+            return
+        with writing(path), path.open("r+b") as log:
+            told = log.read()
+            log.truncate(told.rfind(b"\n") + 1)
 
     def part(
         self,
@@ -322,6 +371,14 @@ class Run:
                 state.begin(start.state_dict())
             for trouble in restore(state, folder):
                 self._log({"stage": part.name, "warning": trouble})
+                self.warn(f"{part.name}: {trouble}")
+            if "" not in (state.data, self.data) and state.data != self.data:
+                raise InputError(
+                    "data",
+                    f"is not what '{part.name}' learned from so far",
+                    "bring that back, or use another folder",
+                )
+            state.data = self.data or state.data
             saved = clock = time.monotonic()
             for report in fit(self.recipe, part, state, lesson, autocast=autocast):
                 now = time.monotonic()
@@ -355,7 +412,8 @@ class Run:
         return time.monotonic() - self.started > time_limit
 
     def _log(self, entry: dict[str, object]) -> None:
-        with (self.folder / "log.jsonl").open("a") as log:
+        path = self.folder / "log.jsonl"
+        with writing(path), path.open("a") as log:
             log.write(json.dumps(entry) + "\n")
 
 
@@ -363,11 +421,11 @@ def exported(recipe: Recipe, run: Path, folder: Path) -> list[Path]:
     """Write the running means of a run's newest checkpoints as a model folder, in bfloat16.
 
     Returns the files written; a part without a checkpoint is left out of the weights, not of the
-    recipe.
+    recipe. Raises InputError when no part has one.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / "recipe.json"]
-    files[0].write_text(recipes.to_json(recipe) + "\n")
+    if not any(checkpoints(run / part.name) for part in recipe.parts):
+        raise InputError("out", f"'{run}' holds no checkpoint", "train it first")
+    files = []
     for part in recipe.parts:
         state = fresh(recipe, part)
         restore(state, run / part.name)
@@ -377,7 +435,7 @@ def exported(recipe: Recipe, run: Path, folder: Path) -> list[Path]:
         half = {k: _halved(v) for k, v in state.ema.items()}
         about = {"part": part.name, "samples": str(state.seen), "recipe": recipe.name}
         recipes.save_tensors(files[-1], half, about)
-    return files
+    return [recipes.seal(recipe, folder), *files]
 
 
 def _halved(tensor: Tensor) -> Tensor:

@@ -17,7 +17,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from kineograph.values.errors import InputError, KineographError
+from kineograph import memory
+from kineograph.values.errors import InputError, KineographError, LimitError, is_full, is_memory
 
 VERBS = {
     # name: (module, one line of help)
@@ -42,6 +43,8 @@ VERBS = {
     "zoom": ("zoom", "Fly through one world at every scale, from texts or from pictures."),
     "data": ("data", "Fetch and prepare a named data set."),
 }
+
+LIGHT = ("show", "schema", "chain", "write", "--help", "-h", "--version")  # need no torch
 
 
 class _Verbs(TyperGroup):
@@ -100,10 +103,13 @@ def options(
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and leave with its exit code (0, 1, 2, 3, 4, 5 or 130)."""
     words = sys.argv[1:] if arguments is None else arguments
+    _open_streams()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminated)
-    command = typer.main.get_command(root)
     try:
+        if words and words[0] not in LIGHT and not {"-h", "--help"} & set(words):
+            memory.check_libraries()
+        command = typer.main.get_command(root)
         code = command.main(args=words, prog_name="kineograph", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
@@ -118,9 +124,24 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         sys.exit(_told(error, "--json" in words))
     if code == INTERRUPTED:  # typer answers Ctrl-C with this code
-        told = "interrupted; nothing was written under the final name"
-        _fail("Interrupted", told, INTERRUPTED, "--json" in words)
+        kept = "; what was trained is saved, --resume goes on" if words[:1] == ["train"] else ""
+        told = kept or "; nothing was written under the final name"
+        _fail("Interrupted", "interrupted" + told, INTERRUPTED, "--json" in words)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_streams() -> None:
+    """A closed stdin, stdout or stderr leads nowhere: its number must not become a file's."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
 def _let_go_of_stdout() -> None:
@@ -136,23 +157,45 @@ def _terminated(*_: object) -> None:
 def _told(error: Exception, as_json: bool) -> int:
     """Tell a person what went wrong; returns the exit code."""
     extra: dict[str, Any] = {}
-    if isinstance(error, KineographError):
-        code, message = error.exit_code, str(error)
-        if isinstance(error, InputError):
-            extra["field"] = error.field
-    elif type(error).__name__ == "NoArgsIsHelpError":  # the help itself, already shown when rich
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help itself, already shown when rich
         print(error, end="\n" if str(error) else "", file=sys.stderr)
         return 2
-    elif hasattr(error, "format_message"):  # usage errors of typer and of click
-        code, message = 2, error.format_message()
-    else:
-        code = 1
-        message = f"{type(error).__name__}: {error} (add --debug before the command to see where)"
-    return _fail(type(error).__name__, message, code, as_json=as_json, **extra)
+    if not isinstance(error, KineographError) and hasattr(error, "format_message"):
+        usage = error.format_message()  # of typer and of click
+        return _fail(type(error).__name__, usage, 2, as_json=as_json)
+    known = error if isinstance(error, KineographError) else _known(error)
+    if known is not None:
+        if isinstance(known, InputError):
+            extra["field"] = known.field
+        return _fail(type(known).__name__, str(known), known.exit_code, as_json=as_json, **extra)
+    kind = type(error).__name__
+    message = f"{kind}: {error} (a fault of ours; add --debug before the command to see where)"
+    return _fail(kind, message, 1, as_json=as_json)
+
+
+def _known(error: Exception) -> KineographError | None:
+    """What the system says of disk, memory or a file, as one of our errors."""
+    if is_full(error):
+        return LimitError("no space left where the output goes; free some or write elsewhere")
+    if is_memory(error):
+        return LimitError("memory ran out; ask for less, or close other programs")
+    if isinstance(error, UnicodeError):
+        return InputError("input", "is not UTF-8 text", "save it as UTF-8")
+    if isinstance(error, OSError) and error.strerror:
+        named = "'" + os.fspath(error.filename) + "': " if isinstance(error.filename, str) else ""
+        return InputError("file", f"{named}{error.strerror}", "check its name, place and rights")
+    return None
 
 
 def _fail(kind: str, message: str, code: int, as_json: bool = False, **extra: Any) -> int:
-    print(f"kineograph: {message}", file=sys.stderr)
-    if as_json:
-        print(json.dumps({"error": kind, "message": message, "exit": code, **extra}))
+    from kineograph.cli.door import harmless
+
+    shown = "\n".join(map(harmless, message.split("\n")))
+    try:
+        print(f"kineograph: {shown}", file=sys.stderr)
+        if as_json:
+            print(json.dumps({"error": kind, "message": message, "exit": code, **extra}))
+        sys.stdout.flush()
+    except OSError:  # stdout or stderr is full or closed: the exit code still tells
+        _let_go_of_stdout()
     return code

@@ -9,6 +9,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from kineograph.values.errors import InputError
+from kineograph import files
+from kineograph.values.errors import InputError, unwritable
 from kineograph.values.prompt import Progress as Making
 
 Seed = Annotated[
@@ -24,6 +26,9 @@ Seed = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing output.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"Marks that turn the direction of writing: what stands after them is not read as it is."
 
 
 def chosen_seed(seed: int | None) -> int:
@@ -44,38 +49,57 @@ def checked_output(path: Path, suffixes: Sequence[str], force: bool, field: str 
     if path.suffix.lower() not in suffixes:
         known = ", ".join(s or "a folder" for s in suffixes)
         raise InputError(field, f"cannot write '{path.name}'", f"use one of {known}")
-    if path.exists() and not force:
-        raise InputError(field, f"'{path}' exists", "choose another name or add --force")
-    folder = path.parent
-    if not folder.is_dir():
-        raise InputError(field, f"folder '{folder}' does not exist", "make it first")
-    probe = folder / f".kineograph-{secrets.token_hex(4)}"
-    try:
+    with _named(path, field):
+        if path.suffix and path.is_dir():
+            raise InputError(field, f"'{path}' is a folder", "choose another name")
+        if path.exists() and not force:
+            raise InputError(field, f"'{path}' exists", "choose another name or add --force")
+        folder = path.parent
+        if not folder.is_dir():
+            raise InputError(field, f"folder '{folder}' does not exist", "make it first")
+        files.sweep(folder)
+        probe = files.beside(path)
         probe.touch(exist_ok=False)
         probe.unlink()
-    except OSError as error:
-        raise InputError(field, f"cannot write in '{folder}' ({error.strerror})") from error
     return path
+
+
+@contextmanager
+def only_ours(path: Path, force: bool, field: str = "-o") -> Iterator[None]:
+    """Keep an output's name for this process; nobody took it since it was checked."""
+    with files.claimed(path):
+        if path.exists() and not force:
+            raise InputError(field, f"'{path}' exists", "choose another name or add --force")
+        yield
+
+
+@contextmanager
+def _named(path: Path, field: str) -> Iterator[None]:
+    """A name that the system does not take, or a place it does not let us write."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise unwritable(path.name[:80], error, field) from error
 
 
 def watch(steps: Iterator[Making], label: str) -> Any:
     """Run a maker to its end with progress and time left on stderr; returns the last value."""
     value = None
     with Progress(
-        TextColumn(label),
+        TextColumn(label, markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         console=Console(stderr=True),
         transient=True,
         disable=not sys.stderr.isatty(),
     ) as bar:
         task = bar.add_task("", total=1.0)
         for step in steps:
-            bar.update(task, completed=step.done, description=step.note)
+            bar.update(task, completed=step.done, description=harmless(step.note))
             value = step.value
     return value
 
@@ -107,10 +131,30 @@ def report(
         print(json.dumps(facts))
         return
     for note in notes:
-        print(note, file=sys.stderr)
+        print(harmless(note), file=sys.stderr)
     for output in outputs:
-        print(output)
+        say(str(output))
     print(f"{seconds:.1f} s", file=sys.stderr)
+
+
+def tell(told: str) -> None:
+    """Say something on stderr at once."""
+    print(harmless(told), file=sys.stderr, flush=True)
+
+
+def say(text: str) -> None:
+    """Print a text; a terminal is shown no control marks, a file or a pipe gets what it is."""
+    print("\n".join(map(_quiet, text.split("\n"))) if sys.stdout.isatty() else text)
+
+
+def _quiet(line: str) -> str:
+    """A line without what moves a terminal's cursor or turns the direction of what follows."""
+    return "".join(
+        f"\\u{ord(one):04x}"
+        if (unicodedata.category(one) == "Cc" and one != "\t") or one in TURNING
+        else one
+        for one in line
+    )
 
 
 def harmless(value: Any) -> str:

@@ -12,15 +12,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from kineograph import memory
 from kineograph.cli import door
 from kineograph.cli.options import Door, command, flag
-from kineograph.values.errors import InputError
+from kineograph.values.errors import InputError, KineographError, LimitError, is_memory
 from kineograph.values.progress import Progress
 from kineograph.values.request import Model, Request
 from kineograph.values.result import Result
@@ -41,7 +42,9 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
     started = time.perf_counter()
     from kineograph import models
 
-    with flags_named(models.families(verb)), standard_input(values) as values:
+    with ExitStack() as stack:
+        stack.enter_context(flags_named(models.families(verb)))
+        values = stack.enter_context(standard_input(values))
         settings = models.settings_of(verb, values)
         check_outputs(settings, asked)
         request = Request(settings, form_of(asked.out), frozenset(asked.extras))
@@ -54,12 +57,15 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
             facts = {**plan.facts, **told}
             typer.echo(json.dumps(facts) if asked.as_json else plan.told())
             return
+        for path in named_outputs(asked):
+            stack.enter_context(door.only_ours(path, asked.force))
         seed = door.chosen_seed(asked.seed) if settings.drawn else 0
+        stack.enter_context(within_memory(model, request))
         result = made(model, request, seed, trace=asked.trace, label=verb)
         outputs = written(result, asked)
         shown = settings.aloud or (asked.out is None and settings.spoken)
         if shown and not asked.as_json and (text := str(result.value)):
-            print(text)
+            door.say(text)
         about = model.about.name or None
         door.report(
             asked.as_json,
@@ -92,6 +98,29 @@ def made(
 
     door.watch(watched(), label)
     return kept[-1]
+
+
+@contextmanager
+def within_memory(model: Model[Any, Any], request: Request[Any]) -> Iterator[None]:
+    """Too little memory ends in LimitError with the forecast: before the work where it is known."""
+    if memory.is_limited():
+        memory.check(model.forecast(request).memory)
+    try:
+        yield
+    except KineographError:
+        raise
+    except Exception as error:
+        if not is_memory(error):
+            raise
+        told = model.forecast(request).told()
+        raise LimitError(
+            f"memory ran out; ask for less, or close other programs: {told}"
+        ) from error
+
+
+def named_outputs(asked: Door) -> list[Path]:
+    """Every file or folder that a command line names to be written."""
+    return [*([asked.out] if asked.out else []), *asked.extras.values()]
 
 
 def written(result: Result[Any], asked: Door) -> list[Path]:

@@ -40,6 +40,7 @@ def train(
     started = time.perf_counter()
     import torch
 
+    from kineograph.objectives import data_of
     from kineograph.train import Run, exported
 
     if threads:
@@ -52,7 +53,7 @@ def train(
         door.report(as_json, started, exported(about, out, export), model=about.name)
         return
 
-    run = Run(about, out)
+    run = Run(about, out, data=data_of(about), warn=door.tell)
     run.begin(resume=resume)
     limit = seconds_of(time_limit)
     door.watch(_steps(run, stage, limit, start), about.name)
@@ -97,7 +98,7 @@ def plotted(run: Path) -> bool:
     except ImportError:
         return False
     lines: dict[str, list[tuple[int, float]]] = {}
-    for entry in map(json.loads, (run / "log.jsonl").read_text().splitlines()):
+    for entry in map(_entry, (run / "log.jsonl").read_text("utf-8").splitlines()):
         if "loss" in entry:
             lines.setdefault(entry["stage"], []).append((entry["seen"], entry["loss"]))
     figure = Figure(figsize=(8, 4.5), layout="constrained")
@@ -112,6 +113,15 @@ def plotted(run: Path) -> bool:
     with placed(run / "loss.png") as part:
         figure.savefig(part, dpi=120)
     return True
+
+
+def _entry(line: str) -> dict[str, Any]:
+    """What a line of the log says; nothing, where a full disk or a kill left half a line."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}
 
 
 def read_recipe(name: str) -> Any:
@@ -129,7 +139,12 @@ def read_recipe(name: str) -> Any:
     if path.suffix == ".json":
         if not path.is_file():
             raise MissingError(f"recipe '{path}' is not there")
-        return recipe.from_json(path.read_text("utf-8"))
+        if path.stat().st_size > recipe.MAX_RECIPE_BYTES:
+            raise InputError("recipe", f"'{path}' is over {recipe.MAX_RECIPE_BYTES:,} bytes")
+        try:
+            return recipe.from_json(path.read_text("utf-8"))
+        except UnicodeDecodeError as error:
+            raise InputError("recipe", f"'{path}' is not UTF-8 text", "save it so") from error
     return recipe.read(recipe.folder_of(name))
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from kineograph.media.formats import StrPath
 from kineograph.media.sniff import refused
-from kineograph.values.errors import KineographError, LimitError
+from kineograph.values.errors import KineographError, LimitError, MissingError, is_memory
 
 MAX_COMPLAINT = 64_000  # bytes of its stderr that are kept
 MAX_CPU = 600  # seconds of processor time
@@ -66,6 +66,17 @@ def encoding() -> Iterator[None]:
     raise KineographError(f"the video encoder failed: {_last(words)}")
 
 
+def _not_started(program: str, error: OSError) -> KineographError:
+    """What a person is told of a program that the system does not start."""
+    name = os.path.basename(program)  # noqa: PTH119 (as the command names it)
+    if is_memory(error):
+        return LimitError(f"too little memory to start '{name}'; ask for less or free some")
+    return MissingError(
+        f"'{name}' cannot be started ({error.strerror}); run `pip install imageio-ffmpeg`,"
+        " or use .webp or .apng"
+    )
+
+
 def _last(words: str) -> str:
     """The last line of a complaint that ffmpeg calls an error, or the last line."""
     lines = words.strip().splitlines()
@@ -103,15 +114,19 @@ class Child:
         self._heard = 0  # bytes of its complaint that `told` gave
         if stdin is not None:
             os.lseek(stdin.fileno(), 0, os.SEEK_SET)
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE if stdin is None else stdin,
-            stdout=subprocess.PIPE,
-            stderr=self._complaint,
-            start_new_session=True,
-            pass_fds=tuple(keep),
-            bufsize=0,
-        )
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE if stdin is None else stdin,
+                stdout=subprocess.PIPE,
+                stderr=self._complaint,
+                start_new_session=True,
+                pass_fds=tuple(keep),
+                bufsize=0,
+            )
+        except OSError as error:
+            self._complaint.close()
+            raise _not_started(command[0], error) from error
         if memory:
             self._limit(memory)
         if self._process.stdin is not None:

@@ -7,22 +7,23 @@ the same note give the same bytes.
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 
-from kineograph.files import beside, publish, remove
+from kineograph.files import beside, publish, remove, writing
 from kineograph.media.formats import Format, Frame, Sound, StrPath, exact_rate, format_of
 from kineograph.media.gif import Gif
 from kineograph.media.notes import text_of
 from kineograph.media.pictures import Apng, Still, Webp, png
+from kineograph.media.sniff import kind_of
 from kineograph.media.video import WRITTEN, Video
-from kineograph.values.errors import InputError, KineographError, LimitError
+from kineograph.values.errors import InputError, KineographError, unwritable
 
 if TYPE_CHECKING:
     from kineograph.values.clip import Clip
@@ -109,10 +110,11 @@ class Writer:
     def __enter__(self) -> Writer:
         try:
             self._encoder = self._started()
-        except BaseException as error:
+        except OSError as error:
             self._discard()
-            if isinstance(error, OSError):
-                raise _no_room(self.path, error) from error
+            raise unwritable(self.path.name, error, "path") from error
+        except BaseException:
+            self._discard()
             raise
         return self
 
@@ -144,10 +146,8 @@ class Writer:
             raise KineographError("the writer is not open; use it in a `with` statement")
         if frame.shape[2] == 4 and not self.form.alpha:
             frame = _over_white(frame)
-        try:
+        with writing(self.path, "path"):
             self._encoder.add(frame)
-        except OSError as error:
-            raise _no_room(self.path, error) from error
         self._frames += 1
 
     def extend(self, clip: Clip) -> None:
@@ -167,19 +167,33 @@ class Writer:
             if kind is None and self._encoder is not None:
                 if not self._frames:
                     raise InputError("frames", "none were added", "add at least one")
-                self._encoder.finish()
-                self._encoder.close()
-                publish(self._temporary, self.path)
-        except OSError as failed:
-            raise _no_room(self.path, failed) from failed
+                with writing(self.path, "path"):
+                    self._encoder.finish()
+                    self._encoder.close()
+                    self._check()
+                    publish(self._temporary, self.path)
         finally:
             self._discard()
+
+    def _check(self) -> None:
+        """An encoder may end well and have written nothing, or something else."""
+        if self.form.kind == "folder":
+            return
+        kind = self.form.kind.replace("apng", "png")
+        with self._temporary.open("rb") as file:
+            try:
+                found = kind_of(self._temporary, file)
+            except InputError:
+                found = "nothing that can be read"
+        if found != kind:
+            raise KineographError(f"the encoder of .{self.form.kind} files wrote {found}")
 
     def _discard(self) -> None:
         """Stop the encoder and remove what bears the temporary name."""
         encoder, self._encoder = self._encoder, None
         if encoder is not None:
-            encoder.close()
+            with suppress(OSError):  # a full disk says so again when a file is closed
+                encoder.close()
         remove(self._temporary)
 
 
@@ -264,13 +278,3 @@ def _over_white(frame: Frame) -> Frame:
 
     shown: Frame = to_bytes(from_bytes(frame[None]).over())[0]
     return shown
-
-
-def _no_room(path: Path, error: OSError) -> KineographError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return LimitError(
-            f"no space left on the disk for '{path.name}'; free some or choose another folder"
-        )
-    return InputError(
-        "path", f"cannot write '{path.name}' ({error.strerror})", "choose another folder"
-    )

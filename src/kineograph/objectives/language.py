@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from kineograph.data import prose
 from kineograph.objectives.seeds import mixed
-from kineograph.recipe import Language, LanguagePart, Phase, language_model, save_tensors, to_json
+from kineograph.recipe import Language, LanguagePart, Phase, language_model, save_tensors, seal
 from kineograph.recipe.language import sized
 from kineograph.train import fit, fresh
 from kineograph.values.errors import InputError
@@ -65,6 +65,9 @@ def reading(recipe: Language, folder: Path | None = None) -> Reading:
 
 
 def reading_of(text: str, pairs: BytePairs, recipe: Language) -> Reading:
+    """Raises InputError for a text that says nothing, or one letter only."""
+    if len(set(text.strip())) < 2:
+        raise InputError("data", "says nothing, or one letter only", "give a longer text")
     symbols = torch.from_numpy(pairs.symbols(text)).long()
     return Reading(symbols, recipe.speaker.shape.window)
 
@@ -135,9 +138,8 @@ def _phase(samples: int, final: float, warm: int) -> Phase:
 def keep(recipe: Language, language: LanguageModel, folder: Path) -> list[Path]:
     """Write the model as a folder that `load` reads, weights in bfloat16; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / "recipe.json", folder / f"{recipe.speaker.name}.safetensors"]
-    files[0].write_text(to_json(recipe) + "\n")
+    file = folder / f"{recipe.speaker.name}.safetensors"
     state = cast(nn.Module, language.model).state_dict()
     about = {"part": recipe.speaker.name, "recipe": recipe.name}
-    save_tensors(files[1], {k: v.to(torch.bfloat16) for k, v in state.items()}, about)
-    return files
+    save_tensors(file, {k: v.to(torch.bfloat16) for k, v in state.items()}, about)
+    return [seal(recipe, folder), file]

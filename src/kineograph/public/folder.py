@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from kineograph.files import sha256_of
-from kineograph.values.errors import LimitError, MissingError
+from kineograph.values.errors import LimitError, MissingError, is_memory
 
 INDEX = "model_index.json"
 MOST_BYTES = 5_000_000  # of one JSON file; a shard index of a large model has some hundred thousand
@@ -152,7 +152,9 @@ class Checkpoint:
                 raise LimitError(f"{part}.{field}: {value:,}, the limit is {MOST_LAYERS}")
         try:
             net = _network(name, config)
-        except (TypeError, ValueError, KeyError, RuntimeError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
+            if is_memory(error):
+                raise
             raise MissingError(
                 f"'{self.folder / part}': no {name} as configured ({error})"
             ) from error
@@ -192,6 +194,13 @@ class Checkpoint:
                             raise MissingError(
                                 f"'{path}': tensor '{theirs}' has shape {shape}, "
                                 f"the network needs {tuple(wanted[ours].shape)}"
+                            )
+                        kind = str(file.get_slice(theirs).get_dtype())
+                        floats = kind.startswith(("F", "BF"))
+                        if floats != wanted[ours].is_floating_point():
+                            raise MissingError(
+                                f"'{path}': tensor '{theirs}' holds {kind}, "
+                                f"the network needs {wanted[ours].dtype}"
                             )
                         found.add(ours)
                         yield ours, file.get_tensor(theirs)
@@ -342,5 +351,7 @@ def digests(folder: str) -> dict[str, str]:
     checkpoint = opened(folder)
     known = (*OF_DIFFUSERS, *OF_TRANSFORMERS)
     parts = [part for part, name in checkpoint.classes.items() if name in known]
+    if not parts:
+        raise MissingError(f"'{folder}' names no part that is known here ({', '.join(known)})")
     files = [path for part in parts for path in checkpoint.verify(part)]
     return {str(path.relative_to(checkpoint.folder)): sha256_of(path) for path in files}

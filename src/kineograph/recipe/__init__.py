@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from kineograph.files import placed, sha256_of
 from kineograph.nets.image_to_video_unet import Routes
 from kineograph.recipe.animate import Animate, EncoderPart, MotionPart, narrowed
 from kineograph.recipe.cascade import Cascade, Stage
@@ -84,6 +86,7 @@ __all__ = [
     "read",
     "read_cascade",
     "save_tensors",
+    "seal",
     "started",
     "texts",
     "to_json",
@@ -129,6 +132,18 @@ def to_json(recipe: Recipe) -> str:
     return json.dumps({"family": recipe.family} | dataclasses.asdict(recipe), indent=1)
 
 
+def seal(recipe: Recipe, folder: Path) -> Path:
+    """Write a model's recipe into its folder, with the SHA-256 of every weights file that is there.
+
+    From then on no other file is loaded under their names.
+    """
+    weights = {path.name: sha256_of(path) for path in sorted(folder.glob("*.safetensors"))}
+    told = json.loads(to_json(recipe)) | ({"weights": weights} if weights else {})
+    with placed(folder / "recipe.json") as part:
+        part.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    return folder / "recipe.json"
+
+
 def from_json(text: str) -> Recipe:
     """The recipe in a JSON text; unknown, missing and wrong-typed fields are named."""
     if len(text) > MAX_RECIPE_BYTES:
@@ -140,9 +155,22 @@ def from_json(text: str) -> Recipe:
     family = "cascade"
     if isinstance(tree, dict):
         family = tree.pop("family", family)
+        if not isinstance(family, str):
+            raise InputError("recipe.family", f"{family!r} is no word", "use cascade")
         one_of("recipe.family", family, FAMILIES)
+        _check_hashes(tree.pop("weights", {}))
     recipe: Recipe = parsed(FAMILIES[family], tree, "recipe")
     return recipe
+
+
+def _check_hashes(weights: Any) -> None:
+    """What a recipe says of weights files: 64 hexadecimal digits by file name."""
+    told = isinstance(weights, dict) and all(
+        isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest)
+        for digest in weights.values()
+    )
+    if not told:
+        raise InputError("recipe.weights", "is no table of SHA-256 by file name", "leave it out")
 
 
 def read(folder: Path) -> Recipe:

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from kineograph import weight_files
 from kineograph.files import placed, sha256_of
-from kineograph.values.errors import LimitError, MissingError
+from kineograph.values.errors import MissingError
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -49,47 +49,65 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) 
         part.chmod(usual)
 
 
-def load_tensors(path: Path, want: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a file, once their names and shapes equal `want`'s and all are finite.
+def declared(folder: Path) -> dict[str, str] | None:
+    """SHA-256 by file name that a model's recipe says; None where it says none."""
+    try:
+        told = json.loads((folder / "recipe.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):  # `read` tells of it
+        return None
+    weights = told.get("weights") if isinstance(told, dict) else None
+    return weights if isinstance(weights, dict) else None
 
-    Raises MissingError naming the file and the tensor.
+
+def expected(path: Path) -> str:
+    """The hash that the recipe beside a weights file says of it; "" where it says of none.
+
+    Raises MissingError when it says some, but not of this file.
+    """
+    told = declared(path.parent)
+    if told is None:
+        return ""
+    if not isinstance(told.get(path.name), str):
+        raise MissingError(f"weights '{path.name}' are not named in the recipe beside them")
+    return told[path.name]
+
+
+def load_tensors(path: Path, want: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file, once its hash is the recipe's, and names, shapes and types `want`'s.
+
+    A tensor of floats may be of another precision. All numbers are finite. Raises MissingError
+    naming the file and the tensor.
     """
     if not path.is_file():
         raise MissingError(f"weights '{path}' are not there; import or train the model first")
-    tensors: dict[str, Tensor] = {}
-    try:
-        with safe_open(path, framework="pt") as file:
-            names = set(file.keys())
-            for name in sorted(names ^ set(want)):
-                trouble = "is missing" if name in want else "is not part of the model"
-                raise MissingError(f"weights '{path.name}': tensor {name} {trouble}")
-            for name, like in want.items():
-                shape = tuple(file.get_slice(name).get_shape())
-                if shape != tuple(like.shape):
-                    raise MissingError(
-                        f"weights '{path.name}': tensor {name} is {shape}, not {tuple(like.shape)}"
-                    )
-                tensors[name] = file.get_tensor(name)
-    except MissingError:
-        raise
-    except Exception as error:  # safetensors raises a type of its own for a damaged header
-        raise MissingError(f"weights '{path}' are damaged ({error})") from error
-    for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise MissingError(f"weights '{path.name}': tensor {name} is not finite")
-    return tensors
+    tensors = weight_files.read(path, sha256=expected(path))
+    for name in sorted(set(tensors) ^ set(want)):
+        trouble = "is missing" if name in want else "is not part of the model"
+        raise MissingError(f"weights '{path.name}': tensor {name} {trouble}")
+    for name, like in want.items():
+        tensor = tensors[name]
+        if tensor.shape != like.shape:
+            raise MissingError(
+                f"weights '{path.name}': tensor {name} is {tuple(tensor.shape)}, "
+                f"not {tuple(like.shape)}"
+            )
+        floats = tensor.is_floating_point() and like.is_floating_point()
+        if not floats and tensor.dtype != like.dtype:
+            raise MissingError(
+                f"weights '{path.name}': tensor {name} holds {tensor.dtype}, not {like.dtype}"
+            )
+    _check_finite(path, tensors)
+    return {name: tensors[name] for name in want}
 
 
 def read_tensors(path: Path, *, most: int) -> dict[str, Tensor]:
     """All tensors of a file of at most so many bytes, whatever their names; all are finite."""
-    if (size := path.stat().st_size) > most:
-        raise LimitError(f"'{path}' has {size:,} bytes, the limit is {most:,}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except Exception as error:  # safetensors raises a type of its own for a damaged header
-        raise MissingError(f"'{path}' is damaged ({error})") from error
+    tensors = weight_files.read(path, sha256=expected(path), most=most)
+    _check_finite(path, tensors)
+    return tensors
+
+
+def _check_finite(path: Path, tensors: dict[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise MissingError(f"'{path.name}': tensor {name} is not finite")
-    return tensors
+            raise MissingError(f"weights '{path.name}': tensor {name} is not finite")

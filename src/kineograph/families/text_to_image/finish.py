@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kineograph import recipe
 from kineograph.values.clip import Clip, from_premultiplied, premultiplied
+from kineograph.values.errors import MissingError
 
 Enlarge = Callable[[Tensor], Tensor]
 "Premultiplied pictures (N, 4, H, W) in [0, 1], TIMES larger on a side."
@@ -41,6 +42,18 @@ def enlarging(name: str) -> Enlarge:
         return made.clamp(0, 1)
 
     return enlarge
+
+
+def hashes() -> dict[str, str]:
+    """SHA-256 of our finisher's weights by name, as a record tells them; none where it is not."""
+    try:
+        folder = recipe.folder_of(MODEL)
+    except MissingError:
+        return {}
+    return {
+        f"finisher/{name}": sha256
+        for name, sha256 in recipe.hashes(folder, recipe.read(folder)).items()
+    }
 
 
 def sized(clip: Clip, size: int, enlarge: Enlarge) -> Clip:

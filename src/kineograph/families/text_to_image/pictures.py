@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kineograph import media, recipe
+from kineograph.families.text_to_image import finish
 from kineograph.families.text_to_image.finish import GFLOP_A_PIXEL, TIMES, enlarging, sized
 from kineograph.families.text_to_image.settings import ByDiffusion
 from kineograph.machine import convolution_speed
@@ -62,7 +63,9 @@ class PicturesModel:
 
     @cached_property
     def about(self) -> About:
-        return About(self.recipe.name, recipe.hashes(self.folder, self.recipe), torch=True)
+        """The name of the model; its weights, and the finisher's after its name."""
+        weights = recipe.hashes(self.folder, self.recipe) | finish.hashes()
+        return About(self.recipe.name, weights, torch=True)
 
     @cached_property
     def maker(self) -> PictureMaker:

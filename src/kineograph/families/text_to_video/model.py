@@ -13,12 +13,15 @@ from kineograph.families.text_to_video.settings import TextToVideo
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
 from kineograph.values.clip import Clip
-from kineograph.values.errors import InputError, LimitError
+from kineograph.values.errors import InputError, LimitError, is_memory
 from kineograph.values.prompt import Progress, Prompt
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 
-TOLD = "memory ran out; ask for a smaller size or fewer frames, or close other programs"
+TOLD = (
+    "memory ran out; ask for a smaller size or fewer frames, or close other programs; "
+    "the forecast was {} MiB"
+)
 
 
 class TextToVideoModel:
@@ -101,26 +104,20 @@ class TextToVideoModel:
 
         Raises LimitError when that was not enough, or nothing smaller is made.
         """
-        maker = self.maker(plan.stages)
+        maker, told = self.maker(plan.stages), TOLD.format(f"{plan.bytes / 2**20:,.0f}")
         try:
             yield from maker.make(prompt, seed, knobs)
             return
         except (MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
+            if not is_memory(error):
                 raise
             less = maker.smaller(knobs)
             if less is None:
-                raise LimitError(TOLD) from error
+                raise LimitError(told) from error
         notes.append(f"memory ran out at {plan.size} pixels; made {less.size}")
         try:
             yield from maker.make(prompt, seed, less)
         except (MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
+            if not is_memory(error):
                 raise
-            raise LimitError(TOLD) from error
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Torch says so in words on a CPU, by a type of RuntimeError on a GPU."""
-    text = str(error)
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate" in text
+            raise LimitError(told) from error
