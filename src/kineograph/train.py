@@ -435,6 +435,9 @@ def exported(recipe: Recipe, run: Path, folder: Path) -> list[Path]:
         half = {k: _halved(v) for k, v in state.ema.items()}
         about = {"part": part.name, "samples": str(state.seen), "recipe": recipe.name}
         recipes.save_tensors(files[-1], half, about)
+    for name, tensors in recipe.beside().items():
+        files.append(folder / name)
+        recipes.save_tensors(files[-1], tensors, {"recipe": recipe.name})
     return [recipes.seal(recipe, folder), *files]
 
 

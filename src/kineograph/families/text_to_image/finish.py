@@ -26,6 +26,7 @@ def enlarging(name: str) -> Enlarge:
 
     Raises MissingError where its weights are not there.
     """
+    net: Enlarge
     match name:
         case "finisher":
             net = recipe.load(MODEL)
@@ -36,12 +37,7 @@ def enlarging(name: str) -> Enlarge:
         case _:
             net = _filtered
 
-    def enlarge(x: Tensor) -> Tensor:
-        with torch.no_grad():
-            made: Tensor = net(x)
-        return made.clamp(0, 1)
-
-    return enlarge
+    return net
 
 
 def hashes() -> dict[str, str]:
@@ -70,4 +66,5 @@ def sized(clip: Clip, size: int, enlarge: Enlarge) -> Clip:
 
 
 def _filtered(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=TIMES, mode="bicubic", align_corners=False)
+    made = F.interpolate(x, scale_factor=TIMES, mode="bicubic", align_corners=False).clamp(0, 1)
+    return torch.cat([made[:, :3].minimum(made[:, 3:]), made[:, 3:]], dim=1)

@@ -95,11 +95,17 @@ class PicturesModel:
             yield step
         assert isinstance(picture, Clip)
         made, notes = grounded(picture, settings.ground, request.form)
+        notes += self.told(settings.text)
         record = record_of(self, request, seed)
         result: Result[Clip] = Result(
             ClipProduct(made), seed, record, tuple(notes), {"size": settings.size}
         )
         yield Progress(1.0, "made", made, None, result)
+
+    def told(self, text: str) -> list[str]:
+        """What a person should know of the words they used."""
+        known = recipe.vocabulary_in(self.folder)
+        return known.told(text, self.maker.read) if known is not None else []
 
     def drawn(self, settings: Asked, seed: int) -> Iterator[Progress[Clip]]:
         """The cut-out itself, with alpha, at the size asked for: the last value."""
