@@ -104,6 +104,28 @@ def composed(as_json: Json = False) -> None:
 
 
 @app.command()
+def answers(
+    model: Annotated[str, typer.Option(help="A picture model: a name or a folder.")] = "pictures",
+    as_json: Json = False,
+) -> None:
+    """Keep what a picture model makes of the real cut-outs, for a finisher to learn from (0.2 GB).
+
+    The pack of 256 pixels must be there: kineograph data cutouts --pack 256.
+    """
+    from kineograph import recipe
+    from kineograph.data.finish_feed import FinishFeed, answer
+    from kineograph.objectives.finishing import answering
+
+    started = time.perf_counter()
+    made = recipe.load(model)
+    about = recipe.read(recipe.folder_of(model))
+    if not isinstance(about, recipe.Pictures):
+        raise InputError("--model", f"'{model}' makes no cut-outs", "use pictures")
+    path = watch(answer(FinishFeed(about.base.size), [answering(made)]), "answers")
+    report(as_json, started, [path], model=about.name)
+
+
+@app.command()
 def stickers(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the packs; the user's cache by default.")
