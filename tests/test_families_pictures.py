@@ -114,6 +114,23 @@ def test_the_record_names_the_weights_of_the_finisher(folders):
     assert "finisher/finish.safetensors" in model.about.weights
 
 
+def test_one_of_a_sheet_is_picked_by_its_number(folders):
+    model = models.load(str(folders["tiny"]))
+    told = {"text": "a dog", "model": str(folders["tiny"]), "size": 16}
+
+    def made(seed, **more):
+        settings = models.settings_of("image", told | more)
+        return finished(model.make(Request(settings, ".png"), seed)).value.frames
+
+    sheet, picked = made(4, sheet=3), made(4, pick=3)
+    assert sheet.shape == (1, 4, 32, 32)
+    assert torch.equal(sheet[..., 16:, :16], picked)
+    assert torch.equal(picked, made(6))
+    assert not sheet[..., 16:, 16:].any()
+    with pytest.raises(InputError, match="pick"):
+        made(4, sheet=3, pick=1)
+
+
 # -- grounds --------------------------------------------------------------------------------------
 
 
