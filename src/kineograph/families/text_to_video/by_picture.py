@@ -8,6 +8,7 @@ follows. The clip is a loop, transparent around what it shows.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +29,7 @@ from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 
 DRAWN, ALIVE = 0.4, 0.9  # shares of the progress at which the cut-out and its clip are there
+ROOM = 0.88  # of the frame that the cut-out takes: its parts move beyond its outline
 SECONDS_ALIVE = 0.11  # measured: of one frame whose parts move, shipped models, two threads
 BYTES_A_PIXEL = 60  # measured: of every frame
 
@@ -105,7 +107,7 @@ class ByPictureModel:
             picture = step.value
             yield step._replace(done=DRAWN * step.done)
         assert picture is not None
-        clip = picture
+        clip = picture = following(picture, [Placed(0, size=ROOM)])
         prompt = Prompt(settings.text, image=picture, seconds=loop)
         knobs = Knobs(frames=settings.frames, size=side, motion=settings.motion, loop=True)
         for step in self.alive.make(prompt, seed, knobs):
@@ -113,7 +115,7 @@ class ByPictureModel:
             yield step._replace(done=DRAWN + (ALIVE - DRAWN) * step.done)
         clip = Clip(clip.frames, fps)
         if places := self.track.make(settings.text, seed):
-            clip = following(clip, places)
+            clip = following(clip, [replace(place, size=place.size / ROOM) for place in places])
         made, notes = grounded(clip, settings.ground, request.form)
         notes += self.drawing.told(settings.text)
         if settings.seconds:
