@@ -62,7 +62,7 @@ def encoding() -> Iterator[None]:
     else:
         return
     if "No space left" in words or "File too large" in words:
-        raise LimitError("the disk is full; free some space or choose another folder")
+        raise LimitError("no space left on the disk; free some or choose another folder")
     raise KineographError(f"the video encoder failed: {_last(words)}")
 
 

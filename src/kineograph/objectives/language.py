@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineograph.data import prose
+from kineograph.files import filled
 from kineograph.objectives.seeds import mixed
 from kineograph.recipe import Language, LanguagePart, Phase, language_model, save_tensors, seal
 from kineograph.recipe.language import sized
@@ -137,9 +138,10 @@ def _phase(samples: int, final: float, warm: int) -> Phase:
 
 def keep(recipe: Language, language: LanguageModel, folder: Path) -> list[Path]:
     """Write the model as a folder that `load` reads, weights in bfloat16; returns the files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{recipe.speaker.name}.safetensors"
+    name = f"{recipe.speaker.name}.safetensors"
     state = cast(nn.Module, language.model).state_dict()
     about = {"part": recipe.speaker.name, "recipe": recipe.name}
-    save_tensors(file, {k: v.to(torch.bfloat16) for k, v in state.items()}, about)
-    return [seal(recipe, folder), file]
+    with filled(folder) as part:
+        save_tensors(part / name, {k: v.to(torch.bfloat16) for k, v in state.items()}, about)
+        seal(recipe, part)
+    return [folder / "recipe.json", folder / name]
