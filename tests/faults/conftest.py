@@ -59,7 +59,9 @@ def apart(*words: object, before: str = "", **how: Any) -> Ended:
 
 def left_over(folder: Path) -> list[str]:
     """Names of what a command must not leave behind."""
-    return sorted(path.name for path in folder.rglob("*") if path.name.startswith((".kine", ".par")))
+    return sorted(
+        path.name for path in folder.rglob("*") if path.name.startswith((".kine", ".par"))
+    )
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from kineograph.data import prose
 from kineograph.files import filled
 from kineograph.objectives.seeds import mixed
 from kineograph.recipe import Language, LanguagePart, Phase, language_model, save_tensors, seal
+from kineograph.recipe.fields import MOST_NAME
 from kineograph.recipe.language import sized
 from kineograph.train import fit, fresh
 from kineograph.values.errors import InputError
@@ -107,7 +108,8 @@ def trained_on(
     shape = sized(len(text), seconds, unit)
     pairs = byte_pairs(text[:4_000_000], shape.size)
     part = LanguagePart("speaker", replace(shape, size=pairs.size), (_phase(10**9, 1.0, 640),))
-    recipe = Language(name, name, pairs.merges, part, held_out=0.0, seed=seed)
+    called = "".join(filter(str.isprintable, name))[:MOST_NAME] or "text"
+    recipe = Language(called, called, pairs.merges, part, held_out=0.0, seed=seed)
     lesson = reading_of(pairs.tidy(text), pairs, recipe)
     state = fresh(recipe, part)
 
