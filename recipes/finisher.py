@@ -3,8 +3,9 @@ r"""finisher: from a cut-out of 64 pixels to one of 256, in one evaluation, trai
     kineograph data cutouts --pack 256
     kineograph train recipes/finisher.py --start realesrgan --out runs/finisher --threads 1
 
-It begins as Real-ESRGAN's small network for drawings (BSD-3-Clause), with alpha as fourth channel,
-and learns what cut-outs look like at 256 pixels.
+It begins as Real-ESRGAN's small network for drawings (BSD-3-Clause), which sees a cut-out on black
+and on white, and learns what cut-outs look like at 256 pixels. Half of what it sees are the picture
+network's own answers to the real ones (`kineograph data answers`), whose faults it will meet.
 Time and numbers: weights/finisher/CARD.md.
 """
 
@@ -15,10 +16,11 @@ finish = FinisherPart(
     name="finish",
     size=64,
     crop=24,
-    shape=CompactShape(channels=4, width=64, depth=16, enlargement=4),
-    phases=(Phase(samples=24_000, batch=16, frames=1, rate=2e-4, final=0.02, warm=1_000),),
+    shape=CompactShape(channels=3, width=64, depth=16, enlargement=4),
+    phases=(Phase(samples=16_000, batch=16, frames=1, rate=1e-4, final=0.02, warm=1_000),),
     noise=0.02,
     perceptual=0.05,
+    answered=0.5,
 )
 
 recipe = Finisher(name="finisher", data="cutouts", optimizer="adamw", finish=finish)

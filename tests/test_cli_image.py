@@ -8,12 +8,14 @@ import torch
 from kineograph import media, recipe
 from kineograph.cli import main
 from kineograph.diffusion.schedule import Schedule
+from kineograph.families.text_to_image import finish
 from kineograph.nets.causal import CausalShape
 from kineograph.nets.codec import CodecShape
 from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Cascade, CodecPart, Phase, Stage, Tokens, Writer
 from kineograph.values.clip import Clip
 from kineograph.values.prompt import Cond
+from test_families_pictures import finisher, kept
 
 PHASES = (Phase(samples=8, batch=4, frames=1, rate=1e-3),)
 
@@ -74,8 +76,14 @@ def models(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def quick_words(monkeypatch, models):
-    """Texts read by their letters, so that no encoder is loaded; the tiny cascade makes finer."""
+def own_finisher(tmp_path_factory, monkeypatch):
+    place = tmp_path_factory.mktemp("finisher") / "tiny"
+    monkeypatch.setattr(finish, "MODEL", str(kept(finisher(), place)))
+
+
+@pytest.fixture(autouse=True)
+def quick_words(monkeypatch):
+    """Texts read by their letters, so that no encoder is loaded."""
 
     def read(texts):
         rows = torch.zeros(len(texts), 24, 384)
@@ -84,7 +92,6 @@ def quick_words(monkeypatch, models):
         return Cond(rows, rows[..., 0] > 0, rows.mean(1))
 
     monkeypatch.setattr(recipe.loading, "texts", lambda folder=None: read)
-    monkeypatch.setattr("kineograph.families.text_to_image.model.FINER", str(models / "tiny"))
 
 
 def run(*words, capsys, expect=0):
@@ -101,7 +108,9 @@ def pixels(path):
     return media.read(path).frames
 
 
-@pytest.mark.parametrize(("by", "model"), [("diffusion", "tiny"), ("tokens", "letters")])
+@pytest.mark.parametrize(
+    ("by", "model"), [("cascade", "tiny"), ("diffusion", "tiny"), ("tokens", "letters")]
+)
 def test_words_become_a_picture_and_a_seed_repeats_its_bytes(tmp_path, models, capsys, by, model):
     options = ("--by", by, "--model", models / model, "--seed", 7, "--json")
     facts, _ = run("a red heart", "-o", tmp_path / "a.png", *options, capsys=capsys)
@@ -113,22 +122,13 @@ def test_words_become_a_picture_and_a_seed_repeats_its_bytes(tmp_path, models, c
         assert "best of 3 by the writer's own likelihood" in facts["notes"][0]
 
 
-def test_four_times_the_pixels_by_a_stage_and_by_lanczos(tmp_path, models, capsys):
-    options = ("--by", "tokens", "--model", models / "letters", "--upscale", 4, "--json")
+@pytest.mark.parametrize("times", [2, 4])
+def test_more_pixels_come_from_the_finisher(tmp_path, models, capsys, times):
+    options = ("--by", "tokens", "--model", models / "letters", "--upscale", times, "--json")
     facts, _ = run("a dog", "-o", tmp_path / "a.png", *options, capsys=capsys)
-    assert pixels(tmp_path / "a.png").shape == (1, 3, 64, 64) and facts["size"] == 64
-    assert "32 pixels by a trained stage" in facts["notes"][-1]
-    assert "64 pixels by Lanczos's filter" in facts["notes"][-1]
-
-
-def test_without_the_model_of_the_stages_it_is_all_lanczos_and_said(
-    tmp_path, models, capsys, monkeypatch
-):
-    monkeypatch.setattr("kineograph.families.text_to_image.model.FINER", "nowhere")
-    options = ("--by", "tokens", "--model", models / "letters", "--upscale", 2, "--json")
-    facts, _ = run("a dog", "-o", tmp_path / "a.png", *options, capsys=capsys)
-    assert facts["notes"][-1] == "model 'nowhere' is not here: 32 pixels by Lanczos's filter"
-    assert pixels(tmp_path / "a.png").shape == (1, 3, 32, 32)
+    side = 16 * times
+    assert pixels(tmp_path / "a.png").shape == (1, 3, side, side) and facts["size"] == side
+    assert facts["notes"][-1] == f"{side} pixels by the finisher"
 
 
 def test_a_picture_is_completed_from_its_upper_half(tmp_path, models, capsys):
@@ -153,7 +153,7 @@ def test_a_picture_is_completed_from_its_upper_half(tmp_path, models, capsys):
     [
         (("", "-o", "a.png"), 2, "text: is empty"),
         (("a", "-o", "a.mp4"), 2, "cannot write 'a.mp4'"),
-        (("a", "-o", "a.png", "--by", "magic"), 2, "use tokens or diffusion"),
+        (("a", "-o", "a.png", "--by", "magic"), 2, "use tokens, cascade or diffusion"),
         (("a", "-o", "a.png", "--upscale", "3"), 2, "use 1, 2 or 4"),
         (("a", "-o", "a.png", "--candidates", "4"), 2, "it is for a picture by tokens"),
         (("a", "-o", "a.png", "--complete", "b.png"), 2, "it is for a picture by tokens"),
@@ -180,7 +180,7 @@ def test_a_model_of_the_other_kind_is_named(tmp_path, models, capsys):
     )
     assert "writes no pictures in codes" in err
     _, err = run("a", "-o", out, "--model", models / "letters", capsys=capsys, expect=2)
-    assert "name a cascade" in err
+    assert "makes no cut-outs" in err
 
 
 def test_a_codec_loads_by_itself(tmp_path):

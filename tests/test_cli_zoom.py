@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from kineograph import media, record
 from kineograph.cli import main
@@ -49,3 +51,19 @@ def test_a_plan_counts_evaluations_of_every_stage(model, tmp_path, capsys):
     assert living["frames"] == 4
     assert living["gflop"] > 3 * still["gflop"]
     assert not out.exists()
+
+
+@pytest.mark.parametrize("words", [["--size", "40x72"], ["--size", "72x40"], ["--ratio", "1.5"]])
+def test_films_are_portrait_or_wide_and_levels_any_simple_ratio_apart(tmp_path, words):
+    y, x = np.mgrid[:64, :48]
+    for name, step in (("a", 8), ("b", 12)):
+        checks = (x // step + y // step) % 2 * 200
+        picture = np.stack([2 * x, y, checks], -1).astype(np.uint8)
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    pictures = ["--example", tmp_path / "a.png", "--example", tmp_path / "b.png"]
+    how = ["--canvas", 36, "--seconds", 0.5, "--fps", 4, "--seed", 1]
+    out = tmp_path / "zoom.webp"
+    assert run(*pictures, *words, *how, "-o", out) == 0
+    info = media.probe(out)
+    shape = f"{info.width}x{info.height}"
+    assert shape == (words[1] if words[0] == "--size" else "256x256")

@@ -123,3 +123,21 @@ def test_the_study_tells_trained_from_held_out(ground):
         assert figures.held_out.value == 0
         assert figures.drawn > 0.9
         assert dataclasses.asdict(figures)["chance"] == measure.CHANCE[kind]
+
+
+def test_a_track_is_told_from_any_moment_of_its_loop(ground):
+    """The tracks of the scenes themselves, begun a third into the loop, are all right."""
+    scenes = {}
+    number = 0
+    while len(scenes) < 6:
+        scene = ground.scenes(number)
+        if scene.kind == "movement":
+            scenes[scene.texts[0]] = scene
+        number += 1
+
+    def track(texts, seeds):
+        return [[scenes[text].at((t + 11) / 32 % 1)[-1] for t in range(32)] for text in texts]
+
+    pairs = list(measure._movements(list(scenes.values()), track(list(scenes), None), ground))
+    assert sum(made for made, _ in pairs) == sum(real for _, real in pairs) >= 5
+    assert not any(made for made, _ in measure._movements([scene], [None], ground))

@@ -112,5 +112,5 @@ def test_a_finisher_learns_to_enlarge(pack):
 def test_a_recipe_comes_back_from_json():
     about = Finisher("finisher", "cutouts", finish=PART)
     assert from_json(to_json(about)) == about
-    with pytest.raises(InputError, match="3 is not 4"):
-        FinisherPart("finish", 64, 16, CompactShape(3, 8, 1, 4), PART.phases)
+    with pytest.raises(InputError, match="5 is not 3 or 4"):
+        FinisherPart("finish", 64, 16, CompactShape(5, 8, 1, 4), PART.phases)

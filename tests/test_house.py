@@ -18,6 +18,7 @@ ROOT = SRC.parent.parent
 # folder. A line names a file, a folder, or a file of a folder that stands elsewhere.
 FLOORS = (
     ("values.errors",),
+    ("errors",),
     ("files", "memory", "weight_files", "signals", "machine", "pages"),
     ("values",),
     ("media", "data.packages", "states"),  # encoders look into packages' cache

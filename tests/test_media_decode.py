@@ -228,13 +228,18 @@ def test_videos_without_video_or_of_changing_size_are_refused(tmp_path):
         media.read(tmp_path / "a.mp4")
 
 
-def test_a_folder_of_different_sizes_or_without_pictures_is_refused(tmp_path):
+def test_a_folder_without_pictures_is_refused(tmp_path):
     with pytest.raises(InputError, match="holds no pictures"):
         media.read(tmp_path)
-    for number, side in enumerate((4, 5)):
-        Image.new("RGB", (side, 4)).save(tmp_path / f"{number}.png")
-    with pytest.raises(InputError, match=r"changes its size.* after frame 1"):
-        media.read(tmp_path)
+
+
+def test_pictures_of_other_sizes_are_fitted_into_the_first(tmp_path):
+    Image.new("RGB", (8, 4), (200, 0, 0)).save(tmp_path / "0.png")
+    Image.new("RGB", (4, 4), (200, 0, 0)).save(tmp_path / "1.png")
+    clip = media.read(tmp_path)
+    assert clip.array().shape == (2, 4, 8, 3)
+    assert clip.array()[1, 0, :, 0].tolist() == [0, 0, 200, 200, 200, 200, 0, 0]
+    assert "2 sizes" in media.probe(tmp_path).changed[0]
 
 
 def test_things_that_are_no_files_are_refused(tmp_path):

@@ -333,3 +333,61 @@ def test_a_plan_larger_than_the_machine_is_refused(whole, monkeypatch):
     monkeypatch.setattr(os, "sysconf", lambda name: 10)
     with pytest.raises(LimitError, match="needs about"):
         plan.fitting(torch.device("cpu"))
+
+
+# -- folders as people get them --------------------------------------------------------------------
+
+
+def part_of(tmp_path, files, index=()):
+    """A published folder with one part: its weight files, and perhaps an index of shards."""
+    part = tmp_path / "unet"
+    part.mkdir(parents=True)
+    (tmp_path / "model_index.json").write_text(
+        '\ufeff{"unet": ["diffusers", "UNet2DModel"]}', "utf-8"
+    )
+    for file in files:
+        save_file({"a": torch.zeros(2)}, part / file)
+    if index:
+        text = json.dumps({"weight_map": {f"k{i}": file for i, file in enumerate(index)}})
+        (part / "diffusion_pytorch_model.safetensors.index.json").write_text(text)
+    return tmp_path
+
+
+def shards(mark="", stem="diffusion_pytorch_model"):
+    return [f"{stem}-0000{n}-of-00002{mark}.safetensors" for n in (1, 2)]
+
+
+WHOLE, HALF = "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("files", "index", "taken"),
+    [
+        ([HALF], shards(), [HALF]),
+        ([*shards(), HALF], shards(), shards()),
+        (shards(), (), shards()),
+        (shards(".fp16"), (), shards(".fp16")),
+        (shards(".fp16"), shards(), shards(".fp16")),
+        (shards(stem="model.fp16"), (), shards(stem="model.fp16")),
+        ([WHOLE, HALF], (), [WHOLE]),
+        ([WHOLE, shards()[0]], (), [WHOLE]),
+    ],
+)
+def test_the_weights_that_are_whole_are_taken(tmp_path, files, index, taken):
+    found = opened(part_of(tmp_path, files, index)).weights("unet")
+    assert [file.name for file in found] == taken
+
+
+def test_shards_of_which_one_is_missing_are_told(tmp_path):
+    with pytest.raises(MissingError, match=r"00002-of-00002\.safetensors' is missing"):
+        opened(part_of(tmp_path, shards()[:1])).weights("unet")
+
+
+def test_a_pointer_of_git_lfs_is_told_and_does_not_hide_real_weights(tmp_path):
+    where = part_of(tmp_path, [])
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    (where / "unet" / WHOLE).write_text(pointer)
+    with pytest.raises(MissingError, match=r"Git LFS pointer.*git lfs pull"):
+        opened(where).weights("unet")
+    save_file({"a": torch.zeros(2)}, where / "unet" / HALF)
+    assert [file.name for file in opened(where).weights("unet")] == [HALF]

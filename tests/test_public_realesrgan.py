@@ -1,13 +1,12 @@
 """The reader of packaged weights against weights that were written by hand; alpha by difference."""
 
 import struct
-from dataclasses import replace
 
 import pytest
 import torch
 
 from kineograph.nets.compact import Compact, CompactShape
-from kineograph.public.realesrgan import HALVES, compact, finished, with_alpha
+from kineograph.public.realesrgan import HALVES, compact, finished
 from kineograph.values.errors import MissingError
 
 SHAPE = CompactShape(channels=3, width=5, depth=2, enlargement=2)
@@ -104,14 +103,3 @@ def test_alpha_is_what_differs_between_black_and_white_ground():
     x[:, :3] *= x[:, 3:]
     made = finished(Compact(SHAPE), x)  # a fresh network repeats pixels
     assert torch.allclose(made, x.repeat_interleave(2, 2).repeat_interleave(2, 3), atol=1e-6)
-
-
-def test_with_alpha_colours_are_made_as_before_and_alpha_by_repeating_pixels():
-    torch.manual_seed(0)
-    net = Compact(replace(SHAPE, width=64, depth=16, enlargement=4)).eval()
-    torch.nn.init.normal_(net.leave.weight, std=0.01)
-    x = torch.rand(2, 4, 6, 6)
-    with torch.no_grad():
-        made, colours = with_alpha(net)(x), net(x[:, :3])
-    assert torch.allclose(made[:, :3], colours, atol=1e-5)
-    assert torch.equal(made[:, 3], x[:, 3].repeat_interleave(4, 1).repeat_interleave(4, 2))

@@ -82,14 +82,14 @@ def test_refusals_name_the_field_the_value_and_the_remedy():
 
 
 def test_a_word_that_no_family_knows_is_answered_with_those_there_are():
-    with pytest.raises(InputError, match="by: 'magic' is unknown; use tokens or diffusion"):
+    with pytest.raises(InputError, match="'magic' is unknown; use tokens, cascade or diffusion"):
         models.settings_of("image", {"text": "a dog", "by": "magic"})
 
 
 def test_a_field_of_another_family_is_refused_with_the_family_it_is_for():
     with pytest.raises(InputError) as refused:
         models.settings_of("image", {"text": "a dog", "candidates": 3})
-    told = "candidates: is not for a picture by diffusion; it is for a picture by tokens"
+    told = "candidates: is not for a cut-out by diffusion; it is for a picture by tokens"
     assert str(refused.value) == told
 
 

@@ -40,7 +40,7 @@ GOOD = {"levels": ["an island", "a beach"]}
         ({}, "levels: none given"),
         (GOOD | {"ratio": 1}, "ratio: 1 is not an even number"),
         (GOOD | {"ratio": 100}, "ratio: 100"),
-        (GOOD | {"ratio": 2.5}, "2.5 is not a whole number"),
+        (GOOD | {"ratio": 2.5}, "2.5 is not an even number"),
         (GOOD | {"seconds": "long"}, "'long' is not a number"),
         (GOOD | {"seeds": [1]}, "seeds: 1 for 2 levels"),
         (GOOD | {"seeds": [1, -1]}, "seeds"),

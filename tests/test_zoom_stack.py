@@ -1,5 +1,6 @@
 """The operators of a zoom stack, held to the identities that area averaging gives exactly."""
 
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
@@ -14,6 +15,7 @@ from kineograph.families.zoom.stack import (
     centre,
     check_geometry,
     enlarged,
+    fitting,
     rendered,
     rendered_noise,
     shrunk,
@@ -127,3 +129,47 @@ def test_a_stack_becomes_clips_in_range():
     clips = stack.rendered().clips()
     assert [tuple(clip.frames.shape) for clip in clips] == [(2, 3, 16, 16)] * 3
     assert all(clip.frames.min() >= 0 and clip.frames.max() <= 1 for clip in clips)
+
+
+# -- ratios between whole numbers ------------------------------------------------------------------
+
+HALVES = [Fraction(3, 2), Fraction(4, 3), Fraction(5, 2), 3]
+
+
+@pytest.mark.parametrize("ratio", HALVES)
+def test_any_simple_ratio_shrinks_by_area_and_keeps_planes(ratio):
+    side = fitting(120, ratio)
+    check_geometry(3, ratio, side, side)
+    noise = torch.randn(1, 2, 1, side, side, dtype=torch.float64)
+    small = shrunk(noise, ratio)
+    assert small.shape[-1] == side / ratio
+    torch.testing.assert_close(small.mean(), noise.mean())
+    at = (torch.arange(side, dtype=torch.float64) + 0.5) / side
+    plane = (at[:, None] + 2 * at)[None, None, None]
+    coarse = (torch.arange(int(side / ratio), dtype=torch.float64) + 0.5) * float(ratio) / side
+    off = (shrunk(plane, ratio)[0, 0, 0] - coarse[:, None] - 2 * coarse).abs().max()
+    assert off * side / 3 < 0.13  # pixels: where squares share one, it counts as a whole
+
+
+@pytest.mark.parametrize("ratio", HALVES)
+def test_noise_at_any_simple_ratio_is_white_and_shared(ratio):
+    side = fitting(120, ratio)
+    torch.manual_seed(0)
+    noise = rendered_noise(torch.randn(3, 8, 1, side, side, dtype=torch.float64), ratio)
+    for level in noise:
+        assert level.std() == pytest.approx(1, abs=0.02)
+        beside = (level[..., 1:] * level[..., :-1]).mean()
+        assert abs(beside) < 0.02
+    again = rendered_noise(noise, ratio)
+    torch.testing.assert_close(again, noise)
+
+
+@pytest.mark.parametrize("ratio", HALVES)
+def test_levels_that_agree_stay_as_they_are_at_any_simple_ratio(ratio):
+    side = fitting(120, ratio)
+    at = torch.linspace(-1, 1, 2 * side + 1, dtype=torch.float64)[1::2]
+    levels = [
+        torch.sin(3 * (at / float(ratio) ** i))[:, None] + at / float(ratio) ** i for i in range(3)
+    ]
+    stack = rendered(torch.stack(levels)[:, None, None], ratio)
+    torch.testing.assert_close(rendered(blended(stack, ratio), ratio), stack, atol=2e-3, rtol=0)

@@ -79,6 +79,28 @@ _PART = re.compile(r"\.kineograph-([0-9a-f]{8})-(\d+)-[0-9a-f]{12}(\.[^/]*)?")
 _STALE = 86_400.0  # seconds after which a part of another machine, or of before a restart, is dead
 
 
+def sequence_of(pattern: Path) -> tuple[Path, ...]:
+    """The files that a pattern names, in the order people count; none where it is no pattern.
+
+    `frame_%04d.png` stands for numbers (of any length), `*` and `?` for any letters; only in the
+    file's name, and only where no file has that very name.
+    """
+    name, folder = pattern.name, pattern.parent
+    if pattern.exists() or not re.search(r"%0?\d*d|[*?]", name) or not folder.is_dir():
+        return ()
+    parts = re.split(r"(%0?\d*d|[*?])", name)
+    marks = {"*": ".*", "?": "."}
+    words = (marks.get(p, r"\d+" if p[:1] == "%" else re.escape(p)) for p in parts)
+    whole = re.compile("".join(words))
+    found = (p for p in folder.iterdir() if whole.fullmatch(p.name) and p.name[:1] != ".")
+    return tuple(sorted((p for p in found if p.is_file()), key=counted))
+
+
+def counted(path: Path) -> list[int | str]:
+    """A key that sorts names as people count: 2 before 10."""
+    return [int(w) if w.isdecimal() else w for w in re.split(r"(\d+)", path.name)]
+
+
 def beside(target: Path) -> Path:
     """A new hidden name in the same folder, with the same suffix; it tells whose it is."""
     suffix = target.suffix[:32]

@@ -20,9 +20,11 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kineograph.files import sequence_of
 from kineograph.values.errors import InputError
 from kineograph.values.request import Model, Request
 from kineograph.values.settings import Settings
+from kineograph.values.source import Source
 
 SCHEMA = 1
 MOST_BYTES = 2**20
@@ -46,7 +48,7 @@ class Record(NamedTuple):
     form: str
     settings: Mapping[str, Any]
     seed: int | None
-    inputs: Mapping[str, Mapping[str, str]]
+    inputs: Mapping[str, Mapping[str, Any]]
     model: Mapping[str, Any]
     status: str
     threads: int
@@ -81,10 +83,7 @@ def record_of(
         "form": request.form,
         "settings": kept,
         "seed": seed,
-        "inputs": {
-            place: {"name": source.name, "sha256": source.sha256()}
-            for place, source in sources.items()
-        },
+        "inputs": {place: _input(source) for place, source in sources.items()},
         "status": status,
     }
     if about.name:
@@ -94,6 +93,15 @@ def record_of(
     if about.torch:
         found |= {"threads": threads(), "torch": torch_version()}
     return found
+
+
+def _input(source: Source) -> dict[str, Any]:
+    """What an input is, and what reading it changed: HDR, profiles, interlacing, uneven times."""
+    from kineograph import media
+
+    changed = media.changes_of(source)
+    facts: dict[str, Any] = {"name": source.name, "sha256": source.sha256()}
+    return facts | ({"changed": list(changed)} if changed else {})
 
 
 def threads() -> int:
@@ -260,7 +268,7 @@ def found_inputs(
             if not name or os.sep in name or name in (".", "..") or "/" in name:
                 raise InputError("record", f"names input {name!r}", "it is none of ours")
             path = beside / name
-        if not path.exists():
+        if not path.exists() and not sequence_of(path):
             raise InputError(
                 place,
                 f"'{name}' (sha256 {digest}) is not in '{beside}'",

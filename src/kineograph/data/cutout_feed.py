@@ -42,9 +42,8 @@ class CutoutFeed:
         self.stills = cutouts.shrunk(packs.stills, factor)
         self.frames = cutouts.shrunk(packs.frames, factor)
         self.text = load_texts(folder)
-        records = (*packs.still_records, *packs.frame_records)
         self.captions = [
-            np.array([self.text.row[text] for text in some]) for some in captions_of(records)
+            np.array([self.text.row[text] for text in some]) for some in captions_of(packs.records)
         ]
         self.concepts = _concepts(packs, styles)
         if not self.concepts:

@@ -70,7 +70,7 @@ def encode(
     """
     folder = folder or cutout_folder()
     packs = load(folder)
-    every = captions_of((*packs.still_records, *packs.frame_records))
+    every = captions_of(packs.records)
     texts = list(dict.fromkeys(["", *(text for some in every for text in some)]))
     yield from store(folder, texts, encoder=encoder, batch=batch)
 

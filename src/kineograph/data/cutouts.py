@@ -56,6 +56,11 @@ class Cutouts:
     still_records: tuple[Cutout, ...]
     frame_records: tuple[Cutout, ...]
 
+    @property
+    def records(self) -> tuple[Cutout, ...]:
+        """Every record, the stills first."""
+        return (*self.still_records, *self.frame_records)
+
     def still_rows(self, *splits: str, styles: tuple[str, ...] = STYLES) -> NDArray[np.int64]:
         """Rows of the stills in the named splits and styles."""
         found = [

@@ -26,7 +26,7 @@ from kineograph.diffusion.guidance import (
 )
 from kineograph.diffusion.sampling import check_finite, integrate, noise_from
 from kineograph.diffusion.schedule import Schedule
-from kineograph.values.clip import Clip, to_clips, to_model
+from kineograph.values.clip import to_clips
 from kineograph.values.errors import InputError
 from kineograph.values.progress import first
 from kineograph.values.prompt import Cond, Progress, Prompt, check_seeds, clean_text
@@ -162,24 +162,6 @@ class CascadeMaker:
         kept = [s for s, low in zip(self.stages, sizes, strict=False) if s.size > low]
         one = [replace(stage, frames=1, cost=stage.cost / stage.frames) for stage in kept]
         return replace(self, stages=tuple(one))
-
-    def finer(self, clip: Clip, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
-        """A square clip through those stages that make more pixels of as many frames.
-
-        `knobs.size` is the last stage's size, 0 all there are. Raises InputError when none follows.
-        """
-        side, most = clip.frames.shape[-1], knobs.size or self.stages[-1].size
-        stages = [s for s in self.stages if side < s.size <= most and s.frames == len(clip)]
-        if not stages or clip.frames.shape[-2] != side:
-            shape = f"{side}x{clip.frames.shape[-2]} pixels, {len(clip)} frames"
-            raise InputError("clip", shape, "no stage of this model makes it larger")
-        cond, x = self._read([self.styled(clean_text(prompt.text))]), to_model([clip])
-        rngs = [torch.Generator().manual_seed(seed)]
-        for n, stage in enumerate(stages):
-            for i, clean in self._walk(stage, x, cond, None, rngs, knobs):
-                share = (n + (i + 1) / stage.steps) / len(stages)
-                yield Progress(share, f"{stage.name}, step {i + 1}", to_clips(clean, clip.fps)[0])
-            x = clean
 
     def chosen(self, knobs: Knobs) -> tuple[CascadeStage, ...]:
         """The stages that lead to the size and frames asked for, with the knobs' settings.

@@ -37,6 +37,10 @@ CHANCE = {
     "ground": 1 / len(GROUNDS),
     "movement": 1 / len(MOVEMENTS),
 }
+JUDGED = 32  # pixels of a frame of which the movement is told
+SPACE = 0.6  # size at rest of what moves in a scene
+Track = Callable[[Sequence[str], Sequence[int]], Sequence[Sequence[Placed] | None]]
+"Texts and seeds to the places of a thing over a loop, None where it is at rest."
 Make = Callable[[Sequence[str], Sequence[int]], Tensor]
 "Texts and seeds to premultiplied pictures (N, 4, S, S) in [0, 1]."
 
@@ -136,17 +140,31 @@ def relation_right(x: Tensor, scene: Scene, ground: Ground, look: Look) -> bool:
 
 
 def movement_of(frames: Tensor, rest: Tensor, size: float) -> str:
-    """Which movement, at any speed, the frames (T, 4, S, S) of a thing (4, S, S) show best."""
+    """Which movement, at any speed and from any moment, the frames show best.
+
+    frames: (T, 4, S, S) of a thing (4, S, S) that is so large at rest.
+    """
     side, apart = frames.shape[-1], {}
+    seen = frames[:, 3]
     for name, movement in MOVEMENTS.items():
         for times in set(SPEEDS.values()):
             at = sped(movement.at, times)
-            drawn = [
-                laid(rest, Placed(0, size=size).moved(at(t / len(frames))), side)[3]
-                for t in range(len(frames))
-            ]
-            apart[name, times] = float((torch.stack(drawn) - frames[:, 3]).abs().mean())
+            drawn = torch.stack(
+                [
+                    laid(rest, Placed(0, size=size).moved(at(t / len(frames))), side)[3]
+                    for t in range(len(frames))
+                ]
+            )
+            begun = (drawn.roll(start, 0) for start in range(len(frames)))
+            apart[name, times] = min(float((one - seen).abs().mean()) for one in begun)
     return min(apart, key=apart.__getitem__)[0]
+
+
+def moved(scene: Scene, ground: Ground, places: Sequence[Placed], *, frames: int = 32) -> Tensor:
+    """(T, 4, 32, 32) the drawn thing of a scene, laid where a track says it is."""
+    rest = ground.pictures[scene.rows[-1]]
+    at = [places[t * len(places) // frames] for t in range(frames)]
+    return torch.stack([laid(rest, place, JUDGED) for place in at])
 
 
 def _enlarged(x: Tensor, side: int) -> Tensor:
@@ -182,10 +200,22 @@ def _place_of(scene: Scene) -> str:
 
 
 def composing(
-    make: Make, ground: Ground, look: Look, *, count: int = 50, seed: int = 0, batch: int = 25
+    make: Make,
+    ground: Ground,
+    look: Look,
+    *,
+    track: Track | None = None,
+    count: int = 50,
+    seed: int = 0,
+    batch: int = 25,
 ) -> Iterator[Progress]:
-    """Ask for `count` scenes of each still kind, trained and held out; the last value: by kind."""
-    chosen = _chosen(ground, count, seed)
+    """Ask for `count` scenes of each kind, trained and held out; the last value: Figures by kind.
+
+    Movements are judged with a `track` only, on the drawn thing: what draws it and what moves it
+    are two models.
+    """
+    kinds = STILL if track is None else (*STILL, "movement")
+    chosen = _chosen(ground, count, seed, kinds)
     total = sum(len(scenes) for scenes in chosen.values())
     found: dict[tuple[str, bool], list[bool]] = {}
     drawn: dict[str, list[bool]] = {}
@@ -193,13 +223,16 @@ def composing(
     for (kind, held), scenes in chosen.items():
         for start in range(0, len(scenes), batch):
             some = scenes[start : start + batch]
-            x = make(
-                [scene.texts[0] for scene in some], [seed + done + i for i in range(len(some))]
-            )
-            for one, scene in zip(x, some, strict=True):
-                found.setdefault((kind, held), []).append(right(one, scene, ground, look))
-                real = ground.drawn(scene, one.shape[-1])
-                drawn.setdefault(kind, []).append(right(real, scene, ground, look))
+            texts, seeds = [one.texts[0] for one in some], [seed + done + i for i in range(batch)]
+            asked = (texts, seeds[: len(some)])
+            if kind == "movement":
+                assert track is not None
+                pairs = _movements(some, track(*asked), ground)
+            else:
+                pairs = _stills(some, make(*asked), ground, look)
+            for made, real in pairs:
+                found.setdefault((kind, held), []).append(made)
+                drawn.setdefault(kind, []).append(real)
             done += len(some)
             yield Progress(min(0.999, done / total), f"{kind}: {done} of {total}", None)
     rng = torch.Generator().manual_seed(seed)
@@ -210,15 +243,40 @@ def composing(
             sum(drawn[kind]) / len(drawn[kind]),
             CHANCE[kind],
         )
-        for kind in STILL
+        for kind in kinds
     }
     yield Progress(1.0, "judged", figures)
 
 
-def _chosen(ground: Ground, count: int, seed: int) -> dict[tuple[str, bool], list[Scene]]:
+def _stills(
+    scenes: Sequence[Scene], pictures: Tensor, ground: Ground, look: Look
+) -> Iterator[tuple[bool, bool]]:
+    """Whether each made picture is right, and whether the drawn scene is."""
+    for picture, scene in zip(pictures, scenes, strict=True):
+        real = ground.drawn(scene, picture.shape[-1])
+        yield right(picture, scene, ground, look), right(real, scene, ground, look)
+
+
+def _movements(
+    scenes: Sequence[Scene], tracks: Sequence[Sequence[Placed] | None], ground: Ground
+) -> Iterator[tuple[bool, bool]]:
+    """Whether each track shows its scene's movement, and whether the drawn scene does."""
+    for places, scene in zip(tracks, scenes, strict=True):
+        rest = ground.pictures[scene.rows[-1]]
+        real = [scene.at(t / 32)[-1] for t in range(32)]
+        shown = [
+            at is not None and movement_of(moved(scene, ground, at), rest, SPACE) == scene.movement
+            for at in (places, real)
+        ]
+        yield shown[0], shown[1]
+
+
+def _chosen(
+    ground: Ground, count: int, seed: int, kinds: Sequence[str]
+) -> dict[tuple[str, bool], list[Scene]]:
     """The first `count` scenes of every kind, trained and held out, of the stream `seed`."""
     found: dict[tuple[str, bool], list[Scene]] = {
-        (kind, held): [] for kind in STILL for held in (False, True)
+        (kind, held): [] for kind in kinds for held in (False, True)
     }
     number = 0
     while any(len(scenes) < count for scenes in found.values()):

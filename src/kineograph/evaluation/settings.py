@@ -194,6 +194,20 @@ class CutOuts(Study):
     seed: int = setting(0, "First seed; each concept adds its own number.", least=0, most=2**62 - 1)
 
 
+class Composed(Study):
+    """Does a model put together what it was never shown together?"""
+
+    verb: ClassVar[str] = "measure composing"
+    about: ClassVar[str] = "figures of composed scenes"
+
+    model: str = setting("pictures", MODEL)
+    trajectories: str = setting("trajectories", "What tells the movement: a name or a folder.")
+    count: int = setting(50, "Scenes of each kind, trained and held out.", least=2, most=2000)
+    steps: int = setting(0, "Sampling steps; 0 is the model's own.", least=0, most=1000)
+    guidance: float | None = setting(None, "Guidance scale; 1 is none.", least=0, most=50)
+    seed: int = setting(0, "First seed; each scene adds its own number.", least=0, most=2**62 - 1)
+
+
 class Bits(Study):
     """Bits a letter of a text's end."""
 

@@ -22,6 +22,7 @@ from kineograph.media.frames import Frames, frames_of
 from kineograph.media.notes import note
 from kineograph.media.sound import sound
 from kineograph.media.sources import (
+    changes_of,
     check_fits,
     clip_of,
     file_bytes,
@@ -43,6 +44,7 @@ __all__ = [
     "Limits",
     "Sound",
     "Writer",
+    "changes_of",
     "check_fits",
     "clip_of",
     "file_bytes",

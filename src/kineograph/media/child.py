@@ -22,7 +22,7 @@ from kineograph.media.formats import StrPath
 from kineograph.media.sniff import past, refused
 from kineograph.values.errors import KineographError, LimitError, MissingError, is_memory
 
-MAX_COMPLAINT = 8000  # bytes of its stderr that are kept
+MAX_COMPLAINT = 64_000  # bytes of its stderr that are kept
 MAX_CPU = 600  # seconds of processor time
 
 
@@ -111,6 +111,7 @@ class Child:
         self.wait = wait
         self._complaint = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
         self._buffer = bytearray()
+        self._heard = 0  # bytes of its complaint that `told` gave
         if stdin is not None:
             os.lseek(stdin.fileno(), 0, os.SEEK_SET)
         try:
@@ -232,6 +233,14 @@ class Child:
         size = self._complaint.seek(0, os.SEEK_END)
         self._complaint.seek(max(0, size - MAX_COMPLAINT))
         return self._complaint.read().decode("utf-8", "replace").strip()
+
+    def told(self) -> Iterator[bytes]:
+        """The whole lines it has written to stderr since the last call."""
+        # not by seeking: it shares the place in the file with us
+        data = os.pread(self._complaint.fileno(), 2**22, self._heard)
+        end = data.rfind(b"\n") + 1
+        self._heard += end
+        yield from data[:end].splitlines()
 
     def close(self) -> None:
         """End it now, whatever it is doing; safe to call twice."""

@@ -1,4 +1,4 @@
-"""Files to clips, frame by frame: `stream`, `read`, `probe`.
+"""Files to clips, frame by frame: `stream`, `read`, `probe`, `changes`.
 
 Nothing is decoded in this process. Pictures go through Pillow in `picture_child.py`, videos through
 ffmpeg; both get limits on memory and time, both answer in PAM (every frame states its own size),
@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from kineograph.files import counted, sequence_of
 from kineograph.media import sniff, video
 from kineograph.media.child import Child, ChildError, decoding
-from kineograph.media.formats import LIMITS, Frame, Info, Limits, StrPath, steady
+from kineograph.media.formats import LIMITS, SECOND, Frame, Info, Limits, StrPath, steady
 from kineograph.values.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")  # what counts as a frame in a folder
 PICTURE_CHILD = (sys.executable, "-I", "-B", str(Path(__file__).with_name("picture_child.py")))
 MAX_FPS = 1000
+_CHANGES = b"changed: "
+_CUT_SHORT = SECOND // 4  # nanoseconds that may be missing at the end of a video
 _PAM = re.compile(
     rb"P7\nWIDTH (\d+)\nHEIGHT (\d+)\nDEPTH ([34])\nMAXVAL 255\nTUPLTYPE \w+\nENDHDR\n"
 )
@@ -71,7 +76,15 @@ def probe(path: StrPath, limits: Limits = LIMITS) -> Info:
         count = sum(source.repeats)
         kind, fps = source.header.kind, source.fps
         seconds = count / fps if source.moving else 0.0
-        return Info(kind, width, height, count, fps, depth == 4, seconds)
+        return Info(kind, width, height, count, fps, depth == 4, seconds, source.changed)
+
+
+def changes(path: StrPath, limits: Limits = LIMITS) -> tuple[str, ...]:
+    """What reading a file or folder changes, a few words each; see `Info.changed`."""
+    with _source(path, limits) as source:
+        if source.header.profile:  # only a decoder knows whether it says anything new
+            next(source.frames(1))
+        return source.changed
 
 
 # -- one file or folder ----------------------------------------------------------------------------
@@ -82,7 +95,8 @@ class _Source:
     """A file or folder whose declared size passed the limits.
 
     repeats: how often each stored frame is shown. file: open, unless it is a folder; pictures: path
-    and kind of each in a folder. codec: what a video is coded with, "" for pictures.
+    and kind of each in a folder, in so many sizes. packets: of a video. said: what the decoder said
+    that it changes.
     """
 
     path: StrPath
@@ -92,7 +106,26 @@ class _Source:
     limits: Limits
     file: BinaryIO | None = None
     pictures: Sequence[tuple[str, str]] = ()
-    codec: str = ""
+    sizes: int = 1
+    packets: video.Packets | None = None
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """What reading changes, once the first frame was decoded."""
+        told = [*self.said]
+        if self.packets is not None:
+            told += self.packets.shown.changed
+        if len(self.repeats) > 1 and self.header.kind != "folder":
+            lost = self.repeats.count(0)
+            allowed = max(self.header.tick, SECOND / self.fps / 4)
+            lasts = zip(self.header.durations, self.repeats, strict=True)
+            if any(abs(d - times * SECOND / self.fps) > allowed for d, times in lasts):
+                lose = f", {lost} of {len(self.repeats)} too short to be seen" if lost else ""
+                told.append(f"frames of uneven length come at {self.fps:.4g} a second{lose}")
+        if self.sizes > 1:
+            told.append(f"pictures of {self.sizes} sizes are fitted into the size of the first")
+        return tuple(told)
 
     @property
     def moving(self) -> bool:
@@ -101,35 +134,99 @@ class _Source:
     def frames(self, most: int | None = None) -> Iterator[Frame]:
         """The first `most` stored frames, each as often as it is shown."""
         stored = len(self.repeats) if most is None else most
-        first: tuple[int, ...] = ()
+        if self.header.keyed and self.file is not None and self.header.kind == "png":
+            yield self._keyed(self.file)
+            return
         with ExitStack() as stack:
             stack.enter_context(decoding(self.path))
             child = stack.enter_context(closing(self._decoder(stored, stack)))
-            for number in range(stored):
-                head = child.until(b"ENDHDR\n", 300)
-                if not head:
-                    break
-                found = _PAM.fullmatch(head)
-                if not found:
-                    raise ChildError("answered in a form that was not asked for")
-                width, height, depth = map(int, found.groups())
-                first = first or self._checked(height, width, depth)
-                if (height, width, depth) != first:
-                    raise self._changes(number)
-                frame = child.exactly(height * width * depth).reshape(first)
-                for _ in range(self.repeats[number]):
-                    yield frame
+            if self.packets is None:
+                yield from self._each(child, stored)
+            elif most is not None:
+                yield from self._decoded(child, stored)
             else:
-                return
-            child.end()
-            if video.CHANGED in child.complaint():
+                yield from self._timed(child)
+
+    def _keyed(self, file: BinaryIO) -> Frame:
+        """A still of 16 bits in which one colour is transparent, in 8 bits."""
+        from kineograph.media import deep
+
+        try:
+            samples = deep.decoded(file)
+        except (EOFError, struct.error, zlib.error, ValueError) as error:
+            problem = f"is a damaged PNG ({error})"
+            raise sniff.refused(self.path, problem, "save it again") from None
+        assert samples is not None
+        colours = np.repeat(samples[:, :, :1], 3, 2) if samples.shape[2] < 3 else samples[:, :, :3]
+        whole = np.concatenate([colours, samples[:, :, -1:]], axis=2)
+        return ((whole.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+    def _decoded(self, child: Child, stored: int) -> Iterator[Frame]:
+        """The frames that a decoder sends, at most so many."""
+        first: tuple[int, ...] = ()
+        for number in range(stored):
+            head = child.until(b"ENDHDR\n", 300)
+            if not head:
+                break
+            found = _PAM.fullmatch(head)
+            if not found:
+                raise ChildError("answered in a form that was not asked for")
+            width, height, depth = map(int, found.groups())
+            first = first or self._checked(height, width, depth)
+            if (height, width, depth) != first:
                 raise self._changes(number)
-            if not first:
-                raise sniff.refused(self.path, "holds no picture that can be decoded")
+            if self.packets is None:
+                changed = [line for line in child.told() if line.startswith(_CHANGES)]
+                self.said.extend(
+                    line[len(_CHANGES) :].decode("utf-8", "replace") for line in changed
+                )
+            yield child.exactly(height * width * depth).reshape(first)
+        else:
+            return
+        child.end()
+        if video.changes(child.complaint()):
+            raise self._changes(number)
+        if not first:
+            raise sniff.refused(self.path, "holds no picture that can be decoded")
+
+    def _each(self, child: Child, stored: int) -> Iterator[Frame]:
+        """Pictures, each as often as it is shown."""
+        number = -1
+        for number, frame in enumerate(self._decoded(child, stored)):
+            for _ in range(self.repeats[number]):
+                yield frame
+        if number + 1 < stored:
+            raise ChildError("is cut short or damaged")
+
+    def _timed(self, child: Child) -> Iterator[Frame]:
+        """A video's frames by the clock of the decoder: each from the step nearest to its time.
+
+        Packets told how long all lasts; what they decode to begins when the decoder says.
+        """
+        steps, given = sum(self.repeats), 0
+        held: Frame | None = None
+        clock, zero, at = video.Clock(child), 0, 0
+        for number, frame in enumerate(self._decoded(child, len(self.repeats))):
+            told = clock.at(number)
+            if number == 0:
+                zero = told or 0
+            at = at + round(SECOND / self.fps) if told is None else told - zero
+            begins = min(steps, round(at * self.fps / SECOND)) if number else 0
+            while held is not None and given < begins:
+                yield held
+                given += 1
+            held = frame
+        usual = max(self.header.durations[-1], SECOND / self.fps)
+        missing = sum(self.header.durations) - at - usual
+        if missing > max(_CUT_SHORT, 3 * SECOND / self.fps):
+            raise ChildError("is cut short or damaged: its last frames cannot be decoded")
+        while held is not None and given < steps:
+            yield held
+            given += 1
 
     def _changes(self, number: int) -> InputError:
         problem = f"changes its size or pixel format after frame {number}"
-        return sniff.refused(self.path, problem, "make all frames alike first")
+        return sniff.refused(self.path, problem, "cut it there")
 
     def _checked(self, height: int, width: int, depth: int) -> tuple[int, int, int]:
         decoded = sniff.Header(self.header.kind, width, height)
@@ -151,8 +248,8 @@ class _Source:
     def _decoder(self, frames: int, stack: ExitStack) -> Child:
         """A process that sends the first so many frames as PAM."""
         kind, limits = self.header.kind, self.limits
-        if self.file is not None and self.codec:
-            return video.decoder(kind, self.codec, self.file, frames, limits)
+        if self.file is not None and self.packets is not None:
+            return video.decoder(kind, self.packets, self.file, frames, limits)
         # the child reads the very file that was looked at, whatever its name means by now
         keep = [self.file.fileno()] if self.file is not None else []
         files = [(f"/dev/fd/{keep[0]}", kind)] if keep else self.pictures[:frames]
@@ -162,6 +259,7 @@ class _Source:
             "alpha": self.header.alpha,
             "frames": frames,
             "pixels": limits.pixels,
+            "parts": self.header.parts,
         }
         stdin: BinaryIO = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         stdin.write(json.dumps(job).encode())
@@ -174,17 +272,20 @@ def _source(path: StrPath, limits: Limits) -> Iterator[_Source]:
     if Path(path).is_dir():
         yield _folder(Path(path), limits)
         return
+    if names := sequence_of(Path(path)):
+        yield _sequence(path, names, _folder_fps(Path(path).parent), limits)
+        return
     with sniff.opened(path, limits) as file:
         header = sniff.header_of(path, file, limits)
         moving = header.kind in video.DEMUXERS
-        codec = video.list_packets(path, file, header, limits) if moving else ""
+        packets = video.list_packets(path, file, header, limits) if moving else None
         fps, repeats = steady(header.durations, header.tick)
         if not 0 < fps <= MAX_FPS:
             raise sniff.refused(
                 path, f"plays {fps:,.0f} frames a second, the limit is {MAX_FPS}", "slow it down"
             )
         sniff.check_frames(path, sum(repeats), limits)
-        yield _Source(path, header, fps, repeats, limits, file, codec=codec)
+        yield _Source(path, header, fps, repeats, limits, file, packets=packets)
 
 
 def _folder(path: Path, limits: Limits) -> _Source:
@@ -197,17 +298,25 @@ def _folder(path: Path, limits: Limits) -> _Source:
             path, "holds no pictures", f"put frames ending in {', '.join(PICTURES)} there"
         )
     sniff.check_frames(path, len(names), limits)
-    names.sort(key=lambda p: [int(w) if w.isdecimal() else w for w in re.split(r"(\d+)", p.name)])
+    return _sequence(path, sorted(names, key=counted), _folder_fps(path), limits)
+
+
+def _sequence(path: StrPath, names: Sequence[Path], fps: float, limits: Limits) -> _Source:
+    """Pictures as the frames of one clip, in the size of the first."""
+    sniff.check_frames(path, len(names), limits)
     whole = sniff.Header("folder")
-    files = []
+    files, sizes = [], set()
     for name in names:
         with sniff.opened(name, limits) as file:
             header = sniff.header_of(name, file, limits)
         if header.kind in video.DEMUXERS:
             raise sniff.refused(name, "is a video", "a folder holds pictures only")
         whole.alpha |= header.alpha
+        whole.profile |= header.profile
         files.append((str(name), header.kind))
-    return _Source(path, whole, _folder_fps(path), [1] * len(files), limits, pictures=files)
+        sizes.add((header.width, header.height))
+    how: dict[str, Any] = {"pictures": files, "sizes": len(sizes)}
+    return _Source(path, whole, fps, [1] * len(files), limits, **how)
 
 
 def _folder_fps(path: Path) -> float:

@@ -22,7 +22,7 @@ from kineograph.media.gif import Gif
 from kineograph.media.notes import text_of
 from kineograph.media.pictures import Apng, Still, Webp, png
 from kineograph.media.sniff import kind_of
-from kineograph.media.video import DEMUXERS, Video
+from kineograph.media.video import WRITTEN, Video
 from kineograph.values.errors import InputError, KineographError, unwritable
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Writer:
             _check_folder(self.path)
             return _Folder(temporary, self._fps, self._text)
         file = temporary.open("xb")
-        if kind in DEMUXERS:
+        if kind in WRITTEN:
             file.close()
             height, width, depth = self._shape
             shape = (height, width, depth if self.form.alpha else 3)

@@ -11,6 +11,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate, pairwise
+from math import gcd
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,14 +86,17 @@ class Limits:
     seconds: float = 3600.0
     clip_bytes: int = 4 * 2**30
     memory: int = 2 * 2**30
-    wait: float = 20.0
+    wait: float = 60.0
 
 
 LIMITS = Limits()
 
 
 class Info(NamedTuple):
-    """What a file holds: sizes in pixels, turned upright; `frames` as `stream` gives them."""
+    """What a file holds: sizes in pixels, turned upright; `frames` as `stream` gives them.
+
+    changed: what reading changes, a few words each ("HDR tone-mapped to sRGB").
+    """
 
     kind: str
     width: int
@@ -100,6 +105,7 @@ class Info(NamedTuple):
     fps: float
     alpha: bool
     seconds: float
+    changed: tuple[str, ...] = ()
 
 
 class Sound(NamedTuple):
@@ -123,19 +129,54 @@ def steady(durations: Sequence[int], tick: int) -> tuple[float, list[int]]:
     """One rate for frames of uneven length: frames a second, and how often each frame is shown.
 
     durations: nanoseconds, one a frame, each > 0; tick: nanoseconds of the clock they were rounded
-    to, 0 if exact. The rate is that of the usual frame (within a quarter of the median); longer
-    frames are repeated.
+    to, 0 if exact. The rate is that of the usual frame (within a quarter of the median); where it
+    would miss frames, or the moments at which they begin, a finer one is taken, at most 60 a second
+    (or the usual). Each frame begins at the step nearest to its time, so no error adds up: the clip
+    lasts as long as the file to half a step. A frame too short for the rate is shown 0 times.
     """
     if max(durations, default=0) < SECOND // 1_000_000 and len(durations) < 2:
         return 8.0, [1]
-    usual = sorted(durations)[len(durations) // 2]
+    ordered = sorted(durations)
+    usual = ordered[len(ordered) // 2]
     near = [d for d in durations if abs(d - usual) <= max(tick, usual // 4)]
     total = sum(near)
     slack = min(max(1, tick), total // 2)
     fps = _simplest(
         Fraction(len(near) * SECOND, total + slack), Fraction(len(near) * SECOND, total - slack)
     )
-    return float(fps), [max(1, round(d * fps / SECOND)) for d in durations]
+    begins = [0, *accumulate(durations)]
+    if _poor(begins, fps, tick):
+        fps = _finer(durations, begins, fps, tick)
+    shown = steps_of(begins, fps)
+    shown[-1] += not sum(shown)
+    return float(fps), shown
+
+
+def steps_of(begins: Sequence[int], fps: Fraction | float) -> list[int]:
+    """How many steps of a rate lie between moments, in nanoseconds, each rounded by itself."""
+    steps = [round(at * Fraction(fps) / SECOND) for at in begins]
+    return [b - a for a, b in pairwise(steps)]
+
+
+def _poor(begins: Sequence[int], fps: Fraction, tick: int) -> bool:
+    """Whether a rate misses one frame in twenty, or begins one in ten a quarter step off."""
+    shown = steps_of(begins, fps)
+    allowed = max(SECOND / fps / 4, Fraction(tick))
+    off = sum(abs(round(at * fps / SECOND) * SECOND / fps - at) > allowed for at in begins[1:-1])
+    return shown.count(0) * 20 > len(shown) or off * 10 > len(shown)
+
+
+def _finer(durations: Sequence[int], begins: Sequence[int], fps: Fraction, tick: int) -> Fraction:
+    """A rate that fits uneven frames better: exact, or of the mean or the short frames."""
+    most, ordered, count = max(Fraction(60), fps), sorted(durations), len(durations)
+    step = gcd(*durations)
+    if step > tick and Fraction(SECOND, step) <= most:
+        return Fraction(SECOND, step)
+    lengths = (Fraction(begins[-1], count), ordered[count // 10], ordered[0])
+    rates = [fps, *((SECOND / Fraction(one)).limit_denominator(1001) for one in lengths)]
+    missed = {rate: steps_of(begins, rate).count(0) for rate in rates if rate <= most}
+    fitting = [rate for rate, lost in missed.items() if lost * 20 <= count]
+    return min(fitting) if fitting else min(missed, key=lambda rate: (missed[rate], rate))
 
 
 def _simplest(low: Fraction, high: Fraction) -> Fraction:

@@ -158,6 +158,5 @@ _READERS = {
     "jpg": _from_jpeg,
     "gif": _from_gif,
     "webp": _from_webp,
-    "mp4": video.comment,
-    "webm": video.comment,
+    **dict.fromkeys(video.DEMUXERS, video.comment),
 }

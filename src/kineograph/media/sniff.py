@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from kineograph.media.formats import SECOND, Limits, StrPath
 from kineograph.values.errors import InputError, LimitError
@@ -35,7 +35,6 @@ STRANGERS = (
     (b"SIMPLE", 0, "a FITS picture"),
     (b"BM", 0, "a BMP picture"),
     (b"8BPS", 0, "a Photoshop document"),
-    (b"AVI ", 8, "an AVI video"),
     (b"PK\x03\x04", 0, "a ZIP archive"),
     (b"\0\0\0\x0cjP  ", 0, "a JPEG 2000 picture"),
     (b"<svg", 0, "an SVG drawing"),
@@ -43,6 +42,13 @@ STRANGERS = (
     (b"<!DOCTYPE", 0, "a web page"),
     (b"<html", 0, "a web page"),
 )
+VIDEO_MARKS = {  # bytes and their offset, by kind
+    "webm": ((b"\x1a\x45\xdf\xa3", 0),),
+    "avi": ((b"AVI ", 8),),
+    "ogv": ((b"OggS", 0),),
+    "mpeg": ((b"\0\0\x01\xba", 0),),
+}
+MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # old MOV has no ftyp
 STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1", b"crx ")
 
 
@@ -52,6 +58,8 @@ class Header:
 
     width, height: stored pixels, 0 for video (only its demuxer knows). durations: nanoseconds, one
     a frame, none for a still. tick: nanoseconds of the clock that durations were rounded to.
+    parts: where the frames of a GIF or an APNG lie, as `picture_child` takes them. keyed: 16 bits
+    a channel, and one colour stands for "transparent". profile: it says what its colours mean.
     """
 
     kind: str
@@ -60,6 +68,9 @@ class Header:
     alpha: bool = False
     durations: list[int] = field(default_factory=list)
     tick: int = 0
+    parts: list[Any] = field(default_factory=list)
+    keyed: bool = False
+    profile: bool = False
 
 
 def cut_short(path: StrPath, size: int) -> InputError:
@@ -105,7 +116,7 @@ def opened(path: StrPath, limits: Limits) -> Iterator[BinaryIO]:
 
 
 def kind_of(path: StrPath, file: BinaryIO) -> str:
-    """png (an APNG too), jpg, gif, webp, mp4 or webm; anything else is refused by name."""
+    """png (an APNG too), jpg, gif, webp or a kind of video; anything else is refused by name."""
     file.seek(0)
     head = file.read(64)
     if head.startswith(PNG_MAGIC):
@@ -116,10 +127,13 @@ def kind_of(path: StrPath, file: BinaryIO) -> str:
         return "gif"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
-    if head[4:8] == b"ftyp" and head[8:12] not in STILL_BRANDS:
+    if head[4:8] in MP4_BOXES and head[8:12] not in STILL_BRANDS:
         return "mp4"
-    if head.startswith(b"\x1a\x45\xdf\xa3"):
-        return "webm"
+    for kind, places in VIDEO_MARKS.items():
+        if any(head[at : at + len(mark)] == mark for mark, at in places):
+            return kind
+    if _transport(file, head):
+        return "mpegts"
     if len(head) < 12:
         raise cut_short(path, len(head))
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -130,6 +144,17 @@ def kind_of(path: StrPath, file: BinaryIO) -> str:
         known = ["an AVIF or HEIC picture"]
     what = f"is {known[0]}" if known else "is not a picture or a video that kineograph reads"
     raise refused(path, what, "convert it to PNG, JPEG, WebP, GIF, MP4 or WebM first")
+
+
+def _transport(file: BinaryIO, head: bytes) -> bool:
+    """Whether packets of 188 bytes follow one another (MPEG-TS; 192 with a time before each)."""
+    for first, step in ((0, 188), (4, 192)):
+        if head[first : first + 1] == b"G":
+            file.seek(0)
+            data = file.read(first + 4 * step + 1)
+            marks = data[first::step]
+            return len(marks) >= 4 and set(marks) == {0x47}
+    return False
 
 
 def header_of(path: StrPath, file: BinaryIO, limits: Limits) -> Header:
@@ -249,7 +274,7 @@ def jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
 
 
 def gif_blocks(file: BinaryIO) -> Iterator[tuple[str, int, int]]:
-    """Blocks named control, comment, extension or image, up to the trailer; lengths are 0."""
+    """Blocks named control, comment, extension or image, up to the trailer."""
     file.seek(0)
     flags = exactly(file, 13)[10]
     at = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
@@ -262,10 +287,11 @@ def gif_blocks(file: BinaryIO) -> Iterator[tuple[str, int, int]]:
             return
         if mark == 0x21:
             label = exactly(file, 1)[0]
-            yield {0xF9: "control", 0xFE: "comment"}.get(label, "extension"), at + 2, 0
+            name = {0xF9: "control", 0xFE: "comment"}.get(label, "extension")
             at += 2
+            begins = at
         elif mark == 0x2C:
-            yield "image", at + 1, 0
+            name, begins = "image", at + 1
             file.seek(at + 9)
             flags = exactly(file, 1)[0]
             at += 11 + (
@@ -278,6 +304,7 @@ def gif_blocks(file: BinaryIO) -> Iterator[tuple[str, int, int]]:
             subblocks = _counted(subblocks, MAX_SUBBLOCKS)
             file.seek(length, os.SEEK_CUR)
         at = file.tell()
+        yield name, begins, at - begins
 
 
 # -- headers: at most `most` frames of a file are counted ------------------------------------------
@@ -295,35 +322,93 @@ def _shown(nanoseconds: int) -> int:
 
 def _png(file: BinaryIO, most: int) -> Header:
     header = Header("png", tick=0)
+    shared: list[tuple[str, int, int]] = []
+    canvas, depth = _Canvas(), 0
     for name, at, length in png_chunks(file):
         if name == b"IHDR":
-            header.width, header.height, _, colour = struct.unpack(">IIBB", _body(file, at, 10))
+            header.width, header.height, depth, colour = struct.unpack(">IIBB", _body(file, at, 10))
+            canvas = _Canvas(header.width, header.height, bare=True)
             header.alpha |= bool(colour & 4)
         elif name == b"tRNS":
             header.alpha = True
+            header.keyed = depth == 16
+        elif name in (b"iCCP", b"gAMA"):
+            header.profile = True
         elif name == b"acTL":
             header.kind = "apng"
         elif name == b"fcTL" and length == 26:
-            over, under = struct.unpack(">HH", _body(file, at + 20, 4))
+            _, wide, high, left, top, over, under, disposal, blend = struct.unpack(
+                ">5IHHBB", _body(file, at, 26)
+            )
             under = under or 100
             header.tick = SECOND // under if under in (100, 1000) else 0
             header.durations.append(_shown(over * SECOND // under))
+            header.parts.append(((wide, high, left, top, disposal, blend), []))
+            canvas.drawn((left, top, wide, high), clear=False, disposal=disposal + 1)
+        elif name in (b"IDAT", b"fdAT") and header.parts:
+            skip = 4 * (name == b"fdAT")  # its number
+            header.parts[-1][1].append((at + skip, max(0, length - skip)))
+        if name in _SHARED and not header.parts:
+            shared.append((name.decode("latin-1"), at, length))
         if len(header.durations) >= most:
             break
     if not header.width or not header.height:
         raise ValueError("is a damaged PNG (no size)")
     if header.kind == "png":
-        header.durations = []
+        header.durations, header.parts = [], []
+    else:
+        header.alpha |= canvas.seen_through
+        header.parts.insert(0, shared)
     return header
 
 
+_SHARED = (
+    b"IHDR",
+    b"PLTE",
+    b"tRNS",
+    b"gAMA",
+    b"cHRM",
+    b"sRGB",
+    b"iCCP",
+)  # by all frames of an APNG
+
+
+@dataclass
+class _Canvas:
+    """What of an animation's canvas is covered; it begins empty, which browsers show through.
+
+    bare: whether some of it may be uncovered. seen_through: whether a frame was shown so.
+    """
+
+    width: int = 0
+    height: int = 0
+    bare: bool = True
+    seen_through: bool = False
+
+    def drawn(self, box: tuple[int, int, int, int], *, clear: bool, disposal: int) -> None:
+        """One frame at (left, top, width, height); clear: it has see-through pixels.
+
+        disposal: 1 stays, 2 is taken away, 3 gives back what was before.
+        """
+        left, top, wide, high = box
+        whole = left <= 0 and top <= 0 and left + wide >= self.width and top + high >= self.height
+        covers = whole and not clear
+        before = self.bare
+        self.seen_through |= self.bare and not covers
+        self.bare = before and not covers
+        if disposal == 2 or (disposal == 3 and before):
+            self.bare = True
+
+
 def _jpg(file: BinaryIO, most: int) -> Header:
+    profile = False
     for marker, at, _ in jpeg_segments(file):
+        profile |= marker == 0xE2  # APP2
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack(">HH", _body(file, at + 1, 4))
             if not width or not height:
                 raise ValueError("is a damaged JPEG (no size)")
-            return Header("jpg", width, height)
+            return Header("jpg", width, height, profile=profile)
     raise ValueError("is a damaged JPEG (no size)")
 
 
@@ -332,21 +417,21 @@ def _gif(file: BinaryIO, most: int) -> Header:
     if not width or not height:
         raise ValueError("is a damaged GIF (no size)")
     header = Header("gif", width, height, tick=SECOND // 100)
-    clear, disposal, delay = False, 0, 0
-    for name, at, _ in gif_blocks(file):
+    clear, disposal, delay, hole = False, 0, 0, 0
+    canvas = _Canvas(width, height)
+    for name, at, length in gif_blocks(file):
         if name == "control":
-            flags, delay = struct.unpack("<xBH", _body(file, at, 4))
+            flags, delay, hole = struct.unpack("<xBHB", _body(file, at, 5))
             clear, disposal = bool(flags & 1), flags >> 2 & 7
         elif name == "image":
-            # over an opaque first frame "clear" means "unchanged", unless frames are taken away
-            header.alpha |= clear and (not header.durations or disposal >= 2)
-            left, top, wide, high = struct.unpack("<HHHH", _body(file, at, 8))
-            if not header.durations and (left, top, wide, high) != (0, 0, width, height):
-                header.alpha = True
+            box = struct.unpack("<HHHH", _body(file, at, 8))
+            canvas.drawn(box, clear=clear, disposal=disposal)
             header.durations.append(_shown(delay * (SECOND // 100)))
+            header.parts.append((at, length, disposal, hole if clear else -1))
             clear, disposal, delay = False, 0, 0
         if len(header.durations) >= most:
             break
+    header.alpha = canvas.seen_through
     if not header.durations:
         raise ValueError("holds no picture")
     return header
@@ -354,14 +439,21 @@ def _gif(file: BinaryIO, most: int) -> Header:
 
 def _webp(file: BinaryIO, most: int) -> Header:
     header = Header("webp", tick=SECOND // 1000)
+    canvas = _Canvas()
     for name, at, length in riff_chunks(file):
         if name == b"VP8X":
             body = _body(file, at, 10)
-            header.alpha = bool(body[0] & 0x10)
+            header.alpha, header.profile = bool(body[0] & 0x10), bool(body[0] & 0x20)
             header.width = int.from_bytes(body[4:7], "little") + 1
             header.height = int.from_bytes(body[7:10], "little") + 1
+            canvas = _Canvas(header.width, header.height)
         elif name == b"ANMF" and length >= 16:
-            milliseconds = int.from_bytes(_body(file, at + 12, 3), "little")
+            body = _body(file, at, 16)
+            left, top, wide, high, milliseconds = (
+                int.from_bytes(body[start : start + 3], "little") for start in range(0, 15, 3)
+            )
+            box = (2 * left, 2 * top, wide + 1, high + 1)
+            canvas.drawn(box, clear=False, disposal=1 + (body[15] & 1))
             header.durations.append(_shown(milliseconds * (SECOND // 1000)))
             if len(header.durations) >= most:
                 break
@@ -374,6 +466,7 @@ def _webp(file: BinaryIO, most: int) -> Header:
             header.alpha = bool(bits >> 28 & 1)
     if not header.width or not header.height:
         raise ValueError("is a damaged WebP (no size)")
+    header.alpha |= canvas.seen_through
     return header
 
 
@@ -425,4 +518,28 @@ def _vint(file: BinaryIO) -> tuple[int | None, int]:
     return (None if value == (1 << 7 * width) - 1 else value), width
 
 
-_READERS = {"png": _png, "jpg": _jpg, "gif": _gif, "webp": _webp, "mp4": _mp4, "webm": _webm}
+def _avi(file: BinaryIO, most: int) -> Header:
+    """Checks that the first list ends inside the file (an AVI over 2 GB has more)."""
+    (length,) = struct.unpack("<I", _body(file, 4, 4))
+    if length + 8 > _size(file):
+        raise EOFError
+    return Header("avi")
+
+
+def _streamed(kind: str) -> Callable[[BinaryIO, int], Header]:
+    """Of a kind that declares nothing at its beginning."""
+    return lambda file, most: Header(kind)
+
+
+_READERS: dict[str, Callable[[BinaryIO, int], Header]] = {
+    "png": _png,
+    "jpg": _jpg,
+    "gif": _gif,
+    "webp": _webp,
+    "mp4": _mp4,
+    "webm": _webm,
+    "avi": _avi,
+    "ogv": _streamed("ogv"),
+    "mpegts": _streamed("mpegts"),
+    "mpeg": _streamed("mpeg"),
+}

@@ -13,17 +13,18 @@ import numpy as np
 
 from kineograph.media import sniff, video
 from kineograph.media.child import ChildError, decoding
-from kineograph.media.formats import LIMITS, SECOND, Limits, Sound, StrPath
+from kineograph.media.formats import LIMITS, SECOND, Limits, Sound, StrPath, steady
+from kineograph.media.video import SOUND_RATE
 
-SOUND_RATE = 48_000  # samples a second: what Opus takes, and whole numbers at 24, 25 and 30 frames
 _MAX_HEAD = 4096  # bytes of an AU header, its text included
 
 
 def sound(path: StrPath, limits: Limits = LIMITS) -> Sound | None:
     """What is heard while the frames of a file are shown, None where there is no sound.
 
-    Mono stays mono, everything else becomes stereo. Sound that begins late or ends early is
-    filled up with silence. Raises InputError when it cannot be decoded or passes a limit.
+    Mono stays mono, everything else becomes stereo. The first sample is heard when the
+    first frame is seen: sound before it is left out; sound that begins late or ends early is filled
+    up with silence. Raises InputError when it cannot be decoded or passes a limit.
     """
     if Path(path).is_dir():
         return None
@@ -31,8 +32,10 @@ def sound(path: StrPath, limits: Limits = LIMITS) -> Sound | None:
         header = sniff.header_of(path, file, limits)
         if header.kind not in video.DEMUXERS:
             return None
-        video.list_packets(path, file, header, limits)
-        count = round(sum(header.durations) * SOUND_RATE / SECOND)
+        packets = video.list_packets(path, file, header, limits)
+        begins = round(packets.begins * SOUND_RATE / SECOND)
+        fps, shown = steady(header.durations, header.tick)  # as long as the frames that are read
+        count = round(sum(shown) * SOUND_RATE / fps)
         if 8 * count > limits.clip_bytes:
             raise sniff.refused(
                 path,
@@ -40,7 +43,7 @@ def sound(path: StrPath, limits: Limits = LIMITS) -> Sound | None:
                 f" {limits.clip_bytes >> 20:,}",
                 "cut it shorter",
             )
-        child = video.sound_decoder(header.kind, file, count, SOUND_RATE, limits)
+        child = video.sound_decoder(header.kind, file, begins, count, limits)
         with decoding(path), closing(child):
             try:
                 head = child.exactly(24).view(">u4")  # magic, begins, bytes, coding, rate, channels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kineograph.media.decode import probe, read, stream
+from kineograph.media.decode import changes, probe, read, stream
 from kineograph.media.encode import check_format
 from kineograph.media.formats import FORMATS, Format
 from kineograph.values.errors import InputError
@@ -53,6 +53,16 @@ def first_frame(source: Source, field: str = "image") -> tuple[Clip, list[str]]:
     if count == 1:
         return picture, []
     return picture, [f"'{source.name}' moves already: its first of {count} frames was taken"]
+
+
+def changes_of(source: Source) -> tuple[str, ...]:
+    """What reading a source changes; nothing for what is no picture and no clip."""
+    if source.path is None:
+        return ()
+    try:
+        return changes(source.path)
+    except InputError:
+        return ()
 
 
 def frames_in(source: Source, field: str = "clip") -> int:

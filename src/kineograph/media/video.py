@@ -1,10 +1,10 @@
-"""MP4 and WebM, by the ffmpeg that comes with imageio-ffmpeg, always in a process of its own.
+"""Videos, by the ffmpeg that comes with imageio-ffmpeg, always in a process of its own.
 
-Reading: ffmpeg gets an open file and a demuxer that we chose from magic bytes, may open nothing
-else, and answers in PAM, samples, packet lists or tags. Writing: H.264 at visually lossless quality
-that every browser plays (4:2:0, index first), or VP9, with alpha if asked; sound as AAC or Opus.
-Colours are BT.709 and say so. One thread and bit-exact flags: the same frames give the same bytes
-on any machine (with sound, on any machine of one kind).
+Reading (MP4, MOV, WebM, Matroska, AVI, Ogg, MPEG): ffmpeg gets an open file and a demuxer that we
+chose from magic bytes, may open nothing else, and answers in PAM, samples, packet lists or tags.
+Writing: H.264 at visually lossless quality that every browser plays (4:2:0, index first), or VP9,
+with alpha if asked; sound as AAC or Opus. Colours are BT.709 and say so. One thread and bit-exact
+flags: the same frames give the same bytes on any machine (with sound, on any machine of one kind).
 """
 
 from __future__ import annotations
@@ -15,21 +15,35 @@ from contextlib import closing
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from kineograph.media import sniff
 from kineograph.media.child import Child, decoding, encoding
 from kineograph.media.formats import LIMITS, SECOND, Frame, Limits, Sound, StrPath
+from kineograph.media.shown import Shown, shown
 from kineograph.values.errors import MissingError
 
+SOUND_RATE = 48_000  # samples a second: what Opus takes, and whole numbers at 24, 25 and 30 frames
 WAIT = 300.0  # seconds the encoder may take over one frame, or over the end of the file
-DEMUXERS = {"mp4": "mov", "webm": "matroska"}  # by kind, as ffmpeg calls them
+DEMUXERS = {  # by kind, as ffmpeg calls them
+    "mp4": "mov",
+    "webm": "matroska",
+    "avi": "avi",
+    "ogv": "ogg",
+    "mpegts": "mpegts",
+    "mpeg": "mpeg",
+}
+WRITTEN = ("mp4", "webm")
 _ALPHA_DECODERS = {"vp9": "libvpx-vp9", "vp8": "libvpx"}  # ffmpeg's own ones drop alpha
 
-CHANGED = "changed input frames dropped"
-_PACKET = re.compile(rb"0,\s*-?\d+,\s*(-?\d+),\s*(\d+),")  # stream, decoded at, shown at, lasts
+_CHANGED = re.compile(r"changed input frames dropped\s*:\s*(\d+)")
+_SHOWN_AT = re.compile(rb"showinfo.*\bn:\s*(\d+) pts:\s*(-?\d+)")  # microseconds
+# stream, decoded at, shown at, lasts, bytes, checksum; bit 4 of the flags: never shown
+_PACKET = re.compile(rb"0,\s*(-?\d+),\s*(-?\d+),\s*(\d+),\s*\d+,\s*\w+(?:,\s*F=0x(\w+))?")
+_NEVER = -(2**63)  # of a packet without a time
+_HIDDEN = 4
 _FACT = re.compile(rb"#(tb|codec_id|dimensions) 0: ([\w/]+)")
 _COMMENT = re.compile(rb"^comment=((?:[^\\\n]|\\.)*)$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
 
@@ -66,52 +80,93 @@ def _reading(kind: str, file: BinaryIO, limits: Limits, output: str, demuxed: st
     return Child([ffmpeg(), *options.split()], stdin=file, memory=limits.memory, wait=limits.wait)
 
 
-def decoder(kind: str, codec: str, file: BinaryIO, frames: int, limits: Limits) -> Child:
-    """A process that sends the first so many frames as PAM, turned upright.
+class Packets(NamedTuple):
+    """What the packets of a video say, undecoded.
 
-    Frames of another size than the first are left out, and its complaint says so (`CHANGED`).
+    codec: its name. begins: nanoseconds from the file's start to its first frame. shown: how frames
+    are to be shown.
     """
+
+    codec: str
+    begins: int
+    shown: Shown
+
+
+def decoder(kind: str, packets: Packets, file: BinaryIO, frames: int, limits: Limits) -> Child:
+    """A process that sends at most so many frames as PAM, upright, as players show them.
+
+    It tells when each begins (`Clock`). Frames of another size than the first are left out, and its
+    complaint says so (`changes`).
+    """
+    chain = packets.shown.filters(packets.codec)
+    sides = "w='if(gt(SAR,1.01),round(iw*SAR),iw)':h='if(lt(SAR,0.99),round(ih/SAR),ih)'"
+    sides = sides.replace("SAR", "clip(sar,0.125,8)")
     output = (
-        f"-map 0:v:0 -frames:v {frames} -fps_mode passthrough -vf"
-        " scale=flags=bicubic+accurate_rnd+full_chroma_int+bitexact,format=rgb24|rgba"
-        " -c:v pam -f image2pipe"
+        f"-map 0:v:0 -frames:v {frames} -fps_mode passthrough -vf {chain}{',' * bool(chain)}"
+        f"scale={sides}:flags=bicubic+accurate_rnd+full_chroma_int+bitexact,format=rgb24|rgba,"
+        "settb=1/1000000,showinfo=checksum=0 -c:v pam -f image2pipe"
     )
+    codec = packets.codec
     own = f" -c:v {_ALPHA_DECODERS[codec]}" if codec in _ALPHA_DECODERS else ""
     return _reading(kind, file, limits, output, "-drop_changed 1" + own)
 
 
-def sound_decoder(kind: str, file: BinaryIO, count: int, rate: int, limits: Limits) -> Child:
+class Clock:
+    """When the frames of a decoder begin, as it tells before it sends each."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self._told: dict[int, int] = {}  # microseconds by number
+
+    def at(self, number: int) -> int | None:
+        """Nanoseconds by the file's clock; None where the file says nothing."""
+        for line in self._child.told():
+            if found := _SHOWN_AT.search(line):
+                self._told[int(found[1])] = int(found[2])
+        at = self._told.pop(number, None)
+        return None if at is None else 1000 * at
+
+
+def changes(complaint: str) -> bool:
+    """Whether frames of another size were left out."""
+    found = _CHANGED.findall(complaint)
+    return any(int(count) for count in found)
+
+
+def sound_decoder(kind: str, file: BinaryIO, begins: int, count: int, limits: Limits) -> Child:
     """A process that sends `count` samples of the first sound track as AU, big-endian float32.
 
-    Its clock is that of the frames: silence fills what is missing at the beginning, in gaps, and at
-    the end.
+    Its clock is that of the frames, the first of which begins at sample `begins` of the file:
+    silence fills what is missing before, in gaps, and at the end.
     """
     output = (
-        f"-map 0:a:0 -af aresample={rate}:async=1:first_pts=0,"
-        "aformat=sample_fmts=flt:channel_layouts=mono|stereo,"
+        f"-map 0:a:0 -af aresample={SOUND_RATE}:async=1:first_pts={min(0, begins)},"
+        f"aformat=sample_fmts=flt:channel_layouts=mono|stereo,atrim=start_sample={max(0, begins)},"
         f"apad=whole_len={count},atrim=end_sample={count} -c:a pcm_f32be -f au"
     )
     return _reading(kind, file, limits, output)
 
 
-def list_packets(path: StrPath, file: BinaryIO, header: sniff.Header, limits: Limits) -> str:
-    """Fill in size and durations from the packets, undecoded; returns the codec's name."""
-    times: list[tuple[int, int]] = []  # (begins, lasts), in ticks of the stream
+def list_packets(path: StrPath, file: BinaryIO, header: sniff.Header, limits: Limits) -> Packets:
+    """Fill in size and durations from the packets, undecoded."""
+    times: list[tuple[int, int, int]] = []  # (decoded, shown, lasts) in ticks of the stream
     facts: dict[bytes, bytes] = {}
     output = "-map 0:v:0 -c copy -f framecrc"
     with decoding(path), closing(_reading(header.kind, file, limits, output)) as child:
         for line in child.lines():
             if packet := _PACKET.match(line):
-                times.append((int(packet[1]), int(packet[2])))
+                if not int(packet[4] or b"1", 16) & _HIDDEN:
+                    times.append((int(packet[1]), int(packet[2]), int(packet[3])))
                 sniff.check_frames(path, len(times), limits)
             elif fact := _FACT.match(line):
                 facts[fact[1]] = fact[2]
+        look = shown(child.complaint().encode())
     if not times or b"dimensions" not in facts:
         raise sniff.refused(path, "holds no video frames", "give a picture or a video")
     header.width, header.height = map(int, facts[b"dimensions"].split(b"x"))
     over, under = map(int, facts[b"tb"].split(b"/"))
-    times.sort()
-    ticks = [begins for begins, _ in times] + [sum(times[-1])]
+    first = min((at for _, at, _ in times if at != _NEVER), default=0)
+    ticks = _moments(times)
     header.durations = [
         max(1, b - a) for a, b in pairwise(t * SECOND * over // under for t in ticks)
     ]
@@ -119,7 +174,22 @@ def list_packets(path: StrPath, file: BinaryIO, header: sniff.Header, limits: Li
         SECOND * over // under if header.kind == "webm" else 0
     )  # it rounds to milliseconds
     sniff.check(path, header, limits)
-    return facts[b"codec_id"].decode()
+    begins = first * SECOND * over // under
+    return Packets(facts[b"codec_id"].decode(), begins, look)
+
+
+def _moments(times: list[tuple[int, int, int]]) -> list[int]:
+    """When each frame begins, in order, and when the last one ends; in ticks.
+
+    Where a container tells only the order of decoding, that one's steps are taken.
+    """
+    whole = all(at != _NEVER for _, at, _ in times)
+    moments = sorted((shown if whole else decoded, lasts) for decoded, shown, lasts in times)
+    begins = [at for at, _ in moments]
+    last = moments[-1][1]
+    if not last and len(begins) > 1:  # unknown: as long as the usual frame
+        last = sorted(b - a for a, b in pairwise(begins))[len(begins) // 2 - 1]
+    return [*begins, begins[-1] + last]
 
 
 def comment(path: StrPath, file: BinaryIO) -> bytes:

@@ -76,3 +76,21 @@ class Compact(nn.Module):
         added = F.pixel_shuffle(self.leave(h), self.shape.enlargement)  # (N, C, R H, R W)
         near = F.interpolate(x, scale_factor=float(self.shape.enlargement), mode="nearest")
         return near + added.to(x.dtype)
+
+
+class Matted(nn.Module):
+    """Cut-outs through a network that knows no alpha: premultiplied (N, 4, H, W) in [0, 1].
+
+    It enlarges the picture on black and on white, and what differs is the alpha (difference
+    matting, Smith and Blinn 1996).
+    """
+
+    def __init__(self, net: Compact) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        colour, alpha = x[:, :3], x[:, 3:]
+        black, white = self.net(torch.cat([colour, colour + 1 - alpha])).chunk(2)
+        clear = (white - black).mean(1, keepdim=True)
+        return torch.cat([black, 1 - clear], dim=1)

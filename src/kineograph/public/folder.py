@@ -9,6 +9,7 @@ opened, no code of the folder runs, nothing is fetched.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ MOST_BYTES = 5_000_000  # of one JSON file; a shard index of a large model has s
 MOST_WEIGHTS = 60_000_000_000
 MOST_LAYERS = 512
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+MOST_SHARDS = 4096
+POINTER = b"version https://git-lfs.github.com/spec"
+_SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})(.*)\.safetensors")
 
 TIED = ("shared.weight", "encoder.embed_tokens.weight")  # T5 keeps one table under two names
 
@@ -97,29 +102,27 @@ class Checkpoint:
 
         Of several number formats that are whole, the one without a mark (fp16, non_ema) is taken.
         """
-        folder, missing = self.folder / part, ""
-        indices = sorted(folder.glob("*.safetensors.index*.json"), key=lambda path: len(path.name))
-        for index in indices:
-            shards = sorted(set(read_json(index).get("weight_map", {}).values()))
-            if any(Path(name).name != name for name in shards):
-                raise MissingError(f"'{index}' names files outside its folder")
-            gone = [name for name in shards if not (folder / name).is_file()]
-            if shards and not gone:
-                return [folder / name for name in shards]
-            missing = missing or f"'{folder / (gone or ['any shard'])[0]}', named by {index.name}"
-        if missing:
-            raise MissingError(f"{missing}, is missing; get the whole checkpoint again")
-        files = sorted(folder.glob("*.safetensors"))
-        if not files:
-            pickles = sorted(p.name for p in folder.glob("*") if p.suffix in PICKLES)
-            if pickles:
-                raise MissingError(
-                    f"'{folder}' holds only pickled weights ({pickles[0]}), which can run code; "
-                    "kineograph never opens them: get the safetensors of this checkpoint"
+        folder, wrong = self.folder / part, ""
+        for files, of in _formats(folder):
+            gone = [file for file in files if not file.is_file()]
+            pointers = [file for file in files if file.is_file() and _is_pointer(file)]
+            if not gone and not pointers:
+                return files
+            if pointers:
+                wrong = wrong or (
+                    f"'{pointers[0]}' is a Git LFS pointer, not the weights; run git lfs pull there"
                 )
-            raise MissingError(f"'{folder}' has no safetensors; get the whole checkpoint again")
-        plain = [file for file in files if file.name.count(".") == 1]
-        return (plain or files)[:1]
+            named = f", named by {of}," if of else ""
+            wrong = wrong or f"'{gone[0]}'{named} is missing; get the whole checkpoint again"
+        if wrong:
+            raise MissingError(wrong)
+        pickles = sorted(p.name for p in folder.glob("*") if p.suffix in PICKLES)
+        if pickles:
+            raise MissingError(
+                f"'{folder}' holds only pickled weights ({pickles[0]}), which can run code; "
+                "kineograph never opens them: get the safetensors of this checkpoint"
+            )
+        raise MissingError(f"'{folder}' has no safetensors; get the whole checkpoint again")
 
     def tokenizer(self, part: str = "tokenizer") -> Any:
         """The checkpoint's tokenizer; no code of the folder runs."""
@@ -212,6 +215,39 @@ class Checkpoint:
                 )
 
 
+def _formats(folder: Path) -> Iterator[tuple[list[Path], str]]:
+    """The sets of files that hold a part, each with the index that names them, the best first.
+
+    By indices, then shards that no index names, then whole files; those without a mark (fp16,
+    non_ema) before those with one. Files of a set may be missing.
+    """
+    indexed = set[str]()
+    indices = sorted(folder.glob("*.safetensors.index*.json"), key=lambda path: len(path.name))
+    for index in indices:
+        shards = sorted(set(read_json(index).get("weight_map", {}).values()))
+        if any(Path(name).name != name for name in shards):
+            raise MissingError(f"'{index}' names files outside its folder")
+        indexed |= set(shards)
+        yield [folder / name for name in shards or ["any shard"]], index.name
+    files = sorted(folder.glob("*.safetensors"), key=lambda f: (f.name.count(".") > 1, f.name))
+    whole = [file for file in files if not _SHARD.fullmatch(file.name)]
+    for file in files:
+        if (found := _SHARD.fullmatch(file.name)) and file.name not in indexed:
+            count = int(found[3])
+            numbers = range(1, count + 1) if count <= MOST_SHARDS else ()
+            names = [f"{found[1]}-{n:05d}-of-{found[3]}{found[4]}.safetensors" for n in numbers]
+            indexed |= set(names)
+            yield [folder / name for name in names or [file.name]], ""
+    for file in whole:
+        yield [file], ""
+
+
+def _is_pointer(file: Path) -> bool:
+    """Whether a file stands for one that Git LFS has not fetched."""
+    with file.open("rb") as opened_file:
+        return opened_file.read(len(POINTER)) == POINTER
+
+
 def is_checkpoint(folder: str | Path) -> bool:
     """Whether a path is a published folder in the diffusers layout."""
     return (Path(folder) / INDEX).is_file()
@@ -244,7 +280,7 @@ def read_json(path: Path) -> dict[str, Any]:
     if path.stat().st_size > MOST_BYTES:
         raise MissingError(f"'{path}' is over {MOST_BYTES:,} bytes, more than a configuration has")
     try:
-        tree = json.loads(path.read_text("utf-8"))
+        tree = json.loads(path.read_text("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise MissingError(f"'{path}' is not JSON ({error})") from error
     if not isinstance(tree, dict):

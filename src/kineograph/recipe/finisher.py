@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kineograph.nets.compact import Compact, CompactShape
+import torch
+from torch import Tensor
+
+from kineograph.nets.compact import Compact, CompactShape, Matted
 from kineograph.recipe.fields import MOST_PIXELS, ModelRecipe, Phase, plain_word, within
 from kineograph.recipe.loading import Loading, trained
 from kineograph.values.errors import InputError
@@ -39,15 +43,16 @@ class FinisherPart:
 
     def __post_init__(self) -> None:
         plain_word("name", self.name)
-        if self.shape.channels != 4:
-            raise InputError("shape.channels", f"{self.shape.channels} is not 4")
+        if self.shape.channels not in (3, 4):
+            raise InputError("shape.channels", f"{self.shape.channels} is not 3 or 4")
         within(self, size=(1, MOST_PIXELS), crop=(1, self.size), noise=(0, 1))
         within(self, perceptual=(0, 100), looked=(0, 65536), alpha=(0, 100))
         within(self, answered=(0, 1))
 
-    def network(self) -> Compact:
-        """The part's network with fresh weights."""
-        return Compact(self.shape)
+    def network(self) -> Compact | Matted:
+        """The part's network with fresh weights; one of three channels sees two grounds."""
+        net = Compact(self.shape)
+        return net if self.shape.channels == 4 else Matted(net)
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,13 @@ class Finisher(ModelRecipe):
 
         return of_finisher(part, folder)
 
-    def ready(self, folder: Path, how: Loading) -> Compact:
-        """The finisher with the weights in a folder."""
-        net: Compact = trained(self.finish, folder)
-        return net
+    def ready(self, folder: Path, how: Loading) -> Callable[[Tensor], Tensor]:
+        """The finisher with the weights in a folder: (N, 4, H, W) in [0, 1], premultiplied."""
+        net = trained(self.finish, folder)
+
+        def finish(x: Tensor) -> Tensor:
+            with torch.no_grad():
+                made = net(x).clamp(0, 1)
+            return torch.cat([made[:, :3].minimum(made[:, 3:]), made[:, 3:]], dim=1)
+
+        return finish

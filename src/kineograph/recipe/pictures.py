@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from kineograph.diffusion.cascade import Texts
 from kineograph.diffusion.denoiser import Precond
 from kineograph.pictures import PictureMaker
+from kineograph.pictures.vocabulary import Vocabulary, from_tensors
 from kineograph.recipe import loading
 from kineograph.recipe.cascade import Stage
 from kineograph.recipe.fields import ModelRecipe, one_of, within
+from kineograph.recipe.files import read_tensors
 from kineograph.recipe.loading import Loading
 from kineograph.values.errors import InputError
+
+VOCABULARY = "vocabulary.safetensors"
+MOST_BYTES = 16 * 10**6  # of a vocabulary
 
 
 @dataclass(frozen=True)
@@ -63,11 +70,23 @@ class Pictures(ModelRecipe):
 
         return of_pictures(self, part, folder)
 
+    def beside(self) -> dict[str, dict[str, Tensor]]:
+        """What goes into a model's folder beside its weights, by file name."""
+        from kineograph.data.known import known
+
+        return {VOCABULARY: known().tensors()}
+
     def ready(self, folder: Path, how: Loading) -> PictureMaker:
         """What makes pictures with the weights in a folder."""
         net = loading.trained(self.base, folder, as_stored=True)
         read = loading.of_width(loading.texts(how.text_encoder), self.base.shape.text)
         return picture_maker(self, net, read)
+
+
+def vocabulary_in(folder: Path) -> Vocabulary | None:
+    """The words that the model in a folder knows; None where none are kept."""
+    path = folder / VOCABULARY
+    return from_tensors(read_tensors(path, most=MOST_BYTES)) if path.is_file() else None
 
 
 def picture_maker(recipe: Pictures, net: Precond, read: Texts) -> PictureMaker:

@@ -49,6 +49,11 @@ class Result(Generic[T]):
     facts: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, Product[Any]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """What the record says that reading changed is told too, once."""
+        told = [line for line in _changes(self.record) if line not in self.notes]
+        object.__setattr__(self, "notes", (*self.notes, *told))
+
     @cached_property
     def value(self) -> T:
         """The thing in memory: a Clip, a text, a table."""
@@ -84,3 +89,10 @@ class Result(Generic[T]):
         """How a notebook shows it: as its value shows itself, a clip as a moving picture."""
         shown = getattr(self.value, "_repr_mimebundle_", None)
         return shown() if shown else {"text/plain": repr(self.value)}
+
+
+def _changes(record: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each input that was changed as it was read."""
+    for one in record.get("inputs", {}).values():
+        if changed := one.get("changed"):
+            yield f"'{one['name']}' as it is read: {'; '.join(changed)}"

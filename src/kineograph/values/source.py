@@ -1,4 +1,4 @@
-"""What a request reads: a file or folder by name, or a value in memory, known by its hash.
+"""What a request reads: files by name, or a value in memory, known by its hash.
 
 A record names a source by its file name and SHA-256, never by its path. This file opens nothing
 but to hash it; `media` and the families read.
@@ -11,17 +11,17 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from kineograph.files import sha256_of
+from kineograph.files import sequence_of, sha256_of
 from kineograph.values.errors import InputError
 
 LONGEST = 4096  # letters of a path
 
 
 class Source:
-    """A file, a folder, or a value in memory (a Clip, an array, a text).
+    """A file, a folder, a sequence of files, or a value in memory (a Clip, an array, a text).
 
-    path: where it lies; None for a value. value: what it is; None for a file. name: what a record
-    calls it.
+    path: where it lies, or a pattern of files (`frame_%04d.png`); None for a value. value: what it
+    is; None for a file. name: what a record calls it.
     """
 
     __slots__ = ("_sha256", "name", "path", "value")
@@ -63,7 +63,7 @@ class Source:
         """
         if self.path is None:
             raise InputError(field, "is a value in memory", "give a file")
-        if not self.path.exists():
+        if not self.path.exists() and not sequence_of(self.path):
             raise InputError(field, f"'{self.path}' is not there", "check its name")
         return self.path
 
@@ -80,8 +80,9 @@ class Source:
         if path.is_file():
             return sha256_of(path)
         whole = hashlib.sha256()
-        for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            whole.update(f"{file.relative_to(path).as_posix()}\0{sha256_of(file)}\n".encode())
+        folder = path if path.is_dir() else path.parent
+        for file in sequence_of(path) or sorted(p for p in path.rglob("*") if p.is_file()):
+            whole.update(f"{file.relative_to(folder).as_posix()}\0{sha256_of(file)}\n".encode())
         return whole.hexdigest()
 
     def __repr__(self) -> str:

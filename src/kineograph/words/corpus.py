@@ -2,7 +2,8 @@
 
 A word carries the space before it (" dog"), as byte-pair vocabularies do: joining the tokens of a
 corpus gives its tidy text back letter for letter, and fast. Punctuation is a token of its own, so
-"dog," holds the same word as "dog". Scripts without spaces are best read by letter.
+"dog," holds the same word as "dog". Where a script puts no space between words (Chinese, Japanese,
+Thai …), each letter is a word, and lines are joined without one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.values.errors import InputError, LimitError
+from kineograph.words.sentences import CLOSING, ENDS, bound_points
 
 Unit = Literal["letter", "word", "line"]
 Ids = NDArray[np.int32]
@@ -27,11 +29,30 @@ Ids = NDArray[np.int32]
 MAX_BYTES = 256_000_000
 MAX_TOKENS = 40_000_000  # the index holds some 40 bytes a token while it is built
 
-_MARKS = re.escape("!\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~«»‘’‚“”„…–—¡¿、。，！？；：（）「」『』·")
-_WORD = rf"[^\s{_MARKS}]+(?:['’-][^\s{_MARKS}]+)*"
-_TOKEN = re.compile(rf"\n\n| ?(?:{_WORD}|[{_MARKS}])")
-_END = re.compile(r" ?[.!?…。！？]")  # a token that may end a sentence
-_CLOSING = set("\"'”’»)]」』")  # may still follow the end of a sentence
+_MARKS = re.escape(
+    "!\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~«»‘’‚“”„…–—¡¿、。，！？；：（）「」『』·"
+    "‹›‥．｡､〈〉《》【】〔〕［］｢｣～〜•†‡§¶।॥،؛؟۔٪։՝՞׃።፣፤፥፧၊။།༎។៕៖᠂᠃‼⁇⁈⁉⸮𑁇"
+)
+# Scripts that put no space between words: each of their letters is a token, its marks with it.
+_ALONE = (
+    "\u3005-\u3007\u3041-\u3096\u309d-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9d"  # kana
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
+    "\u3105-\u312f\ua000-\ua4cf"  # Bopomofo, Yi
+    "\u0e01-\u0e30\u0e32-\u0e33\u0e3f-\u0e46\u0e4f-\u0e5b"  # Thai
+    "\u0e81-\u0eb0\u0eb2-\u0eb3\u0ebd-\u0ec6\u0ed0-\u0edf"  # Lao
+    "\u1780-\u17b3\u17e0-\u17e9\u1000-\u102a\u103f-\u1049"  # Khmer, Burmese
+)
+_MARKED = (
+    "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u17b4-\u17d3\u102b-\u103e"
+)
+_MARKED += "\u3099\u309a\ufe00-\ufe0f"
+_WORD = rf"[^\s{_MARKS}{_ALONE}]+(?:['’-][^\s{_MARKS}{_ALONE}]+)*"
+_TOKEN = re.compile(rf"\n\n| ?(?:[{_ALONE}][{_MARKED}]*|{_WORD}|[{_MARKS}])")
+_FULL = "、。，！？；：（）「」『』【】〔〕《》〈〉．｡､…"  # marks of scripts without spaces
+_JOINT = re.compile(rf"(?<=[{_ALONE}{_MARKED}{_FULL}])[ \t]*\n[ \t]*(?=[{_ALONE}{_FULL}])")
+_SPACELESS = re.compile(rf"[{_ALONE}{_FULL}]")
+_END = re.compile(rf" ?[{re.escape(ENDS)}]")  # a token that may end a sentence
+_CLOSING = set(CLOSING)  # may still follow the end of a sentence
 
 
 @dataclass(frozen=True)
@@ -67,7 +88,8 @@ class Corpus:
         inside: the text stands within a paragraph, so that its first word carries a space.
         """
         text = tidy(text, self.unit)
-        text = f" {text}" if inside and text and self.unit == "word" else text
+        spaced = inside and self.unit == "word" and text and not _SPACELESS.match(text)
+        text = f" {text}" if spaced else text
         numbers = {token: i for i, token in enumerate(self.vocabulary)}
         tokens = _tokens(text, self.unit) if text else ()
         found = [numbers.get(token, len(numbers)) for token in tokens]
@@ -108,7 +130,7 @@ def tidy(text: str, unit: Unit) -> str:
     text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
     if unit != "word":
         return text
-    paragraphs = re.split(r"\n\s*\n", text)
+    paragraphs = (_JOINT.sub("", words) for words in re.split(r"\n\s*\n", text))
     return "\n\n".join(words for words in map(_one_line, paragraphs) if words)
 
 
@@ -128,7 +150,7 @@ def read_corpus(text: str, unit: Unit = "word") -> Corpus:
     if len(ids) < 2:
         raise InputError("corpus", f"holds {len(ids)} {unit}s", "give a longer text")
     vocabulary = tuple(numbers)
-    return Corpus(unit, vocabulary, ids, _starts(ids, vocabulary, unit))
+    return Corpus(unit, vocabulary, ids, _starts(ids, vocabulary, unit, bound_points(text)))
 
 
 def _tokens(text: str, unit: Unit) -> Iterable[str]:
@@ -153,12 +175,17 @@ def _too_long(unit: Unit) -> LimitError:
     return LimitError(f"corpus: above {MAX_TOKENS:,} {unit}s; give a part of it or a larger unit")
 
 
-def _starts(ids: Ids, vocabulary: tuple[str, ...], unit: Unit) -> Ids:
+def _starts(ids: Ids, vocabulary: tuple[str, ...], unit: Unit, bound: list[int]) -> Ids:
     """Positions after the end of a sentence or a blank line, and the very first.
 
-    By line, where no line is blank, all of them.
+    By line, where no line is blank, all of them. bound: letters of the text that are points, but
+    end no sentence.
     """
     ends = np.array([bool(_END.fullmatch(token)) for token in vocabulary])[ids]
+    if bound and unit != "line":
+        lengths = np.array([len(token) for token in vocabulary], np.int64)[ids]
+        last = np.cumsum(lengths) - 1  # the letter that each token ends with
+        ends[np.searchsorted(last, bound)] = False
     closing = np.array([token in _CLOSING for token in vocabulary])[ids]
     blank = np.array([not token.strip() for token in vocabulary])[ids]
     after_end = ends | (closing & np.roll(ends, 1))  # at the token before the start

@@ -37,6 +37,11 @@ SUBJECTS: dict[str, tuple[type[Settings], str]] = {
         studies.CutOuts,
         "Ask for concepts in plain and in free words; judge the pictures beside real ones.",
     ),
+    "composing": (
+        studies.Composed,
+        "Ask for colours, counts, places, two things, grounds, movements: combinations that were "
+        "trained, and combinations that were held out, judged by their exact parameters.",
+    ),
     "stickers": (
         studies.Stickers,
         "Ask for trained and held-out concepts; judge what comes beside what real clips get. The "

@@ -37,8 +37,12 @@ class TrackFeed:
         self.numbers = np.arange(_KIND, count, len(KINDS))
         self.text = load_texts(texts or composed_folder())
         self.still_text = load_texts(folder)
-        trained = [record for record in packs.still_records if record.split in TRAINED]
-        said = {text for some in captions_of(trained) for text in some}
+        said = {
+            text
+            for record, some in zip(packs.still_records, captions_of(packs.records), strict=False)
+            if record.split in TRAINED
+            for text in some
+        }
         self.still = np.array(sorted(self.still_text.row[text] for text in said))
         if not len(self.numbers):
             raise InputError("count", f"{count} scenes hold no movement")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kineograph.families.language.plots import draw_choices
-from kineograph.families.language.settings import ByCounts
+from kineograph.families.language.settings import ByCounts, times_of
 from kineograph.products import FileProduct, TextProduct, pyplot
 from kineograph.record import record_of
 from kineograph.values.errors import InputError
@@ -38,7 +38,7 @@ class CountsModel:
         """Reading, sorting and copying, each by its measured rate."""
         settings = request.settings.resolved()
         assert settings.n is not None
-        letters = length_of(settings.corpus)
+        letters = sum(length_of(source, name) * times for name, source, times in _corpora(settings))
         tokens = letters / EACH[settings.unit]
         seconds = START + COUNTED * tokens + COPIED * settings.n
         told = f"{settings.n:,} {settings.unit}s of order {settings.order} from {letters:,} letters"
@@ -53,7 +53,7 @@ class CountsModel:
         assert settings.order is not None and settings.n is not None
         if "plot" in request.extras:
             pyplot()  # tells now, not after the work, when it is not there
-        corpus = read_corpus(text_of(settings.corpus), settings.unit)
+        corpus = read_corpus(_read(settings), settings.unit)
         steps = write(
             ngrams(corpus, settings.order),
             settings.n,
@@ -94,11 +94,26 @@ def text_of(source: Source, field: str = "corpus") -> str:
     return source.value
 
 
-def length_of(source: Source) -> int:
+def length_of(source: Source, field: str = "corpus") -> int:
     """About how many letters a text has, without reading it."""
     if source.path is None:
-        return len(text_of(source))
-    return source.there("corpus").stat().st_size
+        return len(text_of(source, field))
+    return source.there(field).stat().st_size
+
+
+def _corpora(settings: ByCounts) -> list[tuple[str, Source, int]]:
+    """Each corpus with its field's name, and how many times it counts."""
+    times = times_of(settings.weights) if settings.weights else (1,) * (1 + len(settings.also))
+    named = [("corpus", settings.corpus), *(("also", one) for one in settings.also)]
+    return [(name, source, many) for (name, source), many in zip(named, times, strict=True)]
+
+
+def _read(settings: ByCounts) -> str:
+    """All corpora as one text, each as often as it counts, parted by blank lines."""
+    parts: list[str] = []
+    for name, source, times in _corpora(settings):
+        parts += [text_of(source, name)] * times
+    return "\n\n".join(parts)
 
 
 def _save_map(written: Written, path: Path) -> None:
@@ -146,5 +161,7 @@ def _notes(written: Written) -> list[str]:
     if written.given and (written.ids[: written.given] == len(corpus.vocabulary)).any():
         said.append("the start holds tokens that the corpus lacks; context begins after them")
     if 0 < written.branching < 1.5:
-        said.append("mostly copied: use a lower order, a longer corpus or a copy limit")
+        ways = ["a lower order", "a longer corpus", "a copy limit"]
+        ways += ["the unit letter"] * (corpus.unit == "word")
+        said.append(f"mostly copied: use {', '.join(ways[:-1])} or {ways[-1]}")
     return said

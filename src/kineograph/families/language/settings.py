@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
+from math import gcd, lcm
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import field_validator, model_validator
@@ -15,6 +17,7 @@ from kineograph.values.source import TextSource
 LEARNED = "Of a transformer"
 UNIT, BY = "What is counted, or read.", "What answers: counting, or a learned model."
 COUNT = "Tokens to write: 200 words, 1000 letters, 20 lines; a transformer 300 pieces."
+MOST_TIMES = 1000
 USUAL = {"letter": (6, 1000), "word": (2, 200), "line": (1, 20)}
 "unit: (order, tokens to write)"
 MAP = Extra(suffixes=(".npz",), help="Write where each token came from")
@@ -39,6 +42,10 @@ class ByCounts(Settings):
         None, "Tokens of context: by word 2, by letter 6, by line 1; 0 none.", least=0, most=1000
     )
     n: int | None = setting(None, COUNT, least=1, most=100_000_000)
+    also: tuple[TextSource, ...] = setting((), "Another corpus beside the first.")
+    weights: str = setting(
+        "", "How much each corpus counts for its length, as 2,1; usually the same."
+    )
     copy_limit: int = setting(
         0, "Never copy more tokens in a row than this; 0 sets no limit.", least=0, most=2000
     )
@@ -48,12 +55,38 @@ class ByCounts(Settings):
     def wanted(cls, values: Mapping[str, Any]) -> bool:
         return not Learned.wanted(values)
 
+    @model_validator(mode="after")
+    def _weighed(self) -> Self:
+        if self.weights and len(times_of(self.weights)) != 1 + len(self.also):
+            problem = f"'{self.weights}' is not one number for each of {1 + len(self.also)} corpora"
+            raise InputError("weights", problem, "write them as 2,1")
+        return self
+
     def resolved(self) -> Self:
         """With the order and the length that the unit usually has."""
         order, n = USUAL[self.unit]
         return self.changed(
             order=order if self.order is None else self.order, n=n if self.n is None else self.n
         )
+
+
+def times_of(weights: str) -> tuple[int, ...]:
+    """How many times each corpus is read, from "2,1" or "0.5,1": whole numbers in that ratio.
+
+    Raises InputError when one is no number in 0.01 … 100, or their ratio needs over 1,000 times.
+    """
+    try:
+        ratios = [Fraction(word.strip()).limit_denominator(100) for word in weights.split(",")]
+    except (ValueError, ZeroDivisionError):
+        raise InputError("weights", f"'{weights}' are no numbers", "write them as 2,1") from None
+    if not all(Fraction(1, 100) <= ratio <= 100 for ratio in ratios):
+        raise InputError("weights", f"'{weights}' are not in 0.01 … 100", "write them as 2,1")
+    whole = lcm(*(ratio.denominator for ratio in ratios))
+    times = [int(ratio * whole) for ratio in ratios]
+    shared = gcd(*times)
+    if max(times) // shared > MOST_TIMES:
+        raise InputError("weights", f"'{weights}' have no simple ratio", "write them as 2,1")
+    return tuple(one // shared for one in times)
 
 
 class Learned(Settings):

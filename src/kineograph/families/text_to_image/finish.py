@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kineograph import recipe
 from kineograph.values.clip import Clip, from_premultiplied, premultiplied
+from kineograph.values.errors import MissingError
 
 Enlarge = Callable[[Tensor], Tensor]
 "Premultiplied pictures (N, 4, H, W) in [0, 1], TIMES larger on a side."
@@ -25,6 +26,7 @@ def enlarging(name: str) -> Enlarge:
 
     Raises MissingError where its weights are not there.
     """
+    net: Enlarge
     match name:
         case "finisher":
             net = recipe.load(MODEL)
@@ -35,12 +37,19 @@ def enlarging(name: str) -> Enlarge:
         case _:
             net = _filtered
 
-    def enlarge(x: Tensor) -> Tensor:
-        with torch.no_grad():
-            made: Tensor = net(x)
-        return made.clamp(0, 1)
+    return net
 
-    return enlarge
+
+def hashes() -> dict[str, str]:
+    """SHA-256 of our finisher's weights by name, as a record tells them; none where it is not."""
+    try:
+        folder = recipe.folder_of(MODEL)
+    except MissingError:
+        return {}
+    return {
+        f"finisher/{name}": sha256
+        for name, sha256 in recipe.hashes(folder, recipe.read(folder)).items()
+    }
 
 
 def sized(clip: Clip, size: int, enlarge: Enlarge) -> Clip:
@@ -57,4 +66,5 @@ def sized(clip: Clip, size: int, enlarge: Enlarge) -> Clip:
 
 
 def _filtered(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=TIMES, mode="bicubic", align_corners=False)
+    made = F.interpolate(x, scale_factor=TIMES, mode="bicubic", align_corners=False).clamp(0, 1)
+    return torch.cat([made[:, :3].minimum(made[:, 3:]), made[:, 3:]], dim=1)

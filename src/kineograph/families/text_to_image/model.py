@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from kineograph import media, recipe
-from kineograph.diffusion.cascade import CascadeMaker, Knobs, Texts
+from kineograph.diffusion.cascade import CascadeMaker, Knobs
+from kineograph.families.text_to_image.finish import enlarging, sized
 from kineograph.families.text_to_image.settings import ByCascade, ByTokens
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
 from kineograph.tokens import TokenKnobs, TokensMaker
-from kineograph.values.clip import Clip, enlarged
-from kineograph.values.errors import InputError, MissingError
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress, Prompt
 from kineograph.values.request import About, Forecast, Model, Request
 from kineograph.values.result import Result
 
-FINER = "stickers"  # the model whose later stages make more pixels
 UPSCALING = 0.1  # share of the progress that enlarging takes
 
 
@@ -59,7 +58,7 @@ class CascadeModel:
         settings = request.settings
         prompt = Prompt(settings.text, seconds=0)
         steps = self.maker.make(prompt, seed, Knobs(guidance=settings.guidance))
-        yield from _enlarged(self, request, seed, prompt, self.maker.read, steps, [])
+        yield from _enlarged(self, request, seed, steps, [])
 
 
 class TokensModel:
@@ -103,7 +102,7 @@ class TokensModel:
         count = settings.candidates or self.maker.candidates
         notes = [f"best of {count} by {self.maker.judge}"] if count > 1 else []
         steps = self.maker.make(prompt, seed, knobs)
-        yield from _enlarged(self, request, seed, prompt, self.maker.read, steps, notes)
+        yield from _enlarged(self, request, seed, steps, notes)
 
 
 SECONDS_A_CANDIDATE = 0.12  # measured: 8 candidates of the shipped model, one thread
@@ -113,8 +112,6 @@ def _enlarged(
     model: Model[Any, Clip],
     request: Request[Any],
     seed: int,
-    prompt: Prompt,
-    read: Texts,
     steps: Iterator[Progress],
     notes: list[str],
 ) -> Iterator[Progress[Clip]]:
@@ -127,37 +124,11 @@ def _enlarged(
         yield step._replace(done=share * step.done)
     assert isinstance(picture, Clip)
     if times > 1:
-        for step in _larger(picture, prompt, seed, read, times):
-            picture = step.value
-            yield step._replace(done=share + (0.999 - share) * step.done)
-        notes.append(step.note)
+        size = picture.frames.shape[-1] * times
+        picture = sized(picture, size, enlarging("finisher")).over()
+        notes.append(f"{size} pixels by the finisher")
     side = picture.frames.shape[-1]
     record = record_of(model, request, seed)
     product = ClipProduct(picture)
     result: Result[Clip] = Result(product, seed, record, tuple(notes), {"size": side})
     yield Progress(1.0, "made", picture, None, result)
-
-
-def _larger(
-    picture: Clip, prompt: Prompt, seed: int, read: Texts, times: int
-) -> Iterator[Progress]:
-    """The picture with more pixels: by a trained stage as far as one goes, then by Lanczos.
-
-    The last step's note tells what was done.
-    """
-    side = picture.frames.shape[-1]
-    goal, told = side * times, ""
-    try:
-        finer = replace(recipe.load(FINER).still(), read=read)
-    except MissingError:
-        told = f"model '{FINER}' is not here: "
-    else:
-        sizes = [stage.size for stage in finer.stages if side < stage.size <= goal]
-        if sizes:
-            for step in finer.finer(picture, prompt, seed, Knobs(size=max(sizes))):
-                picture = step.value
-                yield step._replace(done=0.9 * step.done)
-            side, told = max(sizes), f"{max(sizes)} pixels by a trained stage of '{FINER}'; "
-    if side < goal:
-        picture, told = enlarged(picture, goal), f"{told}{goal} pixels by Lanczos's filter; "
-    yield Progress(1.0, told.removesuffix("; "), picture)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kineograph import media, recipe
+from kineograph.families.text_to_image import finish
 from kineograph.families.text_to_image.finish import GFLOP_A_PIXEL, TIMES, enlarging, sized
 from kineograph.families.text_to_image.settings import ByDiffusion
 from kineograph.machine import convolution_speed
@@ -62,7 +63,9 @@ class PicturesModel:
 
     @cached_property
     def about(self) -> About:
-        return About(self.recipe.name, recipe.hashes(self.folder, self.recipe), torch=True)
+        """The name of the model; its weights, and the finisher's after its name."""
+        weights = recipe.hashes(self.folder, self.recipe) | finish.hashes()
+        return About(self.recipe.name, weights, torch=True)
 
     @cached_property
     def maker(self) -> PictureMaker:
@@ -92,11 +95,17 @@ class PicturesModel:
             yield step
         assert isinstance(picture, Clip)
         made, notes = grounded(picture, settings.ground, request.form)
+        notes += self.told(settings.text)
         record = record_of(self, request, seed)
         result: Result[Clip] = Result(
             ClipProduct(made), seed, record, tuple(notes), {"size": settings.size}
         )
         yield Progress(1.0, "made", made, None, result)
+
+    def told(self, text: str) -> list[str]:
+        """What a person should know of the words they used."""
+        known = recipe.vocabulary_in(self.folder)
+        return known.told(text, self.maker.read) if known is not None else []
 
     def drawn(self, settings: Asked, seed: int) -> Iterator[Progress[Clip]]:
         """The cut-out itself, with alpha, at the size asked for: the last value."""

@@ -64,13 +64,13 @@ class ByCascade(Enlarged):
 
     about: ClassVar[str] = "a picture by a cascade of clips"
 
-    by: Literal["cascade"] = setting("cascade", "How it is made.")
+    by: Literal["cascade", "diffusion"] = setting("cascade", "How it is made.")
     model: str = setting("stickers", "A shipped model's name, or a folder.")
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:
         """When it is asked for, or the model that is named can do nothing else."""
-        if "by" in values or "model" not in values:
+        if values.get("by", "diffusion") != "diffusion" or "model" not in values:
             return values.get("by") == "cascade"
         from kineograph import recipe
 

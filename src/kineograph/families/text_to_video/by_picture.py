@@ -42,6 +42,7 @@ class Drawing(Protocol):
     def about(self) -> About: ...
     def forecast(self, request: Request[ByPicture]) -> Forecast: ...
     def drawn(self, settings: ByPicture, seed: int) -> Iterator[Progress[Clip]]: ...
+    def told(self, text: str) -> list[str]: ...
 
 
 class ByPictureModel:
@@ -114,6 +115,7 @@ class ByPictureModel:
         if places := self.track.make(settings.text, seed):
             clip = following(clip, places)
         made, notes = grounded(clip, settings.ground, request.form)
+        notes += self.drawing.told(settings.text)
         if settings.seconds:
             made = made.lasting(settings.seconds)
         said = settings.changed(seconds=settings.seconds or loop)

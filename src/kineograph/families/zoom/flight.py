@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kineograph.families.zoom.stack import ZoomStack
+from kineograph.families.zoom.stack import Ratio, ZoomStack
 from kineograph.values.clip import to_bytes, to_clips
 from kineograph.values.errors import InputError
 
@@ -94,7 +94,7 @@ def eased(u: float, ease: float) -> float:
     return speed * u * u / (2 * ease) if u < ease else speed * (u - ease / 2)
 
 
-def view(levels: Sequence[Tensor], share: float, ratio: int, size: tuple[int, int]) -> Tensor:
+def view(levels: Sequence[Tensor], share: float, ratio: Ratio, size: tuple[int, int]) -> Tensor:
     """(C, T, h, w) the picture `share` of a level deeper than levels[0].
 
     levels: up to three (C, T, H, W), from the level at hand on. share: 0 … 1. size: (width,

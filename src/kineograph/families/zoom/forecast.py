@@ -16,6 +16,9 @@ FRAME_SECONDS = 1.6e-7  # measured: rendering and encoding one pixel of a film
 PRODUCT_SHARE = 0.55  # measured: searches over networks, 2,153 GFLOP in 34 s and 558 in 10 s
 
 
+Film = tuple[int, tuple[int, int]]
+
+
 class ZoomPlan(NamedTuple):
     """What a zoom will do: levels, their pixels and frames, network evaluations, forecasts.
 
@@ -40,8 +43,8 @@ class ZoomPlan(NamedTuple):
         )
 
 
-def zoom_plan(recipe: Cascade, levels: int, film: tuple[int, int], *, living: bool) -> ZoomPlan:
-    """The plan of a zoom by text; film: frames and pixels of a side."""
+def zoom_plan(recipe: Cascade, levels: int, film: Film, *, living: bool) -> ZoomPlan:
+    """The plan of a zoom by text; film: frames and (width, height)."""
     stages = zoomed(recipe.stages, living)
     steps = [recipe.steps[recipe.stages.index(stage)] for stage in stages]
     scales = [recipe.guidance[recipe.stages.index(stage)] for stage in stages]
@@ -69,7 +72,7 @@ def example_plan(
     gflop: float,
     levels: int,
     size: int,
-    film: tuple[int, int],
+    film: Film,
     *,
     frames: int = 1,
 ) -> ZoomPlan:
@@ -80,6 +83,6 @@ def example_plan(
     return ZoomPlan(levels, size, frames, 0, gflop, film[0], seconds, int(held))
 
 
-def film_seconds(count: int, size: int) -> float:
-    """Seconds to render and write `count` frames of size x size pixels."""
-    return count * (0.004 + size**2 * FRAME_SECONDS)
+def film_seconds(count: int, size: tuple[int, int]) -> float:
+    """Seconds to render and write `count` frames of (width, height) pixels."""
+    return count * (0.004 + size[0] * size[1] * FRAME_SECONDS)

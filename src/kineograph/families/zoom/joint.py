@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kineograph.diffusion.denoiser import Denoiser
 from kineograph.diffusion.sampling import Noise, noise_from
-from kineograph.families.zoom.stack import blended, bordered, rendered, rendered_noise
+from kineograph.families.zoom.stack import Ratio, blended, bordered, rendered, rendered_noise
 from kineograph.values.prompt import Cond
 
 
@@ -27,7 +27,7 @@ class Joint:
     """
 
     def __init__(
-        self, denoise: Denoiser, ratio: int, *, trust: float = 1.0, rim: float = 0.0
+        self, denoise: Denoiser, ratio: Ratio, *, trust: float = 1.0, rim: float = 0.0
     ) -> None:
         self.denoise, self.ratio = denoise, ratio
         self.trust, self.rim = trust, rim
@@ -55,7 +55,7 @@ class BlankStart:
         return self.denoise(x, sigma, cond)
 
 
-def shared_noise(rngs: Sequence[torch.Generator], ratio: int) -> Noise:
+def shared_noise(rngs: Sequence[torch.Generator], ratio: Ratio) -> Noise:
     """Noise for `integrate`: row i from level i's generator, its centre from the finer levels.
 
     Every row is N(0, I) and all rows are views of one field, so adding it to levels that agree

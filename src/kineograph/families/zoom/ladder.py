@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from kineograph.families.zoom.stack import MOST_LEVELS, MOST_RATIO
+from kineograph.families.zoom.stack import MOST_LEVELS, MOST_RATIO, exact
 from kineograph.values.errors import InputError, LimitError
 from kineograph.values.prompt import clean_text
 
@@ -34,8 +34,8 @@ class Ladder:
     "One text a level, widest first."
     examples: tuple[tuple[str, ...], ...] = ()
     "Picture files, one or more a level; a level by example needs no model."
-    ratio: int = 2
-    "How many times closer each level is; even."
+    ratio: float = 2
+    "How many times closer each level is; between pictures also as 1.5, between texts even."
     seeds: tuple[int, ...] = ()
     "One whole number a level, or none."
     photo: str = ""
@@ -65,10 +65,7 @@ class Ladder:
             )
         if count > MOST_LEVELS:
             raise LimitError(f"levels: {count} are given, the limit is {MOST_LEVELS}; name fewer")
-        if self.ratio % 2 or not 2 <= self.ratio <= MOST_RATIO:
-            raise InputError(
-                "ratio", f"{self.ratio} is not an even number in 2 … {MOST_RATIO}", "use 2 or 4"
-            )
+        self._check_ratio()
         texts = [clean_text(text, f"levels[{i}]") for i, text in enumerate(self.levels)]
         for i, text in enumerate(texts):
             if text in texts[:i]:
@@ -81,6 +78,16 @@ class Ladder:
             raise InputError("seeds", f"{len(self.seeds)} for {count} levels", "give one each")
         if any(not 0 <= seed < 2**63 for seed in self.seeds):
             raise InputError("seeds", f"{list(self.seeds)} are not all in 0 … 2**63 - 1")
+
+    def _check_ratio(self) -> None:
+        """An even whole number between texts; between pictures any simple one."""
+        if not self.examples and (self.ratio % 2 or not 2 <= self.ratio <= MOST_RATIO):
+            problem = f"{self.ratio:g} is not an even number in 2 … {MOST_RATIO}"
+            raise InputError("ratio", f"{problem}, as texts need", "use 2 or 4")
+        simple = exact(self.ratio)
+        if not 1 < simple <= MOST_RATIO or abs(float(simple) - self.ratio) > 0.01:
+            problem = f"{self.ratio:g} is not within 1 … {MOST_RATIO}, in quarters or thirds"
+            raise InputError("ratio", problem, "use 2, 4 or 1.5")
 
     def __len__(self) -> int:
         return len(self.levels) or len(self.examples)
@@ -149,6 +156,11 @@ def _number(key: str, value: Any) -> float:
     return float(value)
 
 
+def whole_or_not(value: float) -> float:
+    """A whole number as one, so that 2.0 is 2."""
+    return int(value) if float(value).is_integer() else value
+
+
 def _point(key: str, value: Any) -> tuple[float, float]:
     row = [_number(key, each) for each in _row(key, value)]
     if len(row) != 2:
@@ -165,7 +177,7 @@ def _row(key: str, value: Any) -> Iterable[Any]:
 _READ: dict[str, Any] = {
     "levels": _texts,
     "examples": _files,
-    "ratio": _whole,
+    "ratio": lambda key, value: whole_or_not(_number(key, value)),
     "seeds": lambda key, value: tuple(_whole(key, each) for each in _row(key, value)),
     "photo": _text,
     "target": _point,

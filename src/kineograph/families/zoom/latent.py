@@ -20,7 +20,7 @@ from kineograph.diffusion.sampling import integrate
 from kineograph.families.zoom.joint import Joint, shared_noise
 from kineograph.families.zoom.maker import Photo, TextStage
 from kineograph.families.zoom.photo import Grounded
-from kineograph.families.zoom.stack import ZoomStack, check_geometry
+from kineograph.families.zoom.stack import Ratio, ZoomStack, check_geometry
 from kineograph.values.errors import InputError, KineographError
 from kineograph.values.prompt import Cond, Progress
 
@@ -48,7 +48,7 @@ class LatentJoint:
         self,
         denoise: Denoiser,
         codec: Codec,
-        ratio: int,
+        ratio: Ratio,
         *,
         photo: Photo | None = None,
         until: float = 0.0,
@@ -79,7 +79,7 @@ def by_latents(
     read: Callable[[Sequence[str]], Cond],
     *,
     seeds: Sequence[int],
-    ratio: int = 2,
+    ratio: Ratio = 2,
     photo: Callable[[int], Photo] | None = None,
     rows: int = 1,
 ) -> Iterator[Progress]:

@@ -29,7 +29,7 @@ from kineograph.diffusion.guidance import GuidanceEmbedding, Guided, Thresholded
 from kineograph.diffusion.sampling import integrate
 from kineograph.families.zoom.joint import BlankStart, Joint, shared_noise
 from kineograph.families.zoom.photo import Grounded, Method
-from kineograph.families.zoom.stack import ZoomStack, centre, check_geometry
+from kineograph.families.zoom.stack import Ratio, ZoomStack, centre, check_geometry
 from kineograph.values.clip import Clip, to_model
 from kineograph.values.errors import InputError, KineographError
 from kineograph.values.prompt import Cond, Progress
@@ -69,7 +69,7 @@ def jointly(
     cond: Cond,
     *,
     noise: Callable[[Tensor], Tensor],
-    ratio: int,
+    ratio: Ratio,
     photo: Photo | None = None,
     trust: float = 1.0,
     rim: float = RIM,
@@ -153,7 +153,7 @@ def by_text(
     read: Callable[[Sequence[str]], Cond],
     *,
     seeds: Sequence[int],
-    ratio: int = 2,
+    ratio: Ratio = 2,
     living: bool = False,
     photo: Callable[[int], Photo] | None = None,
     order: Order = "plain",
@@ -225,7 +225,7 @@ def by_example(
     *,
     size: int,
     seeds: Sequence[int],
-    ratio: int = 2,
+    ratio: Ratio = 2,
     photo: Photo | None = None,
     order: Order = "plain",
     steps: int = STEPS,
@@ -255,7 +255,7 @@ def by_example(
         noise=noise,
         ratio=ratio,
         photo=photo,
-        trust=1 / ratio,
+        trust=1 / float(ratio),
         order=order,
     )
     for i, x in enumerate(walk, 1):
@@ -271,7 +271,7 @@ def example_levels(steps: int) -> Tensor:
     return torch.cat([walk, torch.zeros(1, dtype=torch.float64)])
 
 
-def materials(examples: Sequence[Sequence[Clip]], size: int, ratio: int) -> list[list[Example]]:
+def materials(examples: Sequence[Sequence[Clip]], size: int, ratio: Ratio) -> list[list[Example]]:
     """The examples a level is made of: its own, the finer ones shrunk, the wider one enlarged.
 
     A border that ran along a level's edge would show as a square. So the material of level j ends

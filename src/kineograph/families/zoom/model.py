@@ -14,10 +14,11 @@ import torch
 from kineograph import media, public, recipe
 from kineograph.families.zoom import flight as flying
 from kineograph.families.zoom import forecast, latent, maker
+from kineograph.families.zoom.forecast import Film
 from kineograph.families.zoom.ladder import EXAMPLE
 from kineograph.families.zoom.photo import photo_window
 from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage, Zoom
-from kineograph.families.zoom.stack import ZoomStack, check_geometry
+from kineograph.families.zoom.stack import Ratio, ZoomStack, check_geometry, exact, fitting
 from kineograph.families.zoom.viewer import pick_page, viewer_page
 from kineograph.products import EitherProduct, FileProduct, FilmProduct, PageProduct
 from kineograph.public.folder import digests, is_checkpoint
@@ -28,9 +29,8 @@ from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
+from kineograph.values.sides import sides
 from kineograph.values.source import Source
-
-MAKING = 0.9  # share of the progress that the stack takes
 
 
 class FromTextsModel:
@@ -74,7 +74,7 @@ class FromTextsModel:
         photo = None
         if settings.photo is not None:
             photo = partial(_photo, settings, settings.photo)
-        how: dict[str, Any] = {"seeds": seeds, "ratio": settings.ratio, "photo": photo}
+        how: dict[str, Any] = {"seeds": seeds, "ratio": exact(settings.ratio), "photo": photo}
         notes = []
         if self.model == "stickers":
             notes.append("stickers draws single things, not landscapes: expect emoji everywhere")
@@ -107,11 +107,12 @@ class FromPicturesModel:
     def forecast(self, request: Request[FromPictures]) -> Forecast:
         settings = request.settings
         clips, film = _examples(settings), _film(settings, len(settings.example))
-        banks = maker.materials(clips, settings.canvas, settings.ratio)
+        canvas, ratio = _canvas(settings)
+        banks = maker.materials(clips, canvas, ratio)
         made = forecast.example_plan(
-            maker.example_gflop(banks, settings.canvas),
+            maker.example_gflop(banks, canvas),
             len(clips),
-            settings.canvas,
+            canvas,
             film,
             frames=len(clips[0][0]),
         )
@@ -120,15 +121,19 @@ class FromPicturesModel:
     def make(self, request: Request[FromPictures], seed: int) -> Iterator[Progress[Clip]]:
         """The stack as it is denoised; the last step carries the flight."""
         settings = request.settings
-        levels, size = len(settings.example), settings.canvas
-        check_geometry(levels, settings.ratio, size, size)
+        levels, (size, ratio) = len(settings.example), _canvas(settings)
+        check_geometry(levels, ratio, size, size)
         seeds = settings.seeds or maker.level_seeds(seed, levels)
         photo = None if settings.photo is None else _photo(settings, settings.photo, size)
-        how: dict[str, Any] = {"size": size, "seeds": seeds, "ratio": settings.ratio}
+        how: dict[str, Any] = {"size": size, "seeds": seeds, "ratio": ratio}
+        notes = []
+        if size != settings.canvas:
+            told = f"a canvas of {size} pixels, which the ratio {settings.ratio:g} divides"
+            notes.append(f"{told}, in place of {settings.canvas}")
         steps = maker.by_example(_examples(settings), photo=photo, **how)
         texts = settings.level or tuple(Path(row[0].name).stem for row in settings.example)
         asked = Request(settings.changed(seeds=seeds), request.form)
-        yield from _flown(self, asked, seed, steps, texts, [])
+        yield from _flown(self, asked, seed, steps, texts, notes)
 
 
 class PickPageModel:
@@ -180,8 +185,8 @@ def _flown(
     """The steps of a stack; the last one carries its flight as a film and as a page."""
     settings: Zoom = request.settings
     flight = _flight(settings)
-    count, side = _film(settings, len(texts))  # refuses what cannot be flown
-    media.check_fits(request.form, fps=settings.fps, size=(side, side))
+    count, size = _film(settings, len(texts))  # refuses what cannot be flown
+    media.check_fits(request.form, fps=settings.fps, size=size)
     stack = None
     for step in steps:
         stack = step.value
@@ -194,14 +199,19 @@ def _flown(
         made = viewer_page(whole, title=title, texts=texts, flight=flight, recipe=record)
         yield Progress(1.0, "page written", made)
 
-    film = FilmProduct(
-        lambda: flying.frames(whole, flight, (side, side)), count, settings.fps, (side, side)
-    )
+    film = FilmProduct(lambda: flying.frames(whole, flight, size), count, settings.fps, size)
     product = EitherProduct(film, PageProduct(page, whole))
     record = record_of(model, request, seed)
     facts = {"levels": len(texts), "canvas": whole.layers.shape[-1]}
     result: Result[Clip] = Result(product, seed, record, tuple(notes), facts)
     yield Progress(1.0, "made", _shown(whole), None, result)
+
+
+def _canvas(settings: FromPictures) -> tuple[int, Ratio]:
+    """Pixels of a side of every level, and the ratio; an even one takes the canvas as said."""
+    ratio = exact(settings.ratio)
+    even = isinstance(ratio, int) and ratio % 2 == 0
+    return settings.canvas if even else fitting(settings.canvas, ratio), ratio
 
 
 def _shown(stack: ZoomStack) -> Clip:
@@ -215,13 +225,14 @@ def _flight(settings: Zoom) -> flying.Flight:
     )
 
 
-def _film(settings: Zoom, levels: int) -> tuple[int, int]:
-    """Frames and pixels of a side of the flight."""
-    return len(flying.depths(levels, _flight(settings))), settings.size
+def _film(settings: Zoom, levels: int) -> Film:
+    """Frames, and (width, height), of the flight."""
+    height, width = sides(settings.size)
+    return len(flying.depths(levels, _flight(settings))), (width, height)
 
 
-def _file(request: Request[Any], film: tuple[int, int]) -> int:
-    return media.file_bytes(request.form, (film[1], film[1]), film[0])
+def _file(request: Request[Any], film: Film) -> int:
+    return media.file_bytes(request.form, film[1], film[0])
 
 
 def _photo(settings: Zoom, photo: Source, size: int) -> maker.Photo:

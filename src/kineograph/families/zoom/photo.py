@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kineograph.diffusion.denoiser import Denoiser
-from kineograph.families.zoom.stack import centre, pyramid_depth, shrunk
+from kineograph.families.zoom.stack import Ratio, centre, pyramid_depth, shrunk
 from kineograph.values.clip import Clip, to_model
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
@@ -116,13 +116,16 @@ class Grounded:
         self,
         denoise: Denoiser,
         photo: Tensor,
-        ratio: int,
+        ratio: Ratio,
         *,
         method: Method = "projection",
         until: float = 0.0,
     ) -> None:
         if method not in ("projection", "adam"):
             raise InputError("method", f"'{method}' is unknown", "use projection or adam")
+        if not isinstance(ratio, int):
+            problem = f"{float(ratio):g} is no whole number, and a photo needs one"
+            raise InputError("ratio", problem, "use 2, or leave the photo out")
         self.denoise, self.photo, self.ratio = denoise, photo, ratio
         self.method, self.until = method, until
 

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from kineograph.values.errors import InputError
 from kineograph.values.settings import MOVING, PAGE, Settings, setting
+from kineograph.values.sides import sides
 from kineograph.values.source import FolderSource, PictureSource, Source
 
 Way = Literal["in", "out", "in-and-out"]
+MOST_SIDE = 4096  # pixels of a film
 FROM_LADDER = {
     "levels": "level",
     "examples": "example",
@@ -52,8 +54,19 @@ def _nested(given: Any) -> Any:
     return tuple(each if isinstance(each, tuple | list) else (each,) for each in given)
 
 
+def _sides(given: Any) -> Any:
+    """ "256" or "72x128", once both sides are within 2 … MOST_SIDE."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        given = str(given)
+    if isinstance(given, str) and not 2 <= min(sides(given)) <= max(sides(given)) <= MOST_SIDE:
+        raise InputError("size", f"{given} is not within 2 … {MOST_SIDE} pixels a side")
+    return given
+
+
 Point = Annotated[tuple[float, float], BeforeValidator(_point)]
 Pixel = Annotated[tuple[float, float], BeforeValidator(_pixel)]
+Ratio = Annotated[float, AfterValidator(lambda value: int(value) if value % 1 == 0 else value)]
+Size = Annotated[str, BeforeValidator(_sides)]
 Rows = Annotated[tuple[tuple[PictureSource, ...], ...], BeforeValidator(_nested)]
 
 
@@ -74,7 +87,12 @@ class Zoom(Settings):
     photo_share: float = setting(
         1.0, "Share of the steps after which the photo lets go.", least=0, most=1
     )
-    ratio: int = setting(2, "How many times closer each level is; even.", least=2, most=64)
+    ratio: Ratio = setting(
+        2,
+        "How many times closer each level is; even, or between pictures as 1.5.",
+        above=1,
+        most=64,
+    )
     seconds: float = setting(12.0, "Length of the flight.", unit="seconds", above=0, most=3600)
     way: Way = setting("in", "Where the flight goes.")
     ease: float = setting(
@@ -82,7 +100,7 @@ class Zoom(Settings):
     )
     dwell: float = setting(0.0, "Rest at every level.", unit="seconds", least=0, most=3600)
     fps: float = setting(24.0, "Frames a second.", above=0, most=240)
-    size: int = setting(256, "Pixels of a side of the output.", least=1, most=8192)
+    size: Size = setting("256", "Pixels of the output: a side, or width and height.", words="N|WxH")
     seeds: tuple[int, ...] = setting((), "One whole number a level, in place of the seed.")
     living: bool = setting(False, "Levels are clips: the world moves as one flies.")
 

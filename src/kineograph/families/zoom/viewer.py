@@ -45,7 +45,7 @@ def viewer_page(
             f"{MAX_BYTES // 10**6}; take fewer levels, or a film (.mp4)"
         )
     data = {
-        "ratio": stack.ratio,
+        "ratio": stack.ratio if isinstance(stack.ratio, int) else float(stack.ratio),
         "feather": FEATHER,
         "fps": stack.fps,
         "seconds": flight.seconds,

@@ -1,0 +1,30 @@
+"""What does a model that was trained on cut-outs and composed scenes know? Its words and things."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from kineograph.data import cutouts
+from kineograph.data.composed.feed import COUNT, Ground
+from kineograph.data.cutout_feed import TRAINED
+from kineograph.data.cutout_texts import captions_of, load_texts
+from kineograph.data.phrases import plain
+from kineograph.pictures.vocabulary import Vocabulary, vocabulary
+
+SCENES = 2_000  # of the stream: their words come again and again
+
+
+def known(folder: Path | None = None) -> Vocabulary:
+    """The vocabulary of the trained captions; the things are the concepts by their plain names."""
+    packs, text = cutouts.load(folder), load_texts(folder)
+    trained = [record for record in packs.still_records if record.split in TRAINED]
+    every = zip(packs.records, captions_of(packs.records), strict=True)
+    said = [text for record, some in every if record.split in TRAINED for text in some]
+    scenes = Ground(packs).scenes
+    said += [one for number in range(min(SCENES, COUNT)) for one in scenes(number).texts]
+    names = sorted({plain(record) for record in trained if plain(record) in text.row})
+    rows = [text.row[name] for name in names]
+    states = torch.from_numpy(text.pooled[rows].astype("float32"))
+    return vocabulary(said, names, states)
