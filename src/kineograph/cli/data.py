@@ -93,13 +93,14 @@ def composed(as_json: Json = False) -> None:
     Scenes themselves are drawn while a model is trained: colours, counts, places, two things.
     """
     from kineograph.data import cutout_packs, cutout_texts
-    from kineograph.data.composed import feed
+    from kineograph.data.composed import feed, tracks
 
     started = time.perf_counter()
     watch(cutout_packs.build(), "cut-outs")
     watch(cutout_texts.encode(), "captions of cut-outs")
     captions = watch(feed.encode(), "captions of scenes")
-    notes = [f"scenes: {feed.COUNT:,}", f"captions: {captions:,}"]
+    moving = watch(tracks.encode(), "captions of movements")
+    notes = [f"scenes: {feed.COUNT:,}", f"captions: {captions + moving:,}"]
     report(as_json, started, [feed.composed_folder()], notes=notes, captions=captions)
 
 
