@@ -11,11 +11,12 @@ from kineograph import media, models, recipe
 from kineograph.cli import main
 from kineograph.diffusion.schedule import Schedule
 from kineograph.families.text_to_image import finish
-from kineograph.families.text_to_video.by_picture import ByPictureModel, following
+from kineograph.families.text_to_video.by_picture import ByPictureModel
 from kineograph.media.ground import grounded
 from kineograph.nets.compact import CompactShape
 from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Finisher, FinisherPart, Phase, Pictures, Stage, Trajectories
+from kineograph.trajectories.following import following
 from kineograph.trajectories.placed import Placed
 from kineograph.values.clip import Clip, premultiplied
 from kineograph.values.errors import InputError
@@ -198,6 +199,14 @@ def test_frames_follow_a_track():
     assert float(made[1, 3].sum()) == pytest.approx(4, abs=1e-4)
     assert float(made[2, 3].sum()) == pytest.approx(2, abs=1e-4)
     assert torch.allclose(made[3], frames[3], atol=1e-4)
+
+
+def test_a_wide_picture_stays_in_the_middle_of_its_frame():
+    frames = torch.zeros(1, 4, 4, 8)
+    frames[..., 1:3, 3:5] = 1
+    made = premultiplied(following(Clip(frames), [Placed(0, x=0.75)]))
+    assert made.shape == (1, 4, 4, 8)
+    assert torch.allclose(made[0, 3, 1:3, 5:7], torch.ones(2, 2), atol=1e-5)
 
 
 def test_a_cascade_by_name_makes_the_clip_itself(folders, tmp_path):

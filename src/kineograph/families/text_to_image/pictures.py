@@ -77,7 +77,7 @@ class PicturesModel:
 
     def forecast(self, request: Request[Any]) -> Forecast:
         settings, base = request.settings, self.recipe.base
-        calls = 4 * (settings.steps or self.recipe.steps)  # guided, by a method of second order
+        calls = 2 * (settings.steps or self.recipe.steps)  # guided
         gflop = calls * base.shape.flop(1, base.size) / 1e9
         side = base.size
         while side < settings.size:

@@ -13,17 +13,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-import torch
-
 from kineograph import media, recipe
 from kineograph.animate.maker import AnimateMaker, Knobs
 from kineograph.families.text_to_video.settings import ByPicture
 from kineograph.media.ground import grounded
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
+from kineograph.trajectories.following import following
 from kineograph.trajectories.maker import TrajectoryMaker
-from kineograph.trajectories.placed import Placed, laid
-from kineograph.values.clip import Clip, from_premultiplied, premultiplied
+from kineograph.trajectories.placed import Placed
+from kineograph.values.clip import Clip
 from kineograph.values.prompt import Progress, Prompt
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
@@ -125,11 +124,3 @@ class ByPictureModel:
         facts = {"size": side, "frames": settings.frames, "moves": places is not None}
         result: Result[Clip] = Result(ClipProduct(made), seed, record, tuple(notes), facts)
         yield Progress(1.0, "made", made, None, result)
-
-
-def following(clip: Clip, places: list[Placed]) -> Clip:
-    """The frames, each laid where a track says the thing is at that share of the loop."""
-    x, side, count = premultiplied(clip), clip.frames.shape[-1], len(clip)
-    at = [places[t * len(places) // count] for t in range(count)]
-    frames = [laid(frame, place, side) for frame, place in zip(x, at, strict=True)]
-    return from_premultiplied(torch.stack(frames, 1)[None] * 2 - 1, fps=clip.fps)[0]
