@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from kineograph import models
 from kineograph.files import placed
 from kineograph.pages import Page
-from kineograph.values.errors import InputError, KineographError
+from kineograph.values.errors import InputError, KineographError, LimitError
 from kineograph.values.progress import Progress, finished
 from kineograph.values.request import Model, Request
 from kineograph.values.settings import Settings
@@ -73,12 +73,12 @@ def read(path: Path) -> list[Item]:
     if not path.is_file():
         raise InputError("file", f"'{path}' is not there", "check its name")
     if path.stat().st_size > MOST_BYTES:
-        raise InputError("file", f"'{path.name}' is over {MOST_BYTES:,} bytes", "split it")
+        raise LimitError(f"file: '{path.name}' is over {MOST_BYTES:,} bytes; split it")
     requests = [one for row in _rows(path) for one in _grid(*row)]
     if not requests:
         raise InputError("file", f"'{path.name}' holds no request", "write one a line")
     if len(requests) > MOST_ITEMS:
-        raise InputError("file", f"{len(requests):,} requests, the limit is {MOST_ITEMS:,}")
+        raise LimitError(f"file: {len(requests):,} requests, the limit is {MOST_ITEMS:,}; split it")
     items = [
         _item(number, place, values, path.parent)
         for number, (place, values) in enumerate(requests, 1)

@@ -44,6 +44,20 @@ def placed(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def filled(folder: Path) -> Iterator[Path]:
+    """A folder to write files into: a new one appears whole or not at all.
+
+    One that is there is filled file by file, so that what else lies in it stays.
+    """
+    if folder.is_dir():
+        yield folder
+        return
+    with placed(folder) as part:
+        part.mkdir()
+        yield part
+
+
+@contextmanager
 def writing(target: Path, field: str = "out") -> Iterator[None]:
     """What the system refuses while `target` is written becomes an error of ours.
 

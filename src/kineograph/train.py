@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from kineograph import recipe as recipes
 from kineograph import weight_files
 from kineograph.files import (
+    filled,
     locked,
     placed,
     publish,
@@ -425,20 +426,22 @@ def exported(recipe: Recipe, run: Path, folder: Path) -> list[Path]:
     """
     if not any(checkpoints(run / part.name) for part in recipe.parts):
         raise InputError("out", f"'{run}' holds no checkpoint", "train it first")
-    files = []
-    for part in recipe.parts:
-        state = fresh(recipe, part)
-        restore(state, run / part.name)
-        if not state.seen:
-            continue
-        files.append(folder / f"{part.name}.safetensors")
-        half = {k: _halved(v) for k, v in state.ema.items()}
-        about = {"part": part.name, "samples": str(state.seen), "recipe": recipe.name}
-        recipes.save_tensors(files[-1], half, about)
-    for name, tensors in recipe.beside().items():
-        files.append(folder / name)
-        recipes.save_tensors(files[-1], tensors, {"recipe": recipe.name})
-    return [recipes.seal(recipe, folder), *files]
+    names = ["recipe.json"]
+    with filled(folder) as place:
+        for part in recipe.parts:
+            state = fresh(recipe, part)
+            restore(state, run / part.name)
+            if not state.seen:
+                continue
+            names.append(f"{part.name}.safetensors")
+            half = {k: _halved(v) for k, v in state.ema.items()}
+            about = {"part": part.name, "samples": str(state.seen), "recipe": recipe.name}
+            recipes.save_tensors(place / names[-1], half, about)
+        for name, tensors in recipe.beside().items():
+            names.append(name)
+            recipes.save_tensors(place / name, tensors, {"recipe": recipe.name})
+        recipes.seal(recipe, place)
+    return [folder / name for name in names]
 
 
 def _halved(tensor: Tensor) -> Tensor:

@@ -83,10 +83,9 @@ def _steps(run: Any, only: str, limit: float, start: str) -> Any:
 def _first(part: Any, start: str) -> Any:
     """The network that a part begins as: with a model's weights, or with Real-ESRGAN's."""
     if start == "realesrgan":
-        from kineograph.nets.compact import Matted
-        from kineograph.public.realesrgan import realesrgan
+        from kineograph.public.realesrgan import beginning
 
-        return Matted(realesrgan())
+        return beginning()
     from kineograph.recipe import started
 
     return started(part, start)

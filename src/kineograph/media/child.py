@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.media.formats import StrPath
-from kineograph.media.sniff import refused
+from kineograph.media.sniff import past, refused
 from kineograph.values.errors import KineographError, LimitError, MissingError, is_memory
 
 MAX_COMPLAINT = 64_000  # bytes of its stderr that are kept
@@ -43,7 +43,7 @@ def decoding(path: StrPath) -> Iterator[None]:
     if "matches no streams" in words or "does not contain any stream" in words:
         raise refused(path, "has no video stream", "give a picture or a video")
     if "Cannot allocate memory" in words or words.startswith("needs more memory"):
-        raise refused(path, "needs more memory than the decoder may take", "make it smaller")
+        raise past(path, "needs more memory than the decoder may take", "make it smaller")
     if words.startswith("is cut short"):
         raise refused(path, words, "copy or download it again")
     if words.startswith("cannot be decoded"):
@@ -62,7 +62,7 @@ def encoding() -> Iterator[None]:
     else:
         return
     if "No space left" in words or "File too large" in words:
-        raise LimitError("the disk is full; free some space or choose another folder")
+        raise LimitError("no space left on the disk; free some or choose another folder")
     raise KineographError(f"the video encoder failed: {_last(words)}")
 
 

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import torch
 
 from kineograph.values.clip import Clip
-from kineograph.values.errors import InputError
+from kineograph.values.errors import InputError, LimitError
+
+MOST_PIXELS = 100_000_000  # of a sheet
 
 
 def sheet(clips: Clip | Sequence[Clip], *, columns: int = 0, scale: int = 1) -> Clip:
@@ -40,5 +42,9 @@ def sheet(clips: Clip | Sequence[Clip], *, columns: int = 0, scale: int = 1) -> 
     for number, cell in enumerate(cells):
         top, left = number // columns * height, number % columns * width
         page[:, top : top + cell.shape[1], left : left + cell.shape[2]] = cell
+    if (pixels := page.shape[1] * page.shape[2] * scale**2) > MOST_PIXELS:
+        raise LimitError(
+            f"scale: {scale} makes {pixels:,} pixels, the limit is {MOST_PIXELS:,}; use less"
+        )
     page = page.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
     return Clip(page[None].contiguous())

@@ -49,7 +49,8 @@ def stream(path: StrPath, limits: Limits = LIMITS) -> Iterator[Frame]:
 
     Yields (H, W, C) uint8, upright, all of one size; C is 4 when the file has alpha. Frames that
     are shown longer than the others are repeated, so that `probe(path).fps` holds for all. Raises
-    InputError, naming the limit, at the first frame that cannot be had.
+    LimitError, naming the limit, before more is decoded than may be; InputError at the first frame
+    that cannot be had.
     """
     with _source(path, limits) as source:
         yield from source.frames()
@@ -233,11 +234,11 @@ class _Source:
         return height, width, depth
 
     def check_clip(self, frame: Frame) -> None:
-        """Raises InputError when the clip, as float32, would pass `limits.clip_bytes`."""
+        """Raises LimitError when the clip, as float32, would pass `limits.clip_bytes`."""
         count = sum(self.repeats)
         need, limit = 4 * frame.size * count, self.limits.clip_bytes
         if need > limit:
-            raise sniff.refused(
+            raise sniff.past(
                 self.path,
                 f"takes {need >> 20:,} MB as a clip ({count:,} frames of"
                 f" {frame.shape[1]}×{frame.shape[0]}), the limit (clip_bytes) is {limit >> 20:,}",

@@ -13,6 +13,7 @@ import io
 import struct
 import tempfile
 import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -82,8 +83,8 @@ class Gif:
         self._file.write(b"\x3b")
 
     def close(self) -> None:
-        self._aside.close()
-        self._file.close()
+        with closing(self._file):  # on a full disk either may fail to be closed
+            self._aside.close()
 
     def _put(self, number: int, drawn: Frame, before: Frame | None, frame: Frame) -> None:
         clear = frame.shape[2] == 4

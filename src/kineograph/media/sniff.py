@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kineograph.media.formats import SECOND, Limits, StrPath
-from kineograph.values.errors import InputError
+from kineograph.values.errors import InputError, LimitError
 
 MAX_PARTS = 200_000  # chunks, blocks or boxes of one file
 MAX_SUBBLOCKS = 1_000_000  # of a GIF, 255 bytes each when it is well made
@@ -83,6 +83,11 @@ def refused(path: StrPath, problem: str, remedy: str = "") -> InputError:
     return InputError("path", f"'{Path(path).name}' {problem}", remedy)
 
 
+def past(path: StrPath, problem: str, remedy: str) -> LimitError:
+    """A file that declares more than is read."""
+    return LimitError(f"path: '{Path(path).name}' {problem}; {remedy}")
+
+
 @contextmanager
 def opened(path: StrPath, limits: Limits) -> Iterator[BinaryIO]:
     """The file, once it is a regular one, not empty, and within `limits.file_bytes`."""
@@ -102,7 +107,7 @@ def opened(path: StrPath, limits: Limits) -> Iterator[BinaryIO]:
         if status.st_size == 0:
             raise refused(path, "is empty (0 bytes)", "copy or download it again")
         if status.st_size > limits.file_bytes:
-            raise refused(
+            raise past(
                 path,
                 f"has {status.st_size:,} bytes, the limit is {limits.file_bytes:,}",
                 "cut it into pieces",
@@ -166,7 +171,7 @@ def header_of(path: StrPath, file: BinaryIO, limits: Limits) -> Header:
 
 
 def check(path: StrPath, header: Header, limits: Limits) -> None:
-    """Raises InputError, naming the limit, when the declared size, count or length passes it."""
+    """Raises LimitError, naming the limit, when the declared size, count or length passes it."""
     check_frames(path, len(header.durations), limits)
     width, height = header.width, header.height
     seconds = sum(header.durations) / SECOND
@@ -177,7 +182,7 @@ def check(path: StrPath, header: Header, limits: Limits) -> None:
     )
     for name, declared, value, limit, unit in rows:
         if value > limit:
-            raise refused(
+            raise past(
                 path,
                 f"declares {declared}, the limit ({name}) is {limit:,} {unit}",
                 "make it smaller or shorter first",
@@ -185,9 +190,9 @@ def check(path: StrPath, header: Header, limits: Limits) -> None:
 
 
 def check_frames(path: StrPath, frames: int, limits: Limits) -> None:
-    """Raises InputError when there are more frames than `limits.frames`."""
+    """Raises LimitError when there are more frames than `limits.frames`."""
     if frames > limits.frames:
-        raise refused(
+        raise past(
             path,
             f"has more than {limits.frames:,} frames, the limit (frames)",
             "cut it shorter first",

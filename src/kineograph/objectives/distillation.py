@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from kineograph.diffusion import distillation as distill
 from kineograph.diffusion.denoiser import Denoiser, Precond
 from kineograph.diffusion.loss import WEIGHTINGS
+from kineograph.files import filled
 from kineograph.objectives.denoising import Feed, groups
 from kineograph.recipe import (
     Distillation,
@@ -135,21 +136,22 @@ def graduated(run: Run, teacher: Path, folder: Path, last: str = "") -> list[Pat
     model, source = recipe.graduate(tuple(name for name, net in nets.items() if net is not None))
     if not source:
         raise InputError("out", f"'{run.folder}' holds no finished lap", "go on with it")
-    folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    for stage in model.stages:
-        file = folder / f"{stage.name}.safetensors"
-        if stage.name in source:
-            net = nets[source[stage.name]]
-            assert net is not None
-            half = {k: v.to(torch.bfloat16) for k, v in net.state_dict().items()}
-            save_tensors(file, half, {"part": stage.name, "lap": source[stage.name]})
-        elif (kept := teacher / file.name).is_file():
-            shutil.copyfile(kept, file)
-        else:
-            continue
-        files.append(file)
-    return [seal(model, folder), *files]
+    names = ["recipe.json"]
+    with filled(folder) as place:
+        for stage in model.stages:
+            name = f"{stage.name}.safetensors"
+            if stage.name in source:
+                net = nets[source[stage.name]]
+                assert net is not None
+                half = {k: v.to(torch.bfloat16) for k, v in net.state_dict().items()}
+                save_tensors(place / name, half, {"part": stage.name, "lap": source[stage.name]})
+            elif (kept := teacher / name).is_file():
+                shutil.copyfile(kept, place / name)
+            else:
+                continue
+            names.append(name)
+        seal(model, place)
+    return [folder / name for name in names]
 
 
 def _stage_of(teacher: Path, student: Student) -> Precond:

@@ -18,8 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineograph.data import prose
+from kineograph.files import filled
 from kineograph.objectives.seeds import mixed
 from kineograph.recipe import Language, LanguagePart, Phase, language_model, save_tensors, seal
+from kineograph.recipe.fields import MOST_NAME
 from kineograph.recipe.language import sized
 from kineograph.train import fit, fresh
 from kineograph.values.errors import InputError
@@ -106,7 +108,8 @@ def trained_on(
     shape = sized(len(text), seconds, unit)
     pairs = byte_pairs(text[:4_000_000], shape.size)
     part = LanguagePart("speaker", replace(shape, size=pairs.size), (_phase(10**9, 1.0, 640),))
-    recipe = Language(name, name, pairs.merges, part, held_out=0.0, seed=seed)
+    called = "".join(filter(str.isprintable, name))[:MOST_NAME] or "text"
+    recipe = Language(called, called, pairs.merges, part, held_out=0.0, seed=seed)
     lesson = reading_of(pairs.tidy(text), pairs, recipe)
     state = fresh(recipe, part)
 
@@ -137,9 +140,10 @@ def _phase(samples: int, final: float, warm: int) -> Phase:
 
 def keep(recipe: Language, language: LanguageModel, folder: Path) -> list[Path]:
     """Write the model as a folder that `load` reads, weights in bfloat16; returns the files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{recipe.speaker.name}.safetensors"
+    name = f"{recipe.speaker.name}.safetensors"
     state = cast(nn.Module, language.model).state_dict()
     about = {"part": recipe.speaker.name, "recipe": recipe.name}
-    save_tensors(file, {k: v.to(torch.bfloat16) for k, v in state.items()}, about)
-    return [seal(recipe, folder), file]
+    with filled(folder) as part:
+        save_tensors(part / name, {k: v.to(torch.bfloat16) for k, v in state.items()}, about)
+        seal(recipe, part)
+    return [folder / "recipe.json", folder / name]

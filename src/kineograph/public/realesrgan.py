@@ -88,6 +88,11 @@ def _numbers(content: bytes, at: int, count: int, width: int) -> Tensor:
     return torch.from_numpy(np.frombuffer(content, kind, count, at).astype(np.float32))
 
 
+def beginning() -> Matted:
+    """The network as a finisher of ours begins."""
+    return Matted(realesrgan())
+
+
 def finished(net: Compact, x: Tensor) -> Tensor:
     """Premultiplied pictures (N, 4, H, W) in [0, 1], four times larger on a side; see `Matted`."""
     with torch.no_grad():

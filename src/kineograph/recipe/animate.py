@@ -27,6 +27,7 @@ from kineograph.recipe.fields import (
     Phase,
     one_of,
     parameterization,
+    plain_word,
     within,
 )
 from kineograph.recipe.files import folder_of
@@ -46,8 +47,7 @@ class EncoderPart:
     "How it was trained, in order."
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise InputError("name", f"'{self.name}' is not a plain word")
+        plain_word("name", self.name)
 
     def network(self) -> PictureEncoder:
         """The part's network with fresh weights."""
@@ -101,8 +101,7 @@ class MotionPart:
 
     def __post_init__(self) -> None:
         one_of("parameterization", self.parameterization, PARAMETERIZATIONS)
-        if not self.name.isidentifier():
-            raise InputError("name", f"'{self.name}' is not a plain word")
+        plain_word("name", self.name)
         within(self, size=(1, MOST_PIXELS), crop=(0, self.size), deviation=(1e-6, 1e6))
         within(self, offset=(0, 1), share=(0.01, 1), rest=(0, 1), no_text=(0, 1), no_picture=(0, 1))
         for name, odds in (("frames", self.frame_odds), ("fps", self.fps_odds)):
@@ -167,7 +166,7 @@ class Animate(ModelRecipe):
         one_of("space", self.space, ("pixels", "latents", "motion"))
         if bool(self.codec) != (self.space == "latents"):
             raise InputError("codec", f"'{self.codec}' does not fit space = {self.space}")
-        within(self, seconds=(1e-3, 3600))
+        within(self, seconds=(1e-3, 3600), steps=(1, 1000), guidance=(0, 50))
         within(self, frames=(1, MOST_FRAMES), level=(0, round(1000 * self.refine.share)))
         within(self, pinned=(1, max(1, self.frames - 1)))
         for name, per_stage in (("steps", self.steps), ("guidance", self.guidance)):

@@ -20,6 +20,7 @@ from kineograph.recipe.fields import (
     Phase,
     one_of,
     parameterization,
+    plain_word,
     within,
 )
 from kineograph.recipe.loading import Loading
@@ -69,8 +70,7 @@ class Stage:
     def __post_init__(self) -> None:
         one_of("parameterization", self.parameterization, PARAMETERIZATIONS)
         one_of("weighting", self.weighting, WEIGHTINGS)
-        if not self.name.isidentifier():
-            raise InputError("name", f"'{self.name}' is not a plain word")
+        plain_word("name", self.name)
         within(self, frames=(1, MOST_FRAMES), size=(1, MOST_PIXELS), crop=(0, self.size))
         within(self, low_frames=(0, MOST_FRAMES), low_size=(0, MOST_PIXELS), no_text=(0, 1))
         within(self, guided=(0, 50), cap=(0, 1e9))
@@ -127,7 +127,7 @@ class Cascade(ModelRecipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         within(self, threshold=(1e-3, 1))
-        within(self, seconds=(1e-3, 3600))
+        within(self, seconds=(1e-3, 3600), steps=(1, 1000), guidance=(0, 50))
         if not self.stages:
             raise InputError("stages", "there are none")
         for name, per_stage in (("steps", self.steps), ("guidance", self.guidance)):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from kineograph.nets.codec import Codec, CodecShape
-from kineograph.recipe.fields import MOST_PIXELS, ModelRecipe, Phase, within
+from kineograph.recipe.fields import MOST_PIXELS, ModelRecipe, Phase, plain_word, within
 from kineograph.recipe.loading import Loading, trained
 from kineograph.values.errors import InputError
 
@@ -40,8 +40,7 @@ class CodecPart:
     "What the running means of codebook and latents keep at each step."
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise InputError("name", f"'{self.name}' is not a plain word")
+        plain_word("name", self.name)
         within(self, size=(1, MOST_PIXELS), crop=(0, self.size), decay=(0, 1))
         within(self, bottleneck=(0, 100), perceptual=(0, 100), adversarial=(0, 100))
         within(self, looked=(0, 65536), critic_from=(0, 10**12))

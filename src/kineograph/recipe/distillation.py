@@ -10,7 +10,7 @@ from torch import nn
 
 from kineograph.diffusion.loss import WEIGHTINGS
 from kineograph.recipe.cascade import Cascade, Stage
-from kineograph.recipe.fields import ModelRecipe, Phase, one_of, within
+from kineograph.recipe.fields import ModelRecipe, Phase, one_of, plain_word, within
 from kineograph.recipe.loading import Loading
 from kineograph.values.errors import InputError
 
@@ -35,8 +35,7 @@ class DistillationRound:
     "Which error the loss weighs evenly: eps, v, snr (truncated) or the network's own (even)."
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise InputError("name", f"'{self.name}' is not a plain word")
+        plain_word("name", self.name)
         one_of("weighting", self.weighting, WEIGHTINGS)
         within(self, steps=(0, 1024), hops=(1, 64))
 

@@ -16,6 +16,7 @@ from kineograph.diffusion.schedule import PARAMETERIZATIONS, Parameterization, e
 from kineograph.values.errors import InputError
 
 MOST_FRAMES, MOST_PIXELS = 4096, 8192
+MOST_NAME, MOST_PATH = 64, 4096  # letters
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,29 @@ class ModelRecipe:
 
     def __post_init__(self) -> None:
         one_of("optimizer", self.optimizer, ("muon", "adamw"))
+        for name, most in (("name", MOST_NAME), ("data", MOST_PATH)):
+            value: str = getattr(self, name)
+            if not 1 <= len(value) <= most or not value.isprintable():
+                raise InputError(name, f"'{value}' is no name of 1 … {most:,} letters")
         within(self, seed=(0, 2**63 - 1), ema=(0, 1))
 
 
 def within(owner: object, **ranges: tuple[float, float]) -> None:
-    """Refuses a field outside its range, ends included; what is no number is outside."""
+    """Refuses a field outside its range, ends included; what is no number is outside.
+
+    Of a field that holds several every value is looked at.
+    """
     for name, (low, high) in ranges.items():
-        value = getattr(owner, name)
-        if not low <= value <= high:
-            raise InputError(name, f"{value} is not in {low:,} … {high:,}")
+        held = getattr(owner, name)
+        for value in held if isinstance(held, tuple) else (held,):
+            if not low <= value <= high:
+                raise InputError(name, f"{value} is not in {low:,} … {high:,}")
+
+
+def plain_word(name: str, value: str) -> None:
+    """Refuses what cannot be the name of a part, and of its weights file, everywhere."""
+    if not value.isidentifier() or not value.isascii() or len(value) > MOST_NAME:
+        raise InputError(name, f"'{value}' is not a plain word of at most {MOST_NAME} letters")
 
 
 def one_of(name: str, value: str, known: typing.Iterable[str]) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kineograph.nets.compact import Compact, CompactShape, Matted
-from kineograph.recipe.fields import MOST_PIXELS, ModelRecipe, Phase, within
+from kineograph.recipe.fields import MOST_PIXELS, ModelRecipe, Phase, plain_word, within
 from kineograph.recipe.loading import Loading, trained
 from kineograph.values.errors import InputError
 
@@ -42,8 +42,7 @@ class FinisherPart:
     "Weight of the error of alpha itself, beside that of what is seen over grounds."
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise InputError("name", f"'{self.name}' is not a plain word")
+        plain_word("name", self.name)
         if self.shape.channels not in (3, 4):
             raise InputError("shape.channels", f"{self.shape.channels} is not 3 or 4")
         within(self, size=(1, MOST_PIXELS), crop=(1, self.size), noise=(0, 1))

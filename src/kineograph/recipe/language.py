@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kineograph.nets.causal import Causal, CausalShape
-from kineograph.recipe.fields import ModelRecipe, Phase, within
+from kineograph.recipe.fields import ModelRecipe, Phase, plain_word, within
 from kineograph.recipe.loading import Loading, trained
 from kineograph.values.errors import InputError
 
@@ -30,8 +30,7 @@ class LanguagePart:
     "How it was trained, in order; a sample is a window of text."
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise InputError("name", f"'{self.name}' is not a plain word")
+        plain_word("name", self.name)
         if self.shape.words:
             raise InputError("shape.words", f"{self.shape.words}: a language model hears no text")
 

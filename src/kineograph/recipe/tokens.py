@@ -17,7 +17,7 @@ from kineograph.nets.codec import Codec
 from kineograph.recipe import loading
 from kineograph.recipe.animate import Animate
 from kineograph.recipe.codec import CodecPart
-from kineograph.recipe.fields import ModelRecipe, Phase, within
+from kineograph.recipe.fields import ModelRecipe, Phase, plain_word, within
 from kineograph.recipe.files import folder_of, models
 from kineograph.recipe.loading import Loading
 from kineograph.sequence.draw import Draw
@@ -40,8 +40,7 @@ class Writer:
     "Share of training samples whose text is dropped."
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise InputError("name", f"'{self.name}' is not a plain word")
+        plain_word("name", self.name)
         within(self, no_text=(0, 1))
 
     def network(self) -> Causal:

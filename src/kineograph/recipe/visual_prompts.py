@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from kineograph.nets.masked import Masked, MaskedShape
-from kineograph.recipe.fields import ModelRecipe, Phase, within
+from kineograph.recipe.fields import ModelRecipe, Phase, plain_word, within
 from kineograph.recipe.loading import Loading, trained
-from kineograph.values.errors import InputError
 from kineograph.visual_prompts import Filler
 
 
@@ -38,8 +37,7 @@ class FillerPart:
     "Share of the aim of each code that is spread over all codes."
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise InputError("name", f"'{self.name}' is not a plain word")
+        plain_word("name", self.name)
         within(self, book=(1, 10**12), pixels=(0, 1000), slopes=(0, 1000))
         within(self, torn=(0, 1), smoothing=(0, 0.9))
 

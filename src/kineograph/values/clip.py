@@ -20,7 +20,7 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kineograph.values.errors import InputError
+from kineograph.values.errors import InputError, KineographError
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,7 +106,14 @@ def from_bytes(frames: NDArray[np.uint8], fps: float = 8.0) -> Clip:
 
 
 def to_bytes(clip: Clip) -> NDArray[np.uint8]:
-    """(T, H, W, C) uint8, rounded to nearest and clamped."""
+    """(T, H, W, C) uint8, rounded to nearest and clamped.
+
+    Raises KineographError for values that are no numbers: they would become a black picture.
+    """
+    if not torch.isfinite(clip.frames).all():
+        raise KineographError(
+            "the frames hold values that are not finite; nothing is shown of them"
+        )
     x = rearrange(clip.frames, "t c h w -> t h w c")
     return np.ascontiguousarray(x.mul(255).add(0.5).clamp(0, 255).to(torch.uint8).numpy())
 

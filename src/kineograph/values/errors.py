@@ -29,8 +29,14 @@ class InputError(KineographError):
     exit_code = 2
 
     def __init__(self, field: str, problem: str, remedy: str = "") -> None:
-        self.field, self.problem, self.remedy = field, problem, remedy
-        super().__init__(f"{field}: {problem}" + (f"; {remedy}" if remedy else ""))
+        self.field, self.problem, self.remedy = _short(field), _short(problem), remedy
+        told = f"{self.field}: {self.problem}"
+        super().__init__(told + (f"; {remedy}" if remedy else ""))
+
+
+def _short(text: str, most: int = 480) -> str:
+    """A text without its middle, where a stranger's value made it long."""
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 3 :]}"
 
 
 class MissingError(KineographError):

@@ -88,6 +88,16 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise _told(error, type(self), values) from None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_switch(cls, values: Any) -> Any:
+        """true is no number, though Python counts with it."""
+        for name, value in values.items() if isinstance(values, dict) else ():
+            field = cls.model_fields.get(name)
+            if isinstance(value, bool) and field is not None and bool not in _kinds(field):
+                raise InputError(name, f"{value} is not for it", field.description or "")
+        return values
+
     @model_validator(mode="after")
     def _unicode(self) -> Self:
         """Half a surrogate pair, which no file and no tokenizer takes, is refused everywhere."""
@@ -244,6 +254,12 @@ def unknown(name: str, given: Any, words: Sequence[Any]) -> InputError:
     *front, last = map(str, words)
     known = f"{', '.join(front)} or {last}" if front else last
     return InputError(name, f"'{given}' is unknown", f"use {known}")
+
+
+def _kinds(field: FieldInfo) -> set[Any]:
+    """The plain types a field takes, and those of the words it chooses from."""
+    kinds = {field.annotation, *get_args(field.annotation)}
+    return kinds | {type(word) for word in choices(field)}
 
 
 def choices(field: FieldInfo) -> list[Any]:
