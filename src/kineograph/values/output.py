@@ -1,6 +1,6 @@
 """How large may the file be? What is set of an output that moves: size, rate, bytes, a preset.
 
-Chats publish what they take; a preset says it once (`for_`, the command's --for). Families that
+Chats publish what they take; a preset (`for_`) says it once. Families that
 write clips take these fields; `media.shaping` carries them out.
 """
 
