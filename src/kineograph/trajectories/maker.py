@@ -22,7 +22,7 @@ from kineograph.trajectories.placed import Placed
 from kineograph.trajectories.track import CHANNELS, to_places, to_track
 from kineograph.values.prompt import Cond, clean_text
 
-AT_REST = 0.12  # root mean square of a track's distance from rest under which it is at rest
+AT_REST = 0.04  # root mean square of a track's distance from rest under which it is at rest
 
 
 @dataclass(frozen=True)
