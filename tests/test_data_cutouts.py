@@ -194,7 +194,7 @@ def test_packs_come_back_as_they_were_stored(packs):
 
 
 def test_missing_packs_say_how_to_make_them(tmp_path):
-    with pytest.raises(MissingError, match="kineograph data stickers"):
+    with pytest.raises(MissingError, match="kineograph data cutouts"):
         cutouts.load(tmp_path)
 
 

@@ -122,7 +122,7 @@ def load_texts(folder: Path | None = None) -> CutoutTexts:
     folder = folder or cutout_folder()
     if not (folder / "text.json").is_file():
         raise MissingError(
-            f"cut-outs: no text states in '{folder}'; run 'kineograph data stickers'"
+            f"cut-outs: no text states in '{folder}'; run 'kineograph data cutouts'"
         )
     facts = json.loads((folder / "text.json").read_text("utf-8"))
     states, starts, mean = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS)

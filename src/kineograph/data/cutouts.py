@@ -80,7 +80,7 @@ def read_index(folder: Path) -> dict[str, Any]:
     """The index of the packs in a folder; raises MissingError when they are not there."""
     path = folder / "index.json"
     if not path.is_file():
-        raise MissingError(f"cut-outs: no packs in '{folder}'; run 'kineograph data stickers'")
+        raise MissingError(f"cut-outs: no packs in '{folder}'; run 'kineograph data cutouts'")
     index: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return index
 
