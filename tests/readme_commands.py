@@ -36,7 +36,7 @@ def main() -> int:
         shutil.copy(ROOT / "README.md", folder)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         for line in commands():
-            if line.startswith(LEFT_OUT) or "my-stickers" in line:
+            if line.startswith(LEFT_OUT) or "my-pictures" in line:
                 print(f"left out  {line}")
                 continue
             started = time.perf_counter()
