@@ -65,7 +65,8 @@ def shaped(film: Film, shape: Shape, form: Format | None) -> tuple[Film, list[st
     if shape.seconds and film.count / film.fps > shape.seconds + 1e-6:
         notes.append(f"cut to its first {shape.seconds:g} of {film.count / film.fps:.1f} s")
         film = replace(film, count=max(1, math.floor(shape.seconds * film.fps + 1e-6)))
-    film, told = _timed(film, shape.fps, form.fps[1] if form else math.inf)
+    most = min(form.fps[1] if form else math.inf, shape.most_fps or math.inf)
+    film, told = _timed(film, shape.fps, most)
     notes += told
     place = placed(film.size, shape, even=form is not None and form.even)
     if place.outer != film.size:
