@@ -21,7 +21,13 @@ FLOORS = (
     ("errors",),
     ("files", "memory", "weight_files", "signals", "machine", "pages"),
     ("values",),
-    ("media", "data.packages", "states"),  # encoders look into packages' cache
+    (
+        "media",
+        "data.packages",
+        "states",
+        "trust.source",
+        "trust.watermark",
+    ),  # encoders look into packages' cache
     ("record",),
     ("products", "trace"),
     ("diffusion.loss", "diffusion.schedule"),

@@ -48,7 +48,7 @@ class ClipProduct:
         size, alpha = (width, height), channels == 4
         with writer(path, fps=self.clip.fps, size=size, alpha=alpha, note=note) as file:
             for number in range(count):
-                file.add(to_bytes(self.clip[number : number + 1])[0])
+                file.add(_signed(to_bytes(self.clip[number : number + 1])[0], record))
                 yield Progress((number + 1) / count, f"frame {number + 1} of {count}", None)
 
 
@@ -87,7 +87,7 @@ class FilmProduct:
         shape: dict[str, Any] = {"size": self.size, "alpha": self.alpha, "sound": sound}
         with writer(path, fps=self.fps, note=note, **shape) as file:
             for number, frame in enumerate(self.frames(), 1):
-                file.add(frame)
+                file.add(_signed(frame, record))
                 yield Progress(number / self.count, f"frame {number} of {self.count}", None)
 
 
@@ -251,6 +251,15 @@ def pyplot() -> Any:
     from matplotlib import pyplot
 
     return pyplot
+
+
+def _signed(frame: Frame, record: Note) -> Frame:
+    """The frame as it is written: with the watermark where the record says that there is one."""
+    if not record or record.get("mark") is not True:
+        return frame
+    from kineograph.trust.watermark import marked
+
+    return marked(frame)
 
 
 def _beside(path: Path, record: Note) -> None:

@@ -21,6 +21,7 @@ import typer
 from kineograph import memory
 from kineograph.cli import door
 from kineograph.cli.options import Door, command, flag
+from kineograph.record import label_of
 from kineograph.values.errors import InputError, KineographError, LimitError, is_memory
 from kineograph.values.progress import Progress
 from kineograph.values.request import Model, Request
@@ -125,13 +126,17 @@ def named_outputs(asked: Door) -> list[Path]:
 
 def written(result: Result[Any], asked: Door) -> list[Path]:
     """Write the result and what else was asked for; the paths, the result's first."""
-    record = None if asked.no_record else result.record
+    record = label_of(result.record) if asked.no_record else result.record
     outputs = []
     named = [] if asked.out is None else [(asked.out, result.product)]
     named += [(path, result.extras[name]) for name, path in asked.extras.items()]
     for path, product in named:
         door.watch(product.written(path, record), "writing")
         outputs.append(path)
+    if asked.sign and asked.out is not None:
+        from kineograph.trust import manifest
+
+        outputs.append(manifest.sign(asked.out, label_of(result.record)))
     return [*outputs, *([asked.trace] if asked.trace else [])]
 
 

@@ -207,7 +207,7 @@ class Video:
     """Frames into one MP4 or WebM file.
 
     shape: (H, W, C) of the frames; C is 4 only for WebM. comment: the bytes of the comment tag.
-    sound: what is heard meanwhile.
+    sound: what is heard meanwhile. source: the digital source type, a tag of a WebM file.
     """
 
     def __init__(
@@ -218,6 +218,7 @@ class Video:
         shape: tuple[int, int, int],
         comment: bytes,
         sound: Sound | None = None,
+        source: str = "",
     ) -> None:
         height, width, depth = shape
         raw = "rgba" if depth == 4 else "rgb24"
@@ -225,6 +226,8 @@ class Video:
         with tempfile.TemporaryFile() as tags, tempfile.TemporaryFile() as heard:
             escaped = re.sub(rb"([=;#\\\n])", rb"\\\1", comment)
             tags.write(b";FFMETADATA1\n" + (b"comment=" + escaped + b"\n" if comment else b""))
+            if source and kind == "webm":
+                tags.write(f"DIGITAL_SOURCE_TYPE={source}\n".encode())
             tags.seek(0)
             source = track = ""
             if sound is not None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import field_validator
 
 from kineograph.values.prompt import clean_text
-from kineograph.values.settings import MOVING, Settings, setting
+from kineograph.values.settings import MOVING, Settings, setting, unmarked
 from kineograph.values.source import PictureSource
 from kineograph.values.strength import STRENGTHS, Strength
 
@@ -54,6 +54,7 @@ class CheckpointVideo(Settings):
         None, "How to go down the noise levels; the model's own when not given."
     )
     model: str = setting(..., "A shipped model's name, or a folder.")
+    unmarked: bool = unmarked()
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:

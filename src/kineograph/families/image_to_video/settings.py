@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import field_validator
 
 from kineograph.values.prompt import clean_text
-from kineograph.values.settings import MOVING, Settings, setting
+from kineograph.values.settings import MOVING, Settings, setting, unmarked
 from kineograph.values.source import ClipSource, FolderSource, PictureSource
 from kineograph.values.strength import STRENGTHS, Strength
 
@@ -39,6 +39,7 @@ class Moved(Settings):
     text_encoder: FolderSource | None = setting(
         None, "Folder of a T5 or BERT encoder in place of the model's."
     )
+    unmarked: bool = unmarked()
 
     @field_validator("text")
     @classmethod

@@ -9,7 +9,7 @@ from pydantic import field_validator
 
 from kineograph.values.ground import GROUNDS, Ground
 from kineograph.values.prompt import clean_text
-from kineograph.values.settings import MOVING, Settings, setting
+from kineograph.values.settings import MOVING, Settings, setting, unmarked
 from kineograph.values.source import FolderSource
 from kineograph.values.strength import STRENGTHS, Strength
 
@@ -50,6 +50,7 @@ class TextToVideo(Settings):
     text_encoder: FolderSource | None = setting(
         None, "Folder of a T5 or BERT encoder in place of the model's."
     )
+    unmarked: bool = unmarked()
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:
@@ -109,6 +110,7 @@ class ByPicture(Settings):
     text_encoder: FolderSource | None = setting(
         None, "Folder of a T5 or BERT encoder in place of the model's."
     )
+    unmarked: bool = unmarked()
 
     @field_validator("text")
     @classmethod
