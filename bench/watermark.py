@@ -4,8 +4,9 @@ Makes clips with the shipped models, marks them, harms them in the usual ways, a
 detector. Then unmarked frames: what the models make, drawn fields, noise and gradients. Prints two
 tables in Markdown.
 
-    python bench/watermark.py [CLEAN_FRAMES] [PICTURES.npy]
+    python bench/watermark.py [CLEAN_FRAMES [SEARCHED [PICTURES.npy]]]
 
+Of the clean frames so many are also searched for a mark of a larger frame, which takes longer.
 PICTURES.npy: (N, H, W, 3 or 4) uint8, more frames without a mark.
 """
 
@@ -151,17 +152,23 @@ def unmarked(count: int, pictures: Path | None) -> Iterator[np.ndarray]:
         yield np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[..., None], 3, 2)
 
 
-def false_alarms(count: int, pictures: Path | None) -> None:
-    highest, alarms = 0.0, 0
-    for frame in unmarked(count, pictures):
-        found = watermark.detected([frame])
-        alarms += found.there
-        highest = max(highest, found.score / found.threshold)
-    print(f"\n{count:,} unmarked frames: {alarms} false alarms; the highest score was ", end="")
-    print(f"{highest:.2f} of its threshold")
+def false_alarms(count: int, searched: int, pictures: Path | None) -> None:
+    highest, whole, part = 0.0, 0, 0
+    limit = watermark._threshold(1)
+    for number, frame in enumerate(unmarked(count, pictures)):
+        score = watermark._score(watermark.luma(frame))
+        whole += score > limit
+        highest = max(highest, score / limit)
+        if number < searched:
+            part += watermark.detected([frame]).there
+    print(
+        f"\n{count:,} unmarked frames as they are: {whole} false alarms, the highest score ", end=""
+    )
+    print(f"{highest:.2f} of its threshold; {searched:,} searched for parts: {part} false alarms")
 
 
 if __name__ == "__main__":
     survival()
     given = sys.argv[1:]
-    false_alarms(int(given[0]) if given else 500, Path(given[1]) if len(given) > 1 else None)
+    counts = [int(one) for one in given[:2]] or [500]
+    false_alarms(counts[0], counts[-1], Path(given[2]) if len(given) > 2 else None)

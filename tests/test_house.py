@@ -27,6 +27,7 @@ FLOORS = (
         "states",
         "trust.source",
         "trust.watermark",
+        "trust.policy",
     ),  # encoders look into packages' cache
     ("record",),
     ("products", "trace"),

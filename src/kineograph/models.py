@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from kineograph.trust.policy import Guarded, usual
 from kineograph.values.errors import InputError
 from kineograph.values.request import Model
 from kineograph.values.settings import Settings, choices, fields, unknown
@@ -117,7 +118,11 @@ def _words(family: type[Settings], name: str) -> list[Any]:
 
 
 def model_of(settings: Settings) -> Model[Any, Any]:
-    """The model that answers these settings; its weights are read when it first makes."""
+    """The model that answers these settings, behind the policy; weights are read when it makes."""
+    return Guarded(_answering(settings), usual())
+
+
+def _answering(settings: Settings) -> Model[Any, Any]:
     match settings.verb.split(" ")[0]:
         case "video":
             return _video(settings)
