@@ -1,4 +1,4 @@
-# make demo   a clip made from words, and a contact sheet of it
+# make demo   a sticker made from words, and a contact sheet of it
 # make test   lint, types and every test
 # make check  lint and types alone     make bench  benchmarks     make clean  what was built here
 # make readme every command of the README, run as written
@@ -15,9 +15,9 @@ READY := .venv/ready
 
 demo: $(READY)
 	@mkdir -p out
-	@$(BIN)/kineograph video "a red heart beating" --seed 1 -o out/heart.mp4 --force >/dev/null
-	@$(BIN)/kineograph sheet out/heart.mp4 -o out/heart.png --force >/dev/null
-	@echo "clip           $(CURDIR)/out/heart.mp4"
+	@$(BIN)/kineograph video "a red heart beating" --seed 1 -o out/heart.webp --force >/dev/null
+	@$(BIN)/kineograph sheet out/heart.webp -o out/heart.png --force >/dev/null
+	@echo "sticker        $(CURDIR)/out/heart.webp"
 	@echo "contact sheet  $(CURDIR)/out/heart.png"
 
 test: check

@@ -1,11 +1,12 @@
 r"""finisher: from a cut-out of 64 pixels to one of 256, in one evaluation, trained on one CPU core.
 
     kineograph data cutouts --pack 256
+    kineograph data answers --model runs/pictures/model
     kineograph train recipes/finisher.py --start realesrgan --out runs/finisher --threads 1
 
 It begins as Real-ESRGAN's small network for drawings (BSD-3-Clause), which sees a cut-out on black
 and on white, and learns what cut-outs look like at 256 pixels. Half of what it sees are the picture
-network's own answers to the real ones (`kineograph data answers`), whose faults it will meet.
+network's own answers to the real ones, whose faults it will meet.
 Time and numbers: weights/finisher/CARD.md.
 """
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kineograph.animate.maker import AnimateMaker, Knobs, Stage, drift, start_noise
-from kineograph.animate.picture import framed, matted
+from kineograph.animate.picture import framed, matted, unmixed
 from kineograph.animate.space import FLOW, Motion, Pixels
 from kineograph.diffusion.denoiser import Ideal
 from kineograph.diffusion.sampling import integrate, noise_from
@@ -336,3 +336,28 @@ def test_pictures_are_ranked_by_the_picture_encoder():
     assert scores.shape == (2,)
     assert float(scores[1]) == pytest.approx(3.0)
     assert scores[1] > scores[0]
+
+
+def test_alpha_goes_where_its_picture_goes_and_nothing_comes_from_outside():
+    still = torch.zeros(1, 1, 1, 16, 16)
+    still[..., 4:8, :4] = 1
+    z = torch.zeros(1, 5, 2, 4, 4)
+    z[:, 0, 1] = -1.0  # the second frame is fetched 4 pixels further left
+    made = Motion().carried(z, still)
+    assert torch.equal(made[0, 0, 0], still[0, 0, 0])
+    assert torch.allclose(made[0, 0, 1], still[0, 0, 0].roll(4, 1), atol=1e-5)
+    z[:, 0, 1] = 1.0
+    assert float(Motion().carried(z, still)[0, 0, 1].abs().max()) < 1e-5
+
+
+def test_a_frame_on_white_is_unmixed_by_its_known_alpha():
+    torch.manual_seed(0)
+    alpha = torch.rand(1, 8, 8)
+    colour = torch.rand(3, 8, 8)
+    found = unmixed(colour * alpha + 1 - alpha, alpha)
+    assert torch.equal(found[3:], alpha)
+    assert torch.allclose(found[:3], colour * (alpha > 0), atol=1e-3)
+    clear = torch.zeros(1, 8, 8)
+    black = unmixed(torch.zeros(3, 8, 8), clear)  # something that was not there before
+    assert torch.equal(black[3:], torch.ones(1, 8, 8)) and not black[:3].any()
+    assert not unmixed(torch.full((3, 8, 8), 0.95), clear).any()  # haze

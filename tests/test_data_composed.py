@@ -117,7 +117,9 @@ def test_every_movement_closes_and_never_jumps_in_sight(name, speed):
     at = sped(MOVEMENTS[name].at, SPEEDS[speed])
     picture = square()
     times = np.arange(128) / 128
-    frames = [laid(picture, Placed(0, size=0.6).moved(at(t)), 32) for t in [*times, 0.0]]
+    frames = [
+        laid(picture, Placed(0, size=MOVEMENTS[name].space).moved(at(t)), 32) for t in [*times, 0.0]
+    ]
     steps = [float((a - b).abs().mean()) for a, b in pairwise(frames)]
     assert max(steps) < 0.05  # the last step is the one over the seam
     assert steps[-1] <= max(steps[:-1]) + 1e-6

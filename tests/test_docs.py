@@ -50,10 +50,11 @@ def small_maker(model, *, stages=None, text_encoder=None):
 
 
 def test_python_on_the_pages_runs(monkeypatch, tmp_path):
-    monkeypatch.setattr(recipe, "load", small_maker)
     monkeypatch.chdir(tmp_path)
     for page in PAGES:
         if page.name in RUN:
+            if page.name == "tour.md":
+                monkeypatch.setattr(recipe, "load", small_maker)
             for block in blocks(page, ("python",)):
                 exec(compile(block, page.name, "exec"), {})
     for name in ("heart.mp4", "heart.webp"):

@@ -11,11 +11,12 @@ from kineograph import media, models, recipe
 from kineograph.cli import main
 from kineograph.diffusion.schedule import Schedule
 from kineograph.families.text_to_image import finish
-from kineograph.families.text_to_video.by_picture import ByPictureModel, following
+from kineograph.families.text_to_video.by_picture import ByPictureModel
 from kineograph.media.ground import grounded
 from kineograph.nets.compact import CompactShape
 from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Finisher, FinisherPart, Phase, Pictures, Stage, Trajectories
+from kineograph.trajectories.following import following
 from kineograph.trajectories.placed import Placed
 from kineograph.values.clip import Clip, premultiplied
 from kineograph.values.errors import InputError
@@ -114,6 +115,23 @@ def test_the_record_names_the_weights_of_the_finisher(folders):
     assert "finisher/finish.safetensors" in model.about.weights
 
 
+def test_one_of_a_sheet_is_picked_by_its_number(folders):
+    model = models.load(str(folders["tiny"]))
+    told = {"text": "a dog", "model": str(folders["tiny"]), "size": 16}
+
+    def made(seed, **more):
+        settings = models.settings_of("image", told | more)
+        return finished(model.make(Request(settings, ".png"), seed)).value.frames
+
+    sheet, picked = made(4, sheet=3), made(4, pick=3)
+    assert sheet.shape == (1, 4, 32, 32)
+    assert torch.equal(sheet[..., 16:, :16], picked)
+    assert torch.equal(picked, made(6))
+    assert not sheet[..., 16:, 16:].any()
+    with pytest.raises(InputError, match="pick"):
+        made(4, sheet=3, pick=1)
+
+
 # -- grounds --------------------------------------------------------------------------------------
 
 
@@ -183,6 +201,14 @@ def test_frames_follow_a_track():
     assert torch.allclose(made[3], frames[3], atol=1e-4)
 
 
+def test_a_wide_picture_stays_in_the_middle_of_its_frame():
+    frames = torch.zeros(1, 4, 4, 8)
+    frames[..., 1:3, 3:5] = 1
+    made = premultiplied(following(Clip(frames), [Placed(0, x=0.75)]))
+    assert made.shape == (1, 4, 4, 8)
+    assert torch.allclose(made[0, 3, 1:3, 5:7], torch.ones(2, 2), atol=1e-5)
+
+
 def test_a_cascade_by_name_makes_the_clip_itself(folders, tmp_path):
     from kineograph.families.text_to_video.settings import ByPicture, TextToVideo
 
@@ -191,3 +217,11 @@ def test_a_cascade_by_name_makes_the_clip_itself(folders, tmp_path):
     assert isinstance(models.settings_of("video", {"text": "a dog"}), ByPicture)
     with pytest.raises(InputError, match="oscillate"):
         models.settings_of("video", {"text": "a dog", "oscillate": True})
+
+
+def test_a_chats_preset_draws_the_cut_out_as_large_as_its_file():
+    asked = {"text": "a dog"}
+    assert models.settings_of("video", asked).size == 256
+    assert models.settings_of("video", asked | {"for_": "sticker-webm"}).size == 512
+    assert models.settings_of("video", asked | {"for_": "emoji"}).size == 128
+    assert models.settings_of("video", asked | {"for_": "emoji", "size": 64}).size == 64

@@ -19,18 +19,18 @@ ROOT = SRC.parent.parent
 FLOORS = (
     ("values.errors",),
     ("errors",),
-    ("files", "memory", "weight_files", "signals", "machine", "pages"),
+    ("files", "memory", "weight_files", "trust.watermark", "signals", "machine", "pages"),
     ("values",),
     (
         "media",
         "data.packages",
         "states",
         "trust.source",
-        "trust.watermark",
         "trust.policy",
     ),  # encoders look into packages' cache
     ("record",),
     ("products", "trace"),
+    ("shaping",),
     ("diffusion.loss", "diffusion.schedule"),
     ("diffusion.denoiser", "sequence"),  # the two questions
     ("diffusion",),

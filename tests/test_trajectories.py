@@ -2,13 +2,13 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 
 from kineograph.data import cutouts
-from kineograph.data.composed import feed
-from kineograph.data.composed.tracks import TrackFeed
+from kineograph.data.composed import tracks
+from kineograph.data.composed.movements import MOVEMENTS
+from kineograph.data.composed.tracks import Movements, TrackFeed
 from kineograph.diffusion.schedule import Schedule
 from kineograph.trajectories.maker import TrajectoryMaker
 from kineograph.trajectories.placed import Placed
@@ -72,10 +72,7 @@ def test_what_hardly_moves_is_exactly_at_rest():
 def data(packs, tmp_path_factory):
     """Folders of a few cut-outs and of the captions of a few scenes."""
     texts = tmp_path_factory.mktemp("composed")
-    stills = np.load(packs / "stills.npy")
-    stills[...] = (255, 128, 0, 255)  # orange, so that it can be given another colour
-    np.save(packs / "stills.npy", stills)
-    for _ in feed.encode(texts, packs=cutouts.load(packs), count=120, encoder=encoder):
+    for _ in tracks.encode(texts, packs=cutouts.load(packs), count=120, encoder=encoder):
         pass
     return packs, texts
 
@@ -90,3 +87,17 @@ def test_a_batch_moves_as_its_captions_say_and_repeats_by_its_numbers(data):
     moves = [bool((track[..., 0, 0] - rest).abs().max() > 1e-6) for track in clean]
     assert moves == [True] * 6 + [False] * 4
     assert len(cond.words) == 10
+
+
+def test_captions_of_a_movement_tell_it_and_those_at_rest_do_not(packs):
+    stream = Movements(cutouts.load(packs).still_records)
+    for number in range(200):
+        one = stream(number)
+        said = MOVEMENTS[one.name]
+        for text in one.moving:
+            assert any(word in text for word in (said.doing, said.does, *said.also)), text
+            assert one.speed in text or " " not in said.doing
+            assert not text.startswith(("a o", "a i", "a e")), text
+        assert not any(said.doing in text for text in one.resting)
+    assert {stream(n).held for n in range(400)} == {True, False}
+    assert "a spinning dog" in {text for n in range(400) for text in stream(n).moving}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from kineograph.trust.policy import Guarded, usual
 from kineograph.values.errors import InputError
+from kineograph.values.output import Output
 from kineograph.values.request import Model
 from kineograph.values.settings import Settings, choices, fields, unknown
 from kineograph.values.source import Source
@@ -119,10 +120,15 @@ def _words(family: type[Settings], name: str) -> list[Any]:
 
 def model_of(settings: Settings) -> Model[Any, Any]:
     """The model that answers these settings, behind the policy; weights are read when it makes."""
-    return Guarded(_answering(settings), usual())
+    model = _model_of(settings)
+    if isinstance(settings, Output):
+        from kineograph.shaping import Shaped
+
+        model = Shaped(model)
+    return Guarded(model, usual())
 
 
-def _answering(settings: Settings) -> Model[Any, Any]:
+def _model_of(settings: Settings) -> Model[Any, Any]:
     match settings.verb.split(" ")[0]:
         case "video":
             return _video(settings)

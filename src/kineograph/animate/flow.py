@@ -36,14 +36,17 @@ def flow(first: Tensor, second: Tensor) -> Tensor:
     return found
 
 
-def moved(picture: Tensor, along: Tensor) -> Tensor:
-    """(T, C, H, W) of pictures fetched at p + along(p); what lies outside is the nearest border."""
+def moved(picture: Tensor, along: Tensor, *, outside: str = "border") -> Tensor:
+    """(T, C, H, W) of pictures fetched at p + along(p).
+
+    outside: what lies there, the nearest `border`, or `zeros`.
+    """
     height, width = picture.shape[-2:]
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     at_x = ((x + along[:, 0]) * 2 + 1) / width - 1
     at_y = ((y + along[:, 1]) * 2 + 1) / height - 1
     at = torch.stack([at_x, at_y], dim=-1)
-    return F.grid_sample(picture, at, padding_mode="border", align_corners=False)
+    return F.grid_sample(picture, at, padding_mode=outside, align_corners=False)
 
 
 def _shift(a: Tensor, b: Tensor) -> Tensor:

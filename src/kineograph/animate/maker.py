@@ -142,13 +142,14 @@ class AnimateMaker:
             values, preview = x, self.space.decode(x, first)
             yield Progress(share * min(done, 0.999), note, self._shown(preview, ready, fps))
         pixels = self.space.decode(values, large)
+        alphas = [self._carried(row, one) for row, one in zip(values, ready, strict=True)]
         if knobs.refine:
             texts = [prompt.text for prompt in prompts]
             for step in self._refined(pixels, self._read(texts), draw, knobs):
                 clips = self._shown(step.value, ready, fps)
                 yield Progress(share + (1 - share) * step.done, step.note, clips)
         else:
-            yield Progress(1.0, "made", self._shown(pixels, ready, fps))
+            yield Progress(1.0, "made", self._shown(pixels, ready, fps, alphas))
 
     def ready(self, prompt: Prompt, knobs: Knobs) -> Ready:
         """The picture in its square, its latents, and all conditions of the base."""
@@ -325,8 +326,24 @@ class AnimateMaker:
     def _styled(self, text: str) -> str:
         return text if not self.style or ":" in text else f"{self.style}: {text}"
 
-    def _shown(self, pixels: Tensor, ready: Sequence[Ready], fps: float) -> list[Clip]:
-        return [one.framed.restored(clip) for one, clip in self._pairs(ready, pixels, fps)]
+    def _shown(
+        self,
+        pixels: Tensor,
+        ready: Sequence[Ready],
+        fps: float,
+        alphas: Sequence[Tensor | None] = (),
+    ) -> list[Clip]:
+        """Clips in their pictures' shapes; alphas: (T, 1, P, P) of each where they are told."""
+        told = alphas or [None] * len(ready)
+        pairs = zip(self._pairs(ready, pixels, fps), told, strict=True)
+        return [one.framed.restored(clip, alpha) for (one, clip), alpha in pairs]
+
+    def _carried(self, values: Tensor, one: Ready) -> Tensor | None:
+        """(T, 1, P, P) of a picture's alpha as its parts move; None where it has none."""
+        if one.framed.alpha is None:
+            return None
+        made = self.space.carried(values[None], one.framed.alpha[:, :, None])
+        return None if made is None else rearrange(made[0], "c t h w -> t c h w")
 
     def _pairs(self, ready: Sequence[Ready], x: Tensor, fps: float) -> Iterator[tuple[Ready, Clip]]:
         return zip(ready, to_clips(x, fps), strict=True)

@@ -19,6 +19,7 @@ from kineograph.values.errors import InputError
 
 NEAR_WHITE = 0.965  # of every channel: may be background
 FLOODED = 160  # pixels
+HAZE = 0.15  # darker by less than this where nothing was is not made visible
 SAME = 2.5 / 255  # a pixel that differs less from the picture has not changed
 
 
@@ -37,14 +38,18 @@ class Framed:
     width: int
     alpha: Tensor | None = None
 
-    def restored(self, clip: Clip) -> Clip:
+    def restored(self, clip: Clip, carried: Tensor | None = None) -> Clip:
         """A clip made from the square, of any size, in the picture's shape and transparency.
 
+        carried: (T, 1, H, W) the picture's alpha in every frame, where it is known how it moves.
         Sides are even pixels, as video files want them.
         """
         size, made = self.square.frames.shape[-1], clip.frames.shape[-1]
         frames = clip.frames
-        if self.alpha is not None:
+        if carried is not None:
+            pairs = zip(frames, carried, strict=True)
+            frames = torch.stack([unmixed(frame, alpha) for frame, alpha in pairs])
+        elif self.alpha is not None:
             first = resized(self.square.frames, made, made)
             alpha = resized(self.alpha, made, made)
             frames = torch.stack([matted(frame, first[0], alpha[0]) for frame in frames])
@@ -101,6 +106,18 @@ def matted(frame: Tensor, first: Tensor, alpha: Tensor) -> Tensor:
     found = same * alpha + (1 - same) * found
     colour = (frame - (1 - found)) / found.clamp(min=1e-3)
     return torch.cat([colour.clamp(0, 1) * (found > 0), found.clamp(0, 1)])
+
+
+def unmixed(frame: Tensor, alpha: Tensor) -> Tensor:
+    """(4, H, W) of a frame (3, H, W) on white whose alpha (1, H, W) is known, or at least that.
+
+    Where the frame is darker than its alpha explains, something is there that the picture had not:
+    alpha rises to the least that explains it.
+    """
+    darkest = 1 - frame.amin(0, keepdim=True)  # (1, H, W)
+    found = torch.where(darkest > alpha + HAZE, darkest, alpha).clamp(0, 1)
+    colour = (frame - (1 - found)) / found.clamp(min=1e-3)
+    return torch.cat([colour.clamp(0, 1) * (found > 0), found])
 
 
 def _joined_to_border(light: Tensor) -> Tensor:

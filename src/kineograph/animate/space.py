@@ -39,6 +39,13 @@ class Space(Protocol):
         """What the network sees of the picture."""
         ...
 
+    def carried(self, z: Tensor, still: Tensor) -> Tensor | None:
+        """What a picture's alpha (B, 1, 1, H, W) becomes in each frame (B, 1, T, H, W).
+
+        None where a space does not tell where its parts go.
+        """
+        ...
+
 
 class Pixels:
     """Pixels themselves."""
@@ -53,6 +60,9 @@ class Pixels:
 
     def seen(self, first: Tensor) -> Tensor:
         return first
+
+    def carried(self, z: Tensor, still: Tensor) -> Tensor | None:
+        return None
 
 
 class Latents:
@@ -75,6 +85,9 @@ class Latents:
 
     def seen(self, first: Tensor) -> Tensor:
         return self.encode(first, first)
+
+    def carried(self, z: Tensor, still: Tensor) -> Tensor | None:
+        return None
 
 
 class Motion:
@@ -101,18 +114,24 @@ class Motion:
 
     def decode(self, z: Tensor, first: Tensor) -> Tensor:
         batch, _, frames = z.shape[:3]
-        flat = rearrange(z, "b c t h w -> (b t) c h w")
         picture = rearrange(first.expand(-1, -1, frames, -1, -1), "b c t h w -> (b t) c h w")
-        sides = tuple(first.shape[3:])
-        step = sides[1] / (
-            z.shape[-1] * SHRINK
-        )  # pixels of this picture to one of the trained size
-        along = flat[:, :2]
+        made = moved(picture, self._along(z, first.shape[3:]))
+        rest = rearrange(z[:, 2:], "b c t h w -> (b t) c h w") * REST
+        made = made + _large(rest, first.shape[3:])
+        return rearrange(made.clamp(-1, 1), "(b t) c h w -> b c t h w", b=batch)
+
+    def carried(self, z: Tensor, still: Tensor) -> Tensor | None:
+        flat = rearrange(still.expand(-1, -1, z.shape[2], -1, -1), "b c t h w -> (b t) c h w")
+        made = moved(flat, self._along(z, still.shape[3:]), outside="zeros")
+        return rearrange(made, "(b t) c h w -> b c t h w", b=len(z))
+
+    def _along(self, z: Tensor, sides: Sequence[int]) -> Tensor:
+        """(B T, 2, H, W) flow in pixels of a picture of these sides."""
+        step = sides[1] / (z.shape[-1] * SHRINK)  # its pixels to one of the trained size
+        along = rearrange(z[:, :2], "b c t h w -> (b t) c h w")
         if self.smooth:
             along = F.avg_pool2d(F.pad(along, (1, 1, 1, 1), mode="replicate"), 3, 1)
-        made = moved(picture, _large(along * FLOW * step, sides))
-        made = made + _large(flat[:, 2:] * REST, sides)
-        return rearrange(made.clamp(-1, 1), "(b t) c h w -> b c t h w", b=batch)
+        return _large(along * FLOW * step, sides)
 
     def seen(self, first: Tensor) -> Tensor:
         return first

@@ -93,14 +93,37 @@ def composed(as_json: Json = False) -> None:
     Scenes themselves are drawn while a model is trained: colours, counts, places, two things.
     """
     from kineograph.data import cutout_packs, cutout_texts
-    from kineograph.data.composed import feed
+    from kineograph.data.composed import feed, tracks
 
     started = time.perf_counter()
     watch(cutout_packs.build(), "cut-outs")
     watch(cutout_texts.encode(), "captions of cut-outs")
     captions = watch(feed.encode(), "captions of scenes")
-    notes = [f"scenes: {feed.COUNT:,}", f"captions: {captions:,}"]
+    moving = watch(tracks.encode(), "captions of movements")
+    notes = [f"scenes: {feed.COUNT:,}", f"captions: {captions + moving:,}"]
     report(as_json, started, [feed.composed_folder()], notes=notes, captions=captions)
+
+
+@app.command()
+def answers(
+    model: Annotated[str, typer.Option(help="A picture model: a name or a folder.")] = "pictures",
+    as_json: Json = False,
+) -> None:
+    """Keep what a picture model makes of the real cut-outs, for a finisher to learn from (0.2 GB).
+
+    The pack of 256 pixels must be there: kineograph data cutouts --pack 256.
+    """
+    from kineograph import recipe
+    from kineograph.data.finish_feed import FinishFeed, answer
+    from kineograph.objectives.finishing import answering
+
+    started = time.perf_counter()
+    made = recipe.load(model)
+    about = recipe.read(recipe.folder_of(model))
+    if not isinstance(about, recipe.Pictures):
+        raise InputError("--model", f"'{model}' makes no cut-outs", "use pictures")
+    path = watch(answer(FinishFeed(about.base.size), [answering(made)]), "answers")
+    report(as_json, started, [path], model=about.name)
 
 
 @app.command()

@@ -38,7 +38,6 @@ CHANCE = {
     "movement": 1 / len(MOVEMENTS),
 }
 JUDGED = 32  # pixels of a frame of which the movement is told
-SPACE = 0.6  # size at rest of what moves in a scene
 Track = Callable[[Sequence[str], Sequence[int]], Sequence[Sequence[Placed] | None]]
 "Texts and seeds to the places of a thing over a loop, None where it is at rest."
 Make = Callable[[Sequence[str], Sequence[int]], Tensor]
@@ -139,10 +138,10 @@ def relation_right(x: Tensor, scene: Scene, ground: Ground, look: Look) -> bool:
     return bool(close[0, 0] + close[1, 1] > close[0, 1] + close[1, 0])
 
 
-def movement_of(frames: Tensor, rest: Tensor, size: float) -> str:
-    """Which movement, at any speed and from any moment, the frames show best.
+def movement_of(frames: Tensor, rest: Tensor) -> str:
+    """Which movement, at any speed and from any moment, the frames (T, 4, S, S) show best.
 
-    frames: (T, 4, S, S) of a thing (4, S, S) that is so large at rest.
+    rest: (4, S, S) the thing that moves.
     """
     side, apart = frames.shape[-1], {}
     seen = frames[:, 3]
@@ -151,7 +150,7 @@ def movement_of(frames: Tensor, rest: Tensor, size: float) -> str:
             at = sped(movement.at, times)
             drawn = torch.stack(
                 [
-                    laid(rest, Placed(0, size=size).moved(at(t / len(frames))), side)[3]
+                    laid(rest, Placed(0, size=movement.space).moved(at(t / len(frames))), side)[3]
                     for t in range(len(frames))
                 ]
             )
@@ -265,7 +264,7 @@ def _movements(
         rest = ground.pictures[scene.rows[-1]]
         real = [scene.at(t / 32)[-1] for t in range(32)]
         shown = [
-            at is not None and movement_of(moved(scene, ground, at), rest, SPACE) == scene.movement
+            at is not None and movement_of(moved(scene, ground, at), rest) == scene.movement
             for at in (places, real)
         ]
         yield shown[0], shown[1]

@@ -8,21 +8,28 @@ pictures are not exact means of areas.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kineograph.data.finish_feed import FinishFeed
+from kineograph.data import cutouts
+from kineograph.data.cutout_texts import captions_of, load_texts
+from kineograph.data.finish_feed import Answer, FinishFeed
 from kineograph.data.sticker_features import lite0
 from kineograph.nets.lite0 import Lite0, distance
 from kineograph.objectives.seeds import mixed
+from kineograph.pictures import PictureMaker
 from kineograph.recipe.fields import Phase
 from kineograph.recipe.finisher import FinisherPart
+from kineograph.values.prompt import Cond
 
+ASKED = (0.5, 4.0)  # noise levels at which a network is asked for its own detail
 LOOK = 64  # pixels at which the frozen network looks
 
 
@@ -81,3 +88,27 @@ def of_finisher(part: FinisherPart, folder: Path | None) -> Finishing:
     """The objective of a finisher."""
     pairs = FinishFeed(part.size, answered=part.answered, folder=folder)
     return Finishing(part, pairs, lite0() if part.perceptual else None)
+
+
+def answering(maker: PictureMaker, *, folder: Path | None = None, seed: int = 0) -> Answer:
+    """What a picture network makes of real pictures, noised so that it must draw the detail anew.
+
+    Each is asked for by its plain caption at one noise level between ASKED's. folder: of the packs.
+    """
+    packs, texts = cutouts.load(folder), load_texts(folder)
+    said = {
+        f"{record.style}_{record.key}": texts.row[some[0]]
+        for record, some in zip(packs.still_records, captions_of(packs.records), strict=False)
+    }
+
+    def answer(small: Tensor, keys: Sequence[str]) -> Tensor:
+        rng = torch.Generator().manual_seed(mixed(seed, said[keys[0]]))
+        cond = Cond(*texts.batch(np.array([said[key] for key in keys])))
+        low, high = (math.log(level) for level in ASKED)
+        sigma = torch.exp(low + (high - low) * torch.rand(len(small), generator=rng))
+        clean = (small * 2 - 1)[:, :, None]
+        noise = torch.randn(clean.shape, generator=rng) * sigma.view(-1, 1, 1, 1, 1)
+        made: Tensor = maker.denoise(clean + noise, sigma, cond)
+        return (made[:, :, 0] + 1) / 2
+
+    return answer

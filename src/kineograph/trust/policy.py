@@ -190,6 +190,10 @@ class Guarded:
                 _held(self.policy.after(request.settings, step.result))
             yield step
 
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else the model has."""
+        return getattr(self.model, name)
+
 
 def _held(decision: Decision) -> None:
     if not decision.allowed:

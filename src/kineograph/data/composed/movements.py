@@ -21,7 +21,8 @@ class Movement:
 
     at: the change at a time in 0 … 1. doing: the -ing form with what belongs to it ("spinning",
     "sliding in from the left"). does: the same told of one thing ("spins"). also: other ways to say
-    it, in the -ing form.
+    it, in the -ing form. space: of the canvas that a thing at rest takes, so that it stays in sight
+    where it should.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Movement:
     doing: str
     does: str
     also: tuple[str, ...] = ()
+    space: float = 0.6
 
 
 def _wave(time: float, times: float = 1.0) -> float:
@@ -129,27 +131,47 @@ def _ends(time: float) -> float:
 MOVEMENTS: dict[str, Movement] = {
     one.name: one
     for one in (
-        Movement("spin", _spin, "spinning", "spins", ("rotating", "turning round and round")),
+        Movement(
+            "spin", _spin, "spinning", "spins", ("rotating", "turning round and round"), space=0.72
+        ),
         Movement(
             "spin back",
             _spin_back,
             "spinning to the left",
             "spins to the left",
             ("turning anticlockwise",),
+            space=0.72,
         ),
         Movement("bounce", _bounce, "bouncing", "bounces", ("bouncing up and down",)),
         Movement("jump", _jump, "jumping", "jumps", ("jumping up", "hopping")),
-        Movement("shake", _shake, "shaking", "shakes", ("trembling", "shaking from side to side")),
-        Movement("wobble", _wobble, "wobbling", "wobbles", ("rocking", "tilting left and right")),
-        Movement("pulse", _pulse, "pulsing", "pulses", ("beating", "throbbing")),
-        Movement("float", _float, "floating", "floats", ("hovering", "floating in the air")),
-        Movement("sway", _sway, "swaying", "sways", ("moving left and right",)),
+        Movement(
+            "shake",
+            _shake,
+            "shaking",
+            "shakes",
+            ("trembling", "shaking from side to side"),
+            space=0.8,
+        ),
+        Movement(
+            "wobble",
+            _wobble,
+            "wobbling",
+            "wobbles",
+            ("rocking", "tilting left and right"),
+            space=0.8,
+        ),
+        Movement("pulse", _pulse, "pulsing", "pulses", ("beating", "throbbing"), space=0.76),
+        Movement(
+            "float", _float, "floating", "floats", ("hovering", "floating in the air"), space=0.76
+        ),
+        Movement("sway", _sway, "swaying", "sways", ("moving left and right",), space=0.7),
         Movement(
             "orbit",
             _orbit,
             "going round in a circle",
             "goes round in a circle",
             ("circling", "moving in circles"),
+            space=0.55,
         ),
         Movement(
             "rise", _rise, "flying up", "flies up", ("rising", "floating up", "moving upwards")
@@ -170,6 +192,7 @@ MOVEMENTS: dict[str, Movement] = {
             "sliding in from the left",
             "slides in from the left",
             ("coming from the left",),
+            space=0.8,
         ),
         Movement(
             "slide right",
@@ -177,12 +200,27 @@ MOVEMENTS: dict[str, Movement] = {
             "sliding in from the right",
             "slides in from the right",
             ("coming from the right",),
+            space=0.8,
         ),
         Movement(
-            "fade", _fade, "fading in and out", "fades in and out", ("appearing and disappearing",)
+            "fade",
+            _fade,
+            "fading in and out",
+            "fades in and out",
+            ("appearing and disappearing",),
+            space=0.88,
         ),
-        Movement("grow", _grow, "growing", "grows", ("getting bigger", "growing large")),
-        Movement("shrink", _shrink, "shrinking", "shrinks", ("getting smaller", "becoming small")),
+        Movement(
+            "grow", _grow, "growing", "grows", ("getting bigger", "growing large"), space=0.88
+        ),
+        Movement(
+            "shrink",
+            _shrink,
+            "shrinking",
+            "shrinks",
+            ("getting smaller", "becoming small"),
+            space=0.88,
+        ),
     )
 }
 SPEEDS = {"slowly": 1, "": 1, "quickly": 2, "fast": 2}  # loops of the movement in one of the clip

@@ -148,7 +148,7 @@ def _colour(scenes: Scenes, rng: np.random.Generator) -> Scene:
         (row,),
         (HUES[colour],),
         (Placed(0),),
-        _an(texts),
+        with_an(texts),
         held_out("colour", scenes.records[row].key, colour),
         facts={"colour": colour, "hue": HUES[colour]},
     )
@@ -217,13 +217,13 @@ def _movement(scenes: Scenes, rng: np.random.Generator) -> Scene:
     texts.append(f"{bare} {said.doing}{adverb}")
     held = held_out("movement", scenes.records[row].key, movement)
     facts: dict[str, object] = {"movement": movement, "speed": speed}
-    things = (Placed(0, size=0.6),)
+    things = (Placed(0, size=said.space),)
     return Scene(
         "movement", (row,), (None,), things, tuple(texts), held, None, movement, speed, facts
     )
 
 
-def _an(texts: Sequence[str]) -> tuple[str, ...]:
+def with_an(texts: Sequence[str]) -> tuple[str, ...]:
     """ "an orange dog": the article fits the word after it."""
     fixed = [f"an{text[1:]}" if text.startswith(("a o", "a i", "a e")) else text for text in texts]
     return tuple(fixed)

@@ -12,6 +12,8 @@ from kineograph.families.image_to_video.forecast import forecast
 from kineograph.families.image_to_video.settings import MOST_SIZE, ImageToVideo, Moved, Refine
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
+from kineograph.trajectories.following import following
+from kineograph.trajectories.maker import TrajectoryMaker
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress, Prompt
@@ -59,7 +61,38 @@ class _Animate:
 
 
 class ImageToVideoModel(_Animate):
-    """A picture that comes alive."""
+    """A picture that comes alive; a cut-out moves as a whole too, where the text says how.
+
+    trajectories: what tells from words how a thing moves, by name or folder; "" is nothing.
+    """
+
+    def __init__(
+        self,
+        model: str = "animate",
+        *,
+        trajectories: str = "trajectories",
+        text_encoder: Path | None = None,
+    ) -> None:
+        super().__init__(model, text_encoder=text_encoder)
+        self.trajectories = recipe.folder_of(trajectories) if trajectories else None
+
+    @cached_property
+    def about(self) -> About:
+        """The name of the model; its weights, and those that tell movements after their name."""
+        weights = dict(super().about.weights)
+        if self.trajectories is not None:
+            known = recipe.read(self.trajectories)
+            found = recipe.hashes(self.trajectories, known)
+            weights |= {f"{known.name}/{file}": sha256 for file, sha256 in found.items()}
+        return About(self.recipe.name, weights, torch=True)
+
+    def _followed(self, clip: Clip, text: str, seed: int) -> Clip:
+        """The clip on its track, where there is something to move and words that say how."""
+        if clip.frames.shape[1] == 3 or not text or self.trajectories is None:
+            return clip
+        track: TrajectoryMaker = recipe.load(str(self.trajectories), text_encoder=self.text_encoder)
+        places = track.make(text, seed)
+        return following(clip, places) if places else clip
 
     def forecast(self, request: Request[ImageToVideo]) -> Forecast:
         settings = request.settings
@@ -86,6 +119,7 @@ class ImageToVideoModel(_Animate):
             clip = step.value
             yield step._replace(done=min(step.done, 0.999))
         assert isinstance(clip, Clip)
+        clip = self._followed(clip, settings.text, seed)
         if ready.alpha is not None and request.form == ".mp4":
             clip = clip.over()
             notes.append("mp4 holds no transparency: laid over white; .webm, .webp, .apng keep it")

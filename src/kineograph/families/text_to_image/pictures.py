@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
+
+import torch
 
 from kineograph import media, recipe
 from kineograph.families.text_to_image import finish
@@ -74,7 +77,7 @@ class PicturesModel:
 
     def forecast(self, request: Request[Any]) -> Forecast:
         settings, base = request.settings, self.recipe.base
-        calls = 4 * (settings.steps or self.recipe.steps)  # guided, by a method of second order
+        calls = 2 * (settings.steps or self.recipe.steps)  # guided
         gflop = calls * base.shape.flop(1, base.size) / 1e9
         side = base.size
         while side < settings.size:
@@ -89,8 +92,12 @@ class PicturesModel:
     def make(self, request: Request[ByDiffusion], seed: int) -> Iterator[Progress[Clip]]:
         """The picture as it is denoised; the last step carries it, finished, on its ground."""
         settings = request.settings
+        if settings.sheet and settings.pick:
+            raise InputError("pick", "is not for a sheet", "leave out sheet")
         picture = None
-        for step in self.drawn(settings, seed):
+        own = seed + (settings.pick or 1) - 1
+        steps = self._sheet(settings, seed) if settings.sheet else self.drawn(settings, own)
+        for step in steps:
             picture = step.value
             yield step
         assert isinstance(picture, Clip)
@@ -98,9 +105,18 @@ class PicturesModel:
         notes += self.told(settings.text)
         record = record_of(self, request, seed)
         result: Result[Clip] = Result(
-            ClipProduct(made), seed, record, tuple(notes), {"size": settings.size}
+            ClipProduct(made), seed, record, tuple(notes), {"size": made.frames.shape[-1]}
         )
         yield Progress(1.0, "made", made, None, result)
+
+    def _sheet(self, settings: ByDiffusion, seed: int) -> Iterator[Progress[Clip]]:
+        """Unfinished pictures of one seed after another, in rows; the last value is the sheet."""
+        assert settings.sheet is not None
+        seeds = range(seed, seed + settings.sheet)
+        prompts = [Prompt(settings.text, settings.negative, seconds=0)] * len(seeds)
+        knobs = Knobs(settings.steps or 0, settings.guidance)
+        for step in self.maker.make_all(prompts, list(seeds), knobs):
+            yield step._replace(done=min(step.done, 0.999), value=in_rows(step.value))
 
     def told(self, text: str) -> list[str]:
         """What a person should know of the words they used."""
@@ -118,3 +134,13 @@ class PicturesModel:
             yield step._replace(done=MADE * step.done)
         assert isinstance(picture, Clip)
         yield Progress(0.999, "finished", sized(picture, settings.size, enlarge))
+
+
+def in_rows(pictures: Sequence[Clip]) -> Clip:
+    """Pictures of one size with alpha as one, in rows that make it about square."""
+    across = math.ceil(len(pictures) ** 0.5)
+    down = math.ceil(len(pictures) / across)
+    blank = torch.zeros_like(pictures[0].frames)
+    tiles = [one.frames for one in pictures] + [blank] * (across * down - len(pictures))
+    rows = [torch.cat(tiles[i * across : (i + 1) * across], dim=3) for i in range(down)]
+    return Clip(torch.cat(rows, dim=2))

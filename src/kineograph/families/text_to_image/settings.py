@@ -46,6 +46,12 @@ class ByDiffusion(TextToImage):
     ground: Ground | None = setting(
         None, "What to lay it on; nothing keeps it transparent.", words=GROUNDS
     )
+    sheet: int | None = setting(
+        None, "Make a sheet of so many small pictures to pick from.", least=2, most=64
+    )
+    pick: int | None = setting(
+        None, "Make this one of the sheet, counted from 1, of the same seed.", least=1, most=64
+    )
     model: str = setting("pictures", "A shipped model's name, or a folder.")
 
     @field_validator("negative")

@@ -8,11 +8,10 @@ follows. The clip is a loop, transparent around what it shows.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
-
-import torch
 
 from kineograph import media, recipe
 from kineograph.animate.maker import AnimateMaker, Knobs
@@ -20,14 +19,16 @@ from kineograph.families.text_to_video.settings import ByPicture
 from kineograph.media.ground import grounded
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
+from kineograph.trajectories.following import following
 from kineograph.trajectories.maker import TrajectoryMaker
-from kineograph.trajectories.placed import Placed, laid
-from kineograph.values.clip import Clip, from_premultiplied, premultiplied
+from kineograph.trajectories.placed import Placed
+from kineograph.values.clip import Clip
 from kineograph.values.prompt import Progress, Prompt
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 
 DRAWN, ALIVE = 0.4, 0.9  # shares of the progress at which the cut-out and its clip are there
+ROOM = 0.88  # of the frame that the cut-out takes: its parts move beyond its outline
 SECONDS_ALIVE = 0.11  # measured: of one frame whose parts move, shipped models, two threads
 BYTES_A_PIXEL = 60  # measured: of every frame
 
@@ -105,7 +106,7 @@ class ByPictureModel:
             picture = step.value
             yield step._replace(done=DRAWN * step.done)
         assert picture is not None
-        clip = picture
+        clip = picture = following(picture, [Placed(0, size=ROOM)])
         prompt = Prompt(settings.text, image=picture, seconds=loop)
         knobs = Knobs(frames=settings.frames, size=side, motion=settings.motion, loop=True)
         for step in self.alive.make(prompt, seed, knobs):
@@ -113,7 +114,7 @@ class ByPictureModel:
             yield step._replace(done=DRAWN + (ALIVE - DRAWN) * step.done)
         clip = Clip(clip.frames, fps)
         if places := self.track.make(settings.text, seed):
-            clip = following(clip, places)
+            clip = following(clip, [replace(place, size=place.size / ROOM) for place in places])
         made, notes = grounded(clip, settings.ground, request.form)
         notes += self.drawing.told(settings.text)
         if settings.seconds:
@@ -123,11 +124,3 @@ class ByPictureModel:
         facts = {"size": side, "frames": settings.frames, "moves": places is not None}
         result: Result[Clip] = Result(ClipProduct(made), seed, record, tuple(notes), facts)
         yield Progress(1.0, "made", made, None, result)
-
-
-def following(clip: Clip, places: list[Placed]) -> Clip:
-    """The frames, each laid where a track says the thing is at that share of the loop."""
-    x, side, count = premultiplied(clip), clip.frames.shape[-1], len(clip)
-    at = [places[t * len(places) // count] for t in range(count)]
-    frames = [laid(frame, place, side) for frame, place in zip(x, at, strict=True)]
-    return from_premultiplied(torch.stack(frames, 1)[None] * 2 - 1, fps=clip.fps)[0]

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import field_validator
 
 from kineograph.values.ground import GROUNDS, Ground
+from kineograph.values.output import PRESETS, Output
 from kineograph.values.prompt import clean_text
-from kineograph.values.settings import MOVING, Settings, setting, unmarked
+from kineograph.values.settings import MOVING, setting, unmarked
 from kineograph.values.source import FolderSource
 from kineograph.values.strength import STRENGTHS, Strength
 
 MOST_SECONDS = 600.0
 MOST_SIDE = 1024  # pixels of a clip by picture
+MOST_PRESET = 512  # of one that a preset asks for
 
 
-class TextToVideo(Settings):
+class TextToVideo(Output):
     """A clip from words, all of its frames denoised together."""
 
     verb: ClassVar[str] = "video"
@@ -72,7 +74,7 @@ class TextToVideo(Settings):
         return clean_text(text, "negative") if text else ""
 
 
-class ByPicture(Settings):
+class ByPicture(Output):
     """A clip from words: a cut-out is drawn, and moves."""
 
     verb: ClassVar[str] = "video"
@@ -111,6 +113,13 @@ class ByPicture(Settings):
         None, "Folder of a T5 or BERT encoder in place of the model's."
     )
     unmarked: bool = unmarked()
+
+    def resolved(self) -> Self:
+        """With a chat's preset the cut-out is made as large as the file, where that can be."""
+        if self.for_ is None or "size" in self.model_fields_set:
+            return self
+        wanted = max(int(side) for side in PRESETS[self.for_].size.split("x"))
+        return self.changed(size=min(wanted, MOST_PRESET))
 
     @field_validator("text")
     @classmethod
