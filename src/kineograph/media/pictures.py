@@ -46,10 +46,10 @@ def _still(frame: Frame, form: str, **options: object) -> io.BytesIO:
     return file
 
 
-def png(frame: Frame, text: bytes) -> bytes:
-    """A PNG file with the note before its pixels."""
+def png(frame: Frame, text: bytes, *, whole: bool = True) -> bytes:
+    """A PNG file with the note, or its source type alone, before its pixels."""
     data = _still(frame, "PNG").getvalue()
-    return data[:_PNG_HEADER] + in_png(text) + data[_PNG_HEADER:]
+    return data[:_PNG_HEADER] + in_png(text, whole=whole) + data[_PNG_HEADER:]
 
 
 def jpeg(frame: Frame, text: bytes) -> bytes:

@@ -20,6 +20,7 @@ import numpy as np
 from kineograph.files import beside, publish, remove
 from kineograph.media.encode import writer
 from kineograph.media.formats import Format, Frame, Sound, format_of
+from kineograph.trust.watermark import marked
 from kineograph.values.errors import InputError, LimitError
 from kineograph.values.output import Shape
 from kineograph.values.progress import Progress
@@ -300,11 +301,12 @@ def _told(film: Film, one: Film, quality: float, size: int, most: int) -> str:
 def _write(film: Film, path: Path, note: dict[str, Any] | None, quality: float) -> Iterator[int]:
     """Write every frame; yields how many there are."""
     how: dict[str, Any] = {"alpha": film.alpha, "sound": film.sound, "note": note}
+    is_marked = note is not None and note.get("mark") is True
     with writer(path, fps=film.fps, size=film.size, quality=quality, **how) as file:
         for number, frame in enumerate(film.frames(), 1):
             if number > film.count:
                 return
-            file.add(frame)
+            file.add(marked(frame) if is_marked else frame)
             yield number
 
 

@@ -39,7 +39,8 @@ WRITTEN = ("mp4", "webm")
 _ALPHA_DECODERS = {"vp9": "libvpx-vp9", "vp8": "libvpx"}  # ffmpeg's own ones drop alpha
 
 _CHANGED = re.compile(r"changed input frames dropped\s*:\s*(\d+)")
-_SHOWN_AT = re.compile(rb"showinfo.*\bn:\s*(\d+) pts:\s*(-?\d+)")  # microseconds
+_SHOWN_AT = re.compile(rb"Parsed_showinfo.*\bn:\s*(\d+) pts:\s*(-?\d+)")  # microseconds
+_FIELDS = re.compile(rb"showinfo@fields.*\bn:\s*0 .*\bi:[TB]")
 # stream, decoded at, shown at, lasts, bytes, checksum; bit 4 of the flags: never shown
 _PACKET = re.compile(rb"0,\s*(-?\d+),\s*(-?\d+),\s*(\d+),\s*\d+,\s*\w+(?:,\s*F=0x(\w+))?")
 _NEVER = -(2**63)  # of a packet without a time
@@ -128,6 +129,11 @@ class Clock:
         return None if at is None else 1000 * at
 
 
+def has_fields(child: Child) -> bool:
+    """Whether the first frame a decoder sent said that it holds two fields."""
+    return any(_FIELDS.search(line) for line in child.told())
+
+
 def changes(complaint: str) -> bool:
     """Whether frames of another size were left out."""
     found = _CHANGED.findall(complaint)
@@ -208,7 +214,8 @@ class Video:
     """Frames into one MP4 or WebM file.
 
     shape: (H, W, C) of the frames; C is 4 only for WebM. comment: the bytes of the comment tag.
-    sound: what is heard meanwhile. quality: see `media.writer`.
+    sound: what is heard meanwhile. quality: see `media.writer`. source: the digital source type, a
+    tag of a WebM file.
     """
 
     def __init__(
@@ -220,6 +227,7 @@ class Video:
         comment: bytes,
         sound: Sound | None = None,
         quality: float = 1.0,
+        source: str = "",
     ) -> None:
         height, width, depth = shape
         raw = "rgba" if depth == 4 else "rgb24"
@@ -229,6 +237,8 @@ class Video:
         with tempfile.TemporaryFile() as tags, tempfile.TemporaryFile() as heard:
             escaped = re.sub(rb"([=;#\\\n])", rb"\\\1", comment)
             tags.write(b";FFMETADATA1\n" + (b"comment=" + escaped + b"\n" if comment else b""))
+            if source and kind == "webm":
+                tags.write(f"DIGITAL_SOURCE_TYPE={source}\n".encode())
             tags.seek(0)
             source = track = ""
             if sound is not None:

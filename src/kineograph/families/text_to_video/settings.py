@@ -10,7 +10,7 @@ from pydantic import field_validator
 from kineograph.values.ground import GROUNDS, Ground
 from kineograph.values.output import PRESETS, Output
 from kineograph.values.prompt import clean_text
-from kineograph.values.settings import MOVING, setting
+from kineograph.values.settings import MOVING, setting, unmarked
 from kineograph.values.source import FolderSource
 from kineograph.values.strength import STRENGTHS, Strength
 
@@ -52,6 +52,7 @@ class TextToVideo(Output):
     text_encoder: FolderSource | None = setting(
         None, "Folder of a T5 or BERT encoder in place of the model's."
     )
+    unmarked: bool = unmarked()
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:
@@ -111,6 +112,7 @@ class ByPicture(Output):
     text_encoder: FolderSource | None = setting(
         None, "Folder of a T5 or BERT encoder in place of the model's."
     )
+    unmarked: bool = unmarked()
 
     def resolved(self) -> Self:
         """With a chat's preset the cut-out is made as large as the file, where that can be."""
