@@ -15,7 +15,7 @@ from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Phase, Pictures, Stage
 
-LONG, FALL = 6_000_000, 400_000  # pictures of the level phase, and while the rate falls
+LONG, FALL = 214_016, 90_112  # pictures of the level phase, and while the rate falls
 
 base = Stage(
     name="base",

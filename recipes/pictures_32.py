@@ -6,8 +6,8 @@
 
 One network estimates the clean picture; noise levels lie where shapes are decided at this size
 (sigma 2 to 20, by comparisons). What things are is learned quickest at 32 pixels; detail is then
-learned by the same network grown to 64 (`recipes/pictures.py`). The first phase is long and level,
-so that the run may be cut at any time.
+learned by the same network grown to 64 (`recipes/pictures.py`). The rate stays level: the
+network goes on at 64.
 Time and numbers: weights/pictures/CARD.md.
 """
 
@@ -16,7 +16,7 @@ from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Phase, Pictures, Stage
 
-LONG, FALL = 6_000_000, 400_000  # pictures of the level phase, and while the rate falls
+LONG = 218_752  # pictures
 
 base = Stage(
     name="base",
@@ -38,10 +38,7 @@ base = Stage(
         channels=4,
     ),
     schedule=Schedule(low=0.02, high=80.0, middle=3.0),
-    phases=(
-        Phase(samples=LONG, batch=128, frames=1, rate=2e-3, final=1.0, warm=4_000),
-        Phase(samples=FALL, batch=128, frames=1, rate=2e-3, final=0.0, warm=1),
-    ),
+    phases=(Phase(samples=LONG, batch=128, frames=1, rate=2e-3, final=1.0, warm=4_000),),
     parameterization="clean",
     weighting="v",
     cap=3.0,
