@@ -167,16 +167,6 @@ def test_a_still_is_made_by_the_stages_that_add_pixels_with_one_frame():
     assert clip.frames.shape == (1, 3, 8, 8)
 
 
-def test_a_picture_made_elsewhere_goes_through_the_stages_above_its_size():
-    still, picture = maker().still(), Clip(torch.rand(1, 3, 8, 8, generator=rng()))
-    steps = list(still.finer(picture, Prompt("a dog"), 3, Knobs()))
-    assert steps[-1].value.frames.shape == (1, 3, 16, 16) and steps[-1].done == 1
-    wide = picture.frames.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    torch.testing.assert_close(steps[-1].value.frames, wide, atol=0.02, rtol=0)
-    with pytest.raises(InputError, match="no stage of this model makes it larger"):
-        next(still.finer(steps[-1].value, Prompt("a dog"), 3, Knobs()))
-
-
 @pytest.mark.parametrize(("texts", "seeds"), [((), ()), (("a dog",), (1, 2)), (("a", "b"), (1,))])
 def test_every_prompt_needs_its_seed(texts, seeds):
     with pytest.raises(InputError, match="seeds"):
