@@ -10,7 +10,7 @@ from kineograph.diffusion.cascade import SAMPLERS, CascadeMaker, CascadeStage, K
 from kineograph.diffusion.denoiser import Ideal, Precond
 from kineograph.diffusion.schedule import Schedule, v
 from kineograph.nets.video_unet import VideoUNet, VideoUNetShape
-from kineograph.values.clip import Clip, to_bytes, to_model
+from kineograph.values.clip import to_bytes, to_model
 from kineograph.values.errors import InputError, KineographError
 from kineograph.values.prompt import Cond, Prompt
 

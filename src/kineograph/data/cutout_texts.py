@@ -121,9 +121,7 @@ def load_texts(folder: Path | None = None) -> CutoutTexts:
     """The stored text states, memory-mapped; raises MissingError when they are not there."""
     folder = folder or cutout_folder()
     if not (folder / "text.json").is_file():
-        raise MissingError(
-            f"cut-outs: no text states in '{folder}'; run 'kineograph data cutouts'"
-        )
+        raise MissingError(f"cut-outs: no text states in '{folder}'; run 'kineograph data cutouts'")
     facts = json.loads((folder / "text.json").read_text("utf-8"))
     states, starts, mean = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS)
     return CutoutTexts(
