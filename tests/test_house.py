@@ -24,6 +24,7 @@ FLOORS = (
     ("media", "data.packages", "states"),  # encoders look into packages' cache
     ("record",),
     ("products", "trace"),
+    ("shaping",),
     ("diffusion.loss", "diffusion.schedule"),
     ("diffusion.denoiser", "sequence"),  # the two questions
     ("diffusion",),

@@ -206,3 +206,70 @@ SMALL = gravel(1, 20)
 def test_bad_input_is_named(words: str, call: Any) -> None:
     with pytest.raises(InputError, match=words):
         call()
+
+
+# -- colour that changes, transparency that stays --------------------------------------------------
+
+
+def coloured(seed: int, size: int) -> Picture:
+    """Pebbles of many colours."""
+    parts = [gravel(3 * seed + k, size).astype(float) for k in range(3)]
+    shared = gravel(seed + 99, size)
+    return np.stack([0.4 * p + 0.6 * shared for p in parts], -1).astype(np.uint8)
+
+
+SEPIA = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
+CHANGES = {
+    "grey": lambda p: np.repeat((p @ np.array([0.299, 0.587, 0.114]))[..., None], 3, -1),
+    "sepia": lambda p: 0.7 * (p @ SEPIA.T),
+    "negative": lambda p: 255.0 - p,
+    "warmer": lambda p: p * np.array([1.1, 1.0, 0.7]),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_of_colour_is_learned(name: str) -> None:
+    change = CHANGES[name]
+    a, b = coloured(1, 32), coloured(2, 32)
+    found = made(a, change(a.astype(float)).clip(0, 255).astype(np.uint8), b)
+    wanted = change(b.astype(float)).clip(0, 255)
+    kept = np.abs(b - wanted).mean()  # what doing nothing misses by
+    error = np.abs(found.picture[..., :3].astype(float) - wanted).mean()
+    assert error < 0.45 * kept, (error, kept)
+    if name == "grey":
+        assert np.ptp(found.picture.astype(int), axis=2).max() <= 3
+
+
+def test_a_filter_that_keeps_colours_gives_the_colours_of_b() -> None:
+    a, b = coloured(1, 32), coloured(2, 32)
+    soft = np.stack([blurred(a[..., k], 1.0) for k in range(3)], -1).astype(np.uint8)
+    from kineograph.patches.luminance import colours, yiq
+
+    found = made(a, soft, b)
+    away = yiq(colours(found.picture))[..., 1:] - yiq(colours(b))[..., 1:]
+    assert np.abs(away).mean() < 0.02  # only what clipping moves
+    assert found.notes == ()
+
+
+def test_colours_that_only_a_second_picture_knows_are_copied_and_told() -> None:
+    a, b = gravel(1, 32), gravel(2, 32)
+    rng = np.random.default_rng(0)
+    spots = rng.integers(0, 256, (4, 4, 3)).repeat(8, 0).repeat(8, 1)
+    found = made(a, (0.5 * a[..., None] + 0.5 * spots).astype(np.uint8), b)
+    assert found.picture.shape[2] == 3
+    assert np.ptp(found.picture.astype(int), axis=2).mean() > 10
+    assert "A is grey" in found.notes[-1]
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("mode", ["filter", "numbers"])
+def test_the_transparency_of_b_stays(mode: str, deep: bool) -> None:
+    a, b = coloured(1, 16), coloured(2, 16)
+    alpha = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    query = np.concatenate([b, alpha], 2)
+    if deep:
+        query = query.astype(np.uint16) * 257
+    found = made(a, 255 - a, query, mode=mode)
+    assert found.picture.shape == (16, 16, 4)
+    scale = 257 if found.picture.dtype == np.uint16 else 1
+    assert np.array_equal(found.picture[..., 3], alpha[..., 0].astype(int) * scale)

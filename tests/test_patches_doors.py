@@ -171,3 +171,50 @@ def test_the_second_process_compiles_nothing(tmp_path: Path) -> None:
     )  # fmt: skip
     assert second < 1.0
     assert second < first / 2
+
+
+# -- holes that are transparent --------------------------------------------------------------------
+
+
+def erased(tmp_path: Path) -> tuple[Picture, Path]:
+    y, x = np.mgrid[:24, :28]
+    parts = [(x % 8) * 30, (y % 8) * 30, (x + y) % 8 * 30, 255 + 0 * x]
+    picture = np.stack(parts, -1).astype(np.uint8)
+    picture[9:13, 10:14, 3] = 0
+    picture[8, 10:14, 3] = 120  # a soft rubber
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    return picture, tmp_path / "picture.png"
+
+
+@pytest.mark.parametrize("mask", ["none", "erased", "painted", "layer"])
+def test_a_hole_is_what_is_transparent_or_painted_white(
+    tmp_path: Path, mask: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, path = erased(tmp_path)
+    hole = np.zeros((24, 28), bool)
+    hole[8:13, 10:14] = True
+    words: list[object] = []
+    if mask != "none":
+        given = {
+            "erased": picture,
+            "painted": hole * np.uint8(255),
+            "layer": np.dstack([np.full((24, 28, 3), 255, np.uint8), hole * np.uint8(255)]),
+        }[mask]
+        Image.fromarray(given).save(tmp_path / "mask.png")
+        words = ["--mask", tmp_path / "mask.png"]
+        Image.fromarray(picture[..., :3]).save(path)
+    how = ["--window", 5, "--seed", 1, "-o", tmp_path / "out.png"]
+    assert run("texture", "fill", path, *words, *how) == 0
+    out = read_picture(tmp_path / "out.png")
+    assert out.shape == (24, 28, 3)
+    assert np.array_equal(out[~hole], picture[..., :3][~hole])
+    told = capsys.readouterr().err
+    assert ("transparent part" in told) == (mask in ("none", "erased"))
+
+
+def test_a_picture_without_a_hole_wants_a_mask(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(noise(1, 9, 9, 3)).save(tmp_path / "whole.png")
+    assert run("texture", "fill", tmp_path / "whole.png", "-o", tmp_path / "out.png") == 2
+    assert "--mask: is missing, and the picture has no transparent part" in capsys.readouterr().err

@@ -71,9 +71,11 @@ def grow(
 
 
 def fill(
-    picture: Picture, mask: Picture, *, seed: int | None = None, **settings: Any
+    picture: Picture, mask: Picture | None = None, *, seed: int | None = None, **settings: Any
 ) -> Result[Clip]:
     """A picture whose hole, white in the mask, is filled from the rest of it.
+
+    Without a mask the hole is what is transparent.
 
     kg.fill("wall.png", "hole.png", seed=1).save("whole.png")
     """

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from kineograph.values.errors import InputError
+from kineograph.values.output import Output
 from kineograph.values.request import Model
 from kineograph.values.settings import Settings, choices, fields, unknown
 from kineograph.values.source import Source
@@ -118,6 +119,15 @@ def _words(family: type[Settings], name: str) -> list[Any]:
 
 def model_of(settings: Settings) -> Model[Any, Any]:
     """The model that answers these settings; its weights are read when it first makes."""
+    model = _model_of(settings)
+    if not isinstance(settings, Output):
+        return model
+    from kineograph.shaping import Shaped
+
+    return Shaped(model)
+
+
+def _model_of(settings: Settings) -> Model[Any, Any]:
     match settings.verb.split(" ")[0]:
         case "video":
             return _video(settings)

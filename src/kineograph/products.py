@@ -15,41 +15,50 @@ from typing import TYPE_CHECKING, Any
 from kineograph.files import placed
 from kineograph.record import BESIDE
 from kineograph.values.errors import MissingError
+from kineograph.values.output import Shape
 from kineograph.values.progress import Progress
 from kineograph.values.settings import MOVING, STILL
 
 if TYPE_CHECKING:
     from kineograph.media import Frame, Sound
     from kineograph.media.exact import Picture
+    from kineograph.media.shaping import Film
     from kineograph.values.clip import Clip
 
 Note = Mapping[str, Any] | None
+PLAIN = Shape()
+"As it was made, and what the format needs (even sides, a rate that it can show)."
 
 
 @dataclass(frozen=True)
 class ClipProduct:
-    """A clip in memory; a picture when it has one frame."""
+    """A clip in memory; a picture when it has one frame. shape: how the file is to be."""
 
     clip: Clip
+    shape: Shape = PLAIN
 
     @property
     def suffixes(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(STILL + MOVING)) if len(self.clip) == 1 else MOVING
 
-    def value(self) -> Clip:
-        return self.clip
-
-    def written(self, path: Path, record: Note) -> Iterator[Progress]:
-        from kineograph.media import writer
+    @property
+    def film(self) -> Film:
+        from kineograph.media.shaping import Film
         from kineograph.values.clip import to_bytes
 
-        count, channels, height, width = self.clip.frames.shape
-        note = None if record is None else dict(record)
-        size, alpha = (width, height), channels == 4
-        with writer(path, fps=self.clip.fps, size=size, alpha=alpha, note=note) as file:
-            for number in range(count):
-                file.add(to_bytes(self.clip[number : number + 1])[0])
-                yield Progress((number + 1) / count, f"frame {number + 1} of {count}", None)
+        clip = self.clip
+        count, channels, height, width = clip.frames.shape
+
+        def frames() -> Iterator[Frame]:
+            return (to_bytes(clip[number : number + 1])[0] for number in range(count))
+
+        return Film(frames, count, clip.fps, (width, height), channels == 4)
+
+    def value(self) -> Clip:
+        return self.clip if self.shape == PLAIN else _value(self.film, self.shape)
+
+    def written(self, path: Path, record: Note) -> Iterator[Progress]:
+        return _written(self.film, path, self.shape, record)
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class FilmProduct:
     """Frames that are rendered as they are written, so that long films need little memory.
 
     frames: gives the frames anew at every call, (H, W, C) uint8. count: how many. size: (width,
-    height) in pixels.
+    height) in pixels. shape: how the file is to be.
     """
 
     frames: Callable[[], Iterator[Frame]]
@@ -66,29 +75,41 @@ class FilmProduct:
     size: tuple[int, int]
     alpha: bool = False
     sound: Sound | None = None
+    shape: Shape = PLAIN
 
     @property
     def suffixes(self) -> tuple[str, ...]:
         return MOVING
 
+    @property
+    def film(self) -> Film:
+        from kineograph.media.shaping import Film
+
+        return Film(self.frames, self.count, self.fps, self.size, self.alpha, self.sound)
+
     def value(self) -> Clip:
-        import numpy as np
-
-        from kineograph.values.clip import from_bytes
-
-        return from_bytes(np.stack(list(self.frames())), self.fps)
+        return _value(self.film, self.shape)
 
     def written(self, path: Path, record: Note) -> Iterator[Progress]:
-        from kineograph.media import writer
-        from kineograph.media.formats import format_of
+        return _written(self.film, path, self.shape, record)
 
-        note = None if record is None else dict(record)
-        sound = self.sound if format_of(path).sound else None
-        shape: dict[str, Any] = {"size": self.size, "alpha": self.alpha, "sound": sound}
-        with writer(path, fps=self.fps, note=note, **shape) as file:
-            for number, frame in enumerate(self.frames(), 1):
-                file.add(frame)
-                yield Progress(number / self.count, f"frame {number} of {self.count}", None)
+
+def _value(film: Film, shape: Shape) -> Clip:
+    """The film in memory, in the size and at the rate that is asked for."""
+    import numpy as np
+
+    from kineograph.media.shaping import shaped
+    from kineograph.values.clip import from_bytes
+
+    made, _ = shaped(film, shape, None)
+    frames = [frame for _, frame in zip(range(made.count), made.frames(), strict=False)]
+    return from_bytes(np.stack(frames), made.fps)
+
+
+def _written(film: Film, path: Path, shape: Shape, record: Note) -> Iterator[Progress]:
+    from kineograph.media.shaping import written
+
+    return written(film, path, shape, None if record is None else dict(record))
 
 
 @dataclass(frozen=True)

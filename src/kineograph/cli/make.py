@@ -27,6 +27,7 @@ from kineograph.values.request import Model, Request
 from kineograph.values.result import Result
 from kineograph.values.settings import Settings, fields
 
+LARGE = 25 * 10**6  # bytes of an output that are more than most chats and mails take
 START = 1.7  # measured: a command's whole start over the imports that came first, torch's
 
 
@@ -62,7 +63,8 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
         seed = door.chosen_seed(asked.seed) if settings.drawn else 0
         stack.enter_context(within_memory(model, request))
         result = made(model, request, seed, trace=asked.trace, label=verb)
-        outputs = written(result, asked)
+        outputs, more = written(result, asked)
+        result = result.noting([note for note in more if note not in result.notes])
         shown = settings.aloud or (asked.out is None and settings.spoken)
         if shown and not asked.as_json and (text := str(result.value)):
             door.say(text)
@@ -123,16 +125,24 @@ def named_outputs(asked: Door) -> list[Path]:
     return [*([asked.out] if asked.out else []), *asked.extras.values()]
 
 
-def written(result: Result[Any], asked: Door) -> list[Path]:
-    """Write the result and what else was asked for; the paths, the result's first."""
+def written(result: Result[Any], asked: Door) -> tuple[list[Path], list[str]]:
+    """Write the result and what else was asked for; the paths, the result's first, and notes."""
     record = None if asked.no_record else result.record
-    outputs = []
+    outputs: list[Path] = []
+    notes: list[str] = []
     named = [] if asked.out is None else [(asked.out, result.product)]
     named += [(path, result.extras[name]) for name, path in asked.extras.items()]
     for path, product in named:
-        door.watch(product.written(path, record), "writing")
+        told = door.watch(product.written(path, record), "writing")
+        notes += told if isinstance(told, list) else []
         outputs.append(path)
-    return [*outputs, *([asked.trace] if asked.trace else [])]
+    notes += [_large(path) for path in outputs if path.is_file() and path.stat().st_size > LARGE]
+    return [*outputs, *([asked.trace] if asked.trace else [])], notes
+
+
+def _large(path: Path) -> str:
+    size = path.stat().st_size / 1e6
+    return f"'{path.name}' has {size:,.0f} MB; --size, --fps or --max-bytes make it smaller"
 
 
 def check_outputs(settings: Settings, asked: Door) -> None:
@@ -142,6 +152,10 @@ def check_outputs(settings: Settings, asked: Door) -> None:
         raise InputError("out", "is missing", f"name one: -o NAME{settings.forms[0]}")
     if asked.out is not None:
         door.checked_output(asked.out, settings.forms, asked.force or asked.dry_run)
+        if asked.out.suffix.lower() in (".mp4", ".webm") and not asked.dry_run:
+            from kineograph.media import probe_writer
+
+            probe_writer(asked.out, fps=8, size=(16, 16))  # the encoder is there, and works
     for name, path in asked.extras.items():
         if name not in settings.extras:
             raise InputError(name, f"is not for {settings.about}", "leave it out")

@@ -59,7 +59,7 @@ _DOOR: dict[str, tuple[Any, Any]] = {
 
 def flag(name: str) -> str:
     """The flag of a field: `text_encoder` is --text-encoder, `n` is -n."""
-    return f"-{name}" if len(name) == 1 else "--" + name.replace("_", "-")
+    return f"-{name}" if len(name) == 1 else "--" + name.rstrip("_").replace("_", "-")
 
 
 def command(

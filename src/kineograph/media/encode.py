@@ -39,18 +39,20 @@ def writer(
     alpha: bool = False,
     note: dict[str, Any] | None = None,
     sound: Sound | None = None,
+    quality: float = 1.0,
 ) -> Writer:
     """A context that takes frames and leaves a complete file, or nothing.
 
     path: its suffix names the format; none is a folder of PNG frames. size: (width, height) in
     pixels. alpha: frames have four channels; a format without alpha shows them over white. note:
-    the recipe to embed. sound: what is heard meanwhile, for .mp4 and .webm.
+    the recipe to embed. sound: what is heard meanwhile, for .mp4 and .webm. quality: 1 looks like
+    the frames, less makes a smaller file, 0 the smallest; lossless formats pay no heed.
 
         with writer("out.mp4", fps=8, size=(64, 64), note={"seed": 7}) as w:
             for frame in frames:
                 w.add(frame)
     """
-    return Writer(path, fps, size, alpha, note, sound)
+    return Writer(path, fps, size, alpha, note, sound, quality)
 
 
 def save(clip: Clip, path: StrPath, note: dict[str, Any] | None = None) -> Path:
@@ -94,8 +96,9 @@ class Writer:
         alpha: bool,
         note: dict[str, Any] | None,
         sound: Sound | None = None,
+        quality: float = 1.0,
     ) -> None:
-        self.path = Path(path)
+        self.path, self._quality = Path(path), quality
         self.form = format_of(path)
         if sound is not None and not self.form.sound:
             raise InputError("sound", f"a .{self.form.kind} carries none", "use .mp4 or .webm")
@@ -129,10 +132,10 @@ class Writer:
             height, width, depth = self._shape
             shape = (height, width, depth if self.form.alpha else 3)
             rate = exact_rate(self._fps)
-            return Video(temporary, kind, rate, shape, self._text, self._sound)
+            return Video(temporary, kind, rate, shape, self._text, self._sound, self._quality)
         if kind in ("png", "jpg"):
             return Still(file, kind, self._text)
-        return _ANIMATIONS[kind](file, self._fps, self._text)
+        return _ANIMATIONS[kind](file, self._fps, self._text, self._quality)
 
     def add(self, frame: Frame) -> None:
         """Write one frame, (H, W, C) uint8, of the size the writer was made for."""
@@ -209,7 +212,7 @@ class _Encoder(Protocol):
         """Let go of files and processes, finished or not; safe to call twice."""
 
 
-_ANIMATIONS: dict[str, Callable[[BinaryIO, float, bytes], _Encoder]] = {
+_ANIMATIONS: dict[str, Callable[[BinaryIO, float, bytes, float], _Encoder]] = {
     "apng": Apng,
     "webp": Webp,
     "gif": Gif,

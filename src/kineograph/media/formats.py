@@ -145,6 +145,8 @@ def steady(durations: Sequence[int], tick: int) -> tuple[float, list[int]]:
         Fraction(len(near) * SECOND, total + slack), Fraction(len(near) * SECOND, total - slack)
     )
     begins = [0, *accumulate(durations)]
+    if len(durations) > 3 and len(set(durations)) == 1 and SECOND % durations[0] == 0:
+        fps = Fraction(SECOND, durations[0])  # rounded steps would not all be alike
     if _poor(begins, fps, tick):
         fps = _finer(durations, begins, fps, tick)
     shown = steps_of(begins, fps)

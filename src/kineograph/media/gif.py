@@ -25,6 +25,7 @@ from kineograph.media.notes import in_gif
 from kineograph.media.pictures import changed_box
 from kineograph.media.sniff import gif_blocks
 
+FEWEST = 8  # colours of the smallest file
 COLOURS = 255  # one more means "clear", or "as before"
 CLEAR = 255
 _BINS = 1 << 18  # 6 bits a channel
@@ -35,8 +36,9 @@ _SETTLED = 300  # samples that still change their colour when k-means stops
 class Gif:
     """Frames into one GIF file that repeats for ever; alpha is cut at one half."""
 
-    def __init__(self, file: BinaryIO, fps: float, text: bytes) -> None:
+    def __init__(self, file: BinaryIO, fps: float, text: bytes, quality: float = 1.0) -> None:
         self._file, self._fps, self._text = file, fps, text
+        self._colours = round(FEWEST * (COLOURS / FEWEST) ** quality)
         self._aside = tempfile.TemporaryFile(dir=Path(file.name).parent)  # noqa: SIM115
         self._lengths: list[int] = []
         self._shape: tuple[int, ...] = ()
@@ -56,7 +58,7 @@ class Gif:
     def _count(self, pixels: NDArray[np.uint8]) -> None:
         if self._exact is not None:
             found = np.union1d(self._exact, _number(pixels))
-            self._exact = found if len(found) <= COLOURS else None
+            self._exact = found if len(found) <= self._colours else None
         bins = _number(pixels >> 2, 6)
         np.add.at(self._counts, bins, 1)
         for channel in range(3):
@@ -99,7 +101,7 @@ class Gif:
         self._file.write(b"\x2c" + box + _lzw(part))
 
     def _palette(self) -> NDArray[np.uint8]:
-        """The 255 colours that serve the counted bins best, (255, 3)."""
+        """The colours that serve the counted bins best, (255 or fewer, 3)."""
         from PIL import Image
 
         used = np.flatnonzero(self._counts)
@@ -107,8 +109,8 @@ class Gif:
         share = self._counts[used] * (_SAMPLES / self._counts.sum())
         samples = np.repeat(means, np.maximum(1, share.round().astype(np.int64)), axis=0)
         picture = Image.fromarray(samples[None])
-        chosen = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=_SETTLED)
-        return np.array(chosen.getpalette(), np.uint8).reshape(-1, 3)[:COLOURS]
+        chosen = picture.quantize(self._colours, Image.Quantize.MAXCOVERAGE, kmeans=_SETTLED)
+        return np.array(chosen.getpalette(), np.uint8).reshape(-1, 3)[: self._colours]
 
 
 def _seen(frame: Frame) -> NDArray[np.uint8]:

@@ -20,7 +20,7 @@ from kineograph.media.notes import in_jpeg, in_png, in_webp, png_chunk
 from kineograph.media.sniff import PNG_MAGIC, png_chunks, riff_chunks
 
 JPEG_QUALITY = 95
-WEBP_QUALITY = 92
+WEBP_QUALITY, WEBP_WORST = 92, 5
 _PNG_HEADER = len(PNG_MAGIC) + 25  # bytes up to and with the IHDR chunk
 
 
@@ -79,7 +79,7 @@ class Still:
 class Apng:
     """Frames into one animated PNG file that repeats for ever."""
 
-    def __init__(self, file: BinaryIO, fps: float, text: bytes) -> None:
+    def __init__(self, file: BinaryIO, fps: float, text: bytes, quality: float = 1.0) -> None:
         self._file, self._text = file, text
         self._delay = (1 / exact_rate(fps)).limit_denominator(65_535)  # seconds
         self._before: Frame | None = None
@@ -128,8 +128,9 @@ class Apng:
 class Webp:
     """Frames into one WebP file that repeats for ever; one frame makes a still."""
 
-    def __init__(self, file: BinaryIO, fps: float, text: bytes) -> None:
+    def __init__(self, file: BinaryIO, fps: float, text: bytes, quality: float = 1.0) -> None:
         self._file, self._fps, self._text = file, fps, text
+        self._quality = round(WEBP_WORST + (WEBP_QUALITY - WEBP_WORST) * quality)
         self._first: Frame | None = None  # kept back until a second one comes
         self._before: Frame | None = None
         self._frames = 0
@@ -156,7 +157,9 @@ class Webp:
         begins, ends = (tick_of(n, self._fps, 1000) for n in (self._frames, self._frames + 1))
         numbers = (left // 2, top // 2, right - left - 1, bottom - top - 1, ends - begins)
         head = b"".join(number.to_bytes(3, "little") for number in numbers) + b"\x02"  # no blending
-        self._file.write(_riff(b"ANMF", head + _webp_data(frame[top:bottom, left:right])))
+        self._file.write(
+            _riff(b"ANMF", head + _webp_data(frame[top:bottom, left:right], self._quality))
+        )
         self._before = frame.copy()
         self._frames += 1
 
@@ -164,7 +167,7 @@ class Webp:
         """The note, and the length of the file, which only now is known."""
         if self._first is not None:
             self._begin(self._first, moving=False)
-            self._file.write(_webp_data(self._first))
+            self._file.write(_webp_data(self._first, self._quality))
         self._file.write(_riff(b"XMP ", in_webp(self._text)))
         length = self._file.tell()
         self._file.seek(4)
@@ -181,9 +184,9 @@ def _riff(name: bytes, body: bytes) -> bytes:
     return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
 
 
-def _webp_data(frame: Frame) -> bytes:
+def _webp_data(frame: Frame, quality: int) -> bytes:
     """The alpha and colour chunks of one frame."""
-    still = _still(frame, "WEBP", quality=WEBP_QUALITY, method=4, exact=True)
+    still = _still(frame, "WEBP", quality=quality, method=4, exact=True)
     data = still.getvalue()
     chunks = [part for part in riff_chunks(still) if part[0] in (b"ALPH", b"VP8 ", b"VP8L")]
     return b"".join(_riff(name, data[at : at + length]) for name, at, length in chunks)

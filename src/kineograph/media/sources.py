@@ -78,12 +78,14 @@ def format_for(form: str) -> Format | None:
 
 
 def check_fits(form: str, *, fps: float, size: tuple[int, int]) -> None:
-    """Refuse now, not after an hour of work, what a format cannot hold.
+    """Refuse now, not after an hour of work, what a format cannot be made to hold.
 
-    form: a request's. size: (width, height). Raises InputError for a rate or a size.
+    form: a request's. size: (width, height). Too many frames a second and odd sides are brought to
+    what it holds when it is written. Raises InputError for a rate or a size.
     """
     if (kind := format_for(form)) is not None:
-        check_format(kind, fps, size)
+        width, height = (side + side % 2 if kind.even else side for side in size)
+        check_format(kind, min(fps, kind.fps[1]), (width, height))
 
 
 def file_bytes(form: str, size: tuple[int, int], frames: int) -> int:

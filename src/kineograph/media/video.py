@@ -47,9 +47,10 @@ _HIDDEN = 4
 _FACT = re.compile(rb"#(tb|codec_id|dimensions) 0: ([\w/]+)")
 _COMMENT = re.compile(rb"^comment=((?:[^\\\n]|\\.)*)$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
 
-_H264 = "-c:v libx264 -preset medium -crf 16 -pix_fmt yuv420p -movflags +faststart -f mp4"
-_VP9 = "-c:v libvpx-vp9 -crf 18 -b:v 0 -deadline good -cpu-used 2 -pix_fmt yuv420p -f webm"
+_H264 = "-c:v libx264 -preset medium -pix_fmt yuv420p -movflags +faststart -f mp4"
+_VP9 = "-c:v libvpx-vp9 -b:v 0 -deadline good -cpu-used 2 -pix_fmt yuv420p -f webm"
 _VP9_ALPHA = _VP9.replace("yuv420p", "yuva420p -auto-alt-ref 0")  # it allows no hidden frames
+_RATES = {"mp4": (16, 42), "webm": (18, 60)}  # constant rate factors: visually lossless, worst
 _SOUND = {"mp4": "-c:a aac -b:a 160k", "webm": "-c:a libopus -b:a 128k"}
 _TO_709 = (
     "-vf scale=flags=accurate_rnd+full_chroma_inp+bitexact:out_color_matrix=bt709:out_range=tv"
@@ -207,7 +208,7 @@ class Video:
     """Frames into one MP4 or WebM file.
 
     shape: (H, W, C) of the frames; C is 4 only for WebM. comment: the bytes of the comment tag.
-    sound: what is heard meanwhile.
+    sound: what is heard meanwhile. quality: see `media.writer`.
     """
 
     def __init__(
@@ -218,10 +219,13 @@ class Video:
         shape: tuple[int, int, int],
         comment: bytes,
         sound: Sound | None = None,
+        quality: float = 1.0,
     ) -> None:
         height, width, depth = shape
         raw = "rgba" if depth == 4 else "rgb24"
         coded = _H264 if kind == "mp4" else _VP9_ALPHA if depth == 4 else _VP9
+        best, worst = _RATES[kind]
+        coded = f"{coded} -crf {round(worst + (best - worst) * quality)}"
         with tempfile.TemporaryFile() as tags, tempfile.TemporaryFile() as heard:
             escaped = re.sub(rb"([=;#\\\n])", rb"\\\1", comment)
             tags.write(b";FFMETADATA1\n" + (b"comment=" + escaped + b"\n" if comment else b""))

@@ -25,10 +25,12 @@ from kineograph.patches.luminance import (
     colours,
     contrast,
     doubled,
+    dyed,
     follows,
     halved,
     remapping,
     rgb,
+    turned,
     yiq,
 )
 from kineograph.patches.projection import Projection, nearest, projection_of
@@ -58,6 +60,9 @@ BORDER = 4  # mirrored pixels around every picture; even, and at least the reach
 SMALLEST = 16  # pixels, the shorter side of the coarsest level
 ROWS = 8  # rows between two reports of progress
 COLOURS = ("carry", "copy", "tint")
+SEEN = 0.015  # of chrominance, 0 … 1: what the eye takes for a colour
+OWN = "the colours of A′ do not follow from those of A by one rule: B keeps its own"
+DYED = "A is grey and A′ is not: its colours are copied, with the light of B"
 WIDE = "A′ does not keep the light of A; for edges or an emboss, mode 'edges' comes closer"
 
 
@@ -122,7 +127,8 @@ class _Level(NamedTuple):
     """One level of the pyramid: planes (P, H, W) float64 of every A and A′, and of B.
 
     answer: weight of A′ against B′; less than 1 where A′ would outshout what it answers to.
-    keeps: A′ keeps the light of A.
+    keeps: A′ keeps the light of A. line: slope and shift of A′'s light by A's where they say nearly
+    all of it; A′ stands here as if it were A and what they leave.
     """
 
     plain: list[Reals]
@@ -130,6 +136,7 @@ class _Level(NamedTuple):
     query: Reals
     answer: float = 1.0
     keeps: bool = True
+    line: tuple[float, float] | None = None
 
 
 def analogy(
@@ -181,13 +188,20 @@ def _matched(
         return _Level(first_planes, rest[0], rest[1][0])
     light = [[yiq(p)[None, :, :, 0] for p in side] for side in (a, a2)]
     goal = yiq(b)[None, :, :, 0]
-    if not follows(*light) and knobs.colour == "carry":
+    line = None
+    if knobs.colour == "carry":
+        line = turned(light[0], light[1], follows(*light))
+    if line is not None:  # what a line says is taken off before matching and put on after
+        pairs = zip(*light, strict=True)
+        light[1] = [changed - line[0] * plain - line[1] + plain for plain, changed in pairs]
+    elif not follows(*light) and knobs.colour == "carry":
         sharp = [contrast(p) for p in light[0]]
         spread = [float(np.mean([p.var() for p in side])) for side in (sharp, light[1])]
         answer = min(1.0, spread[0] / max(spread[1], 1e-6))
         return _Level(sharp, light[1], contrast(goal), answer, keeps=False)
     gain, shift = remapping(light[0], goal) if knobs.remap else (1.0, 0.0)
-    return _Level([gain * p + shift for p in light[0]], [gain * p + shift for p in light[1]], goal)
+    planes = [[gain * p + shift for p in side] for side in light]
+    return _Level(planes[0], planes[1], goal, line=line)
 
 
 def _drawn(
@@ -216,9 +230,17 @@ def _drawn(
     sizes = [(p.shape[0], p.shape[1]) for p in second]
     fresh = np.ones(source.shape, bool)
     mapped = map_of(source, fresh, coarse.sheet, coarse.firsts, sizes)
-    picture = _coloured(mapped, _cropped(coarse.canvas.planes[0]) / FINE, second, target, knobs)
+    light = _cropped(coarse.canvas.planes[0]) / FINE
+    if (line := levels[0].line) is not None:  # only what the line leaves is copied
+        left = [
+            yiq(colours(q))[:, :, 0] - line[0] * yiq(colours(p))[:, :, 0] - line[1]
+            for p, q in zip(first, second, strict=True)
+        ]
+        own = yiq(colours(target))[:, :, 0]
+        light = line[0] * own + line[1] + rendered(mapped, left).reshape(own.shape)
+    picture, told = _coloured(mapped, light, (first, second), target, knobs)
     notes = (WIDE,) if len(levels) > 1 and not levels[0].keeps else ()
-    yield Progress(1.0, "done", Analogy(picture, mapped, notes))
+    yield Progress(1.0, "done", Analogy(_with_alpha(picture, target), mapped, (*notes, *told)))
 
 
 class _Step(NamedTuple):
@@ -344,18 +366,43 @@ def _seen(step: _Step) -> Picture:
 
 
 def _coloured(
-    source: SourceMap, light: Reals, second: Sequence[Picture], target: Picture, knobs: Matching
-) -> Picture:
-    """B′ in colours: copied as it is, or put together from luminance and chrominance."""
+    source: SourceMap,
+    light: Reals,
+    pairs: tuple[Sequence[Picture], Sequence[Picture]],
+    target: Picture,
+    knobs: Matching,
+) -> tuple[Picture, tuple[str, ...]]:
+    """B′ in colours, copied as it is or put together from luminance and chrominance, and notes."""
+    first, second = pairs
     if knobs.colour == "copy":
-        return rendered(source, second)
-    parts = yiq(colours(target))
-    if knobs.colour == "carry":
-        parts[:, :, 0] = light
-    else:
+        return rendered(source, second), ()
+    parts, grey = yiq(colours(target)), target.shape[2] < 3
+    notes: tuple[str, ...] = ()
+    found = dyed([colours(p) for p in first], [colours(p) for p in second])
+    tint = knobs.colour == "tint"
+    if not tint and found.kept > SEEN and found.missed < 0.6 * found.kept:
+        told = np.concatenate([np.ones((*parts.shape[:2], 1)), parts], axis=2)
+        parts[:, :, 1:] = told @ found.rule
+        grey = grey and found.after < SEEN
+    elif not tint and found.kept > SEEN:
+        tint = found.before < SEEN  # A is grey: only A′ knows the colours
+        notes = (DYED if tint else OWN,) if tint or found.kept > 4 * SEEN else ()
+    if tint:
         parts[:, :, 1:] = yiq(rendered(source, [colours(p) for p in second]))[:, :, 1:]
+        grey = False
+    else:
+        parts[:, :, 0] = light
     white = float(np.iinfo(target.dtype).max)
     picture: Picture = np.rint(rgb(parts).clip(0, 1) * white).astype(target.dtype)
-    if knobs.colour == "carry" and target.shape[2] < 3:
-        return picture[:, :, :1]
-    return picture
+    return (picture[:, :, :1] if grey else picture), notes
+
+
+def _with_alpha(picture: Picture, target: Picture) -> Picture:
+    """The picture with the transparency of B, where B has any and the picture none."""
+    if target.shape[2] not in (2, 4) or picture.shape[2] in (2, 4):
+        return picture
+    alpha = target[:, :, -1:]
+    if picture.dtype != target.dtype:  # 8 and 16 bits differ by a factor of 257
+        deep = picture.dtype == np.uint16
+        alpha = alpha.astype(np.uint16) * 257 if deep else (alpha // 257).astype(np.uint8)
+    return np.concatenate([picture, alpha], axis=2)

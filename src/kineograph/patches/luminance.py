@@ -7,13 +7,14 @@ before matching.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Reals = NDArray[np.float64]
 
+POINTWISE = 0.003  # share of the variance that a change of single pixels may leave
 MOST_CONTRAST = 8.0  # largest gain of the remapping, so that distances fit in 64 bits
 
 # NTSC luminance and chrominance, rows Y, I, Q
@@ -65,6 +66,63 @@ def follows(plain: Sequence[Reals], changed: Sequence[Reals]) -> bool:
     y = np.concatenate([halved(p).reshape(-1) for p in changed])
     x, y = x - x.mean(), y - y.mean()
     return bool((x * y).sum() >= 0.5 * (x * x).sum())
+
+
+def turned(
+    plain: Sequence[Reals], changed: Sequence[Reals], kept: bool
+) -> tuple[float, float] | None:
+    """Slope and shift of A′'s light by A's (P, H, W), where one line says nearly all of it.
+
+    A negative is such a change: it does not keep the light of A, but follows from it. kept: A′
+    keeps the light of A; then the line must say all of it, pixel by pixel (a tint, a fade).
+    """
+    x, y = (
+        np.concatenate([(p if kept else halved(p)).reshape(-1) for p in side])
+        for side in (plain, changed)
+    )
+    spread = float(x.var())
+    if spread < 1e-6:
+        return None
+    slope = float(((x - x.mean()) * (y - y.mean())).mean()) / spread
+    shift = float(y.mean() - slope * x.mean())
+    left = float(((y - slope * x - shift) ** 2).mean())
+    return (slope, shift) if left < (POINTWISE if kept else 0.2) * float(y.var()) else None
+
+
+class Dyed(NamedTuple):
+    """How A′'s colours follow from A's.
+
+    rule: (4, 2), chrominance of A′ from (1, Y, I, Q) of A. kept, missed: deviation of A′'s
+    chrominance from A's own, and from the rule's. before, after: of A's and A′'s from grey.
+    """
+
+    rule: Reals
+    kept: float
+    missed: float
+    before: float
+    after: float
+
+
+def dyed(plain: Sequence[Reals], changed: Sequence[Reals]) -> Dyed:
+    """The colour of A′ by that of A (H, W, 3), by least squares over both blurred."""
+    rows, wanted = (
+        np.concatenate([_blurred(yiq(p)).reshape(3, -1).T for p in side])
+        for side in (plain, changed)
+    )
+    told = np.concatenate([np.ones((len(rows), 1)), rows], axis=1)
+    goal = wanted[:, 1:]
+    # a touch of ridge: without colours in A nothing is learned of them
+    rule = np.linalg.solve(told.T @ told + 1e-6 * len(told) * np.eye(4), told.T @ goal)
+
+    def far(values: Reals) -> float:
+        return float(np.sqrt((values**2).mean()))
+
+    return Dyed(rule, far(goal - rows[:, 1:]), far(goal - told @ rule), far(rows[:, 1:]), far(goal))
+
+
+def _blurred(parts: Reals) -> Reals:
+    planes = np.moveaxis(parts, 2, 0)
+    return halved(halved(planes)) if min(planes.shape[1:]) > 8 else planes
 
 
 def contrast(planes: Reals) -> Reals:

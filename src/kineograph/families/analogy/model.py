@@ -111,6 +111,7 @@ class TokensModel:
             made = step.value
             yield step._replace(done=min(step.done, 0.99))
         assert made is not None
+        made = _with_alpha(made, request.settings.b)
         record = record_of(self, request, seed)
         result = Result(ClipProduct(made), seed, record, (SMALL,))
         yield Progress(1.0, "done", made, None, result)
@@ -151,7 +152,10 @@ class BothModel:
         assert learned is not None and made is not None
         row = _row(settings, learned, made.picture)
         copies = copy_report(made.source)
-        notes, facts = (*made.notes, str(copies)), {"copies": copies._asdict()}
+        notes: tuple[str, ...] = (*made.notes, str(copies))
+        if made.picture.shape[2] in (2, 4):
+            notes = (*notes, "the row shows pictures with transparency over white")
+        facts = {"copies": copies._asdict()}
         result = Result(ClipProduct(row), seed, record_of(self, request, seed), notes, facts)
         yield Progress(1.0, "done", row, None, result)
 
@@ -176,6 +180,14 @@ def _cell(source: Source, field: str) -> Clip:
         return shown(picture_of(source, field))
     with named(field):
         return media.clip_of(source, field)
+
+
+def _with_alpha(made: Clip, query: Source) -> Clip:
+    """The answer with the transparency of B, where it has any."""
+    given = _cell(query, "b").frames
+    if given.shape[1] != 4 or made.frames.shape[-2:] != given.shape[-2:]:
+        return made
+    return Clip(torch.cat([made.frames[:, :3], given[:1, 3:]], dim=1), made.fps)
 
 
 def _row(settings: Analogy, learned: Clip, answer: Picture) -> Clip:

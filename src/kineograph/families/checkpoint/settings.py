@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
+from kineograph.values.output import Output
 from kineograph.values.prompt import clean_text
-from kineograph.values.settings import MOVING, Settings, setting
+from kineograph.values.settings import MOVING, setting
 from kineograph.values.source import PictureSource
 from kineograph.values.strength import STRENGTHS, Strength
 
@@ -22,7 +23,7 @@ def is_checkpoint(model: Any) -> bool:
     return isinstance(model, str | Path) and bool(model) and (Path(model) / INDEX).is_file()
 
 
-class CheckpointVideo(Settings):
+class CheckpointVideo(Output):
     """A clip by a public checkpoint, from words, a picture, or both."""
 
     verb: ClassVar[str] = "video"

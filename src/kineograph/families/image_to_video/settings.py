@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 from pydantic import field_validator
 
+from kineograph.values.output import Output
 from kineograph.values.prompt import clean_text
-from kineograph.values.settings import MOVING, Settings, setting
+from kineograph.values.settings import MOVING, setting
 from kineograph.values.source import ClipSource, FolderSource, PictureSource
 from kineograph.values.strength import STRENGTHS, Strength
 
@@ -16,7 +17,7 @@ MOST_SECONDS = 600.0
 MOST_SIZE = 1024  # pixels
 
 
-class Moved(Settings):
+class Moved(Output):
     """What moving and refining share."""
 
     verb: ClassVar[str] = "video"

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import field_validator
 
 from kineograph.values.ground import GROUNDS, Ground
+from kineograph.values.output import Output
 from kineograph.values.prompt import clean_text
-from kineograph.values.settings import MOVING, Settings, setting
+from kineograph.values.settings import MOVING, setting
 from kineograph.values.source import FolderSource
 from kineograph.values.strength import STRENGTHS, Strength
 
@@ -17,7 +18,7 @@ MOST_SECONDS = 600.0
 MOST_SIDE = 1024  # pixels of a clip by picture
 
 
-class TextToVideo(Settings):
+class TextToVideo(Output):
     """A clip from words, all of its frames denoised together."""
 
     verb: ClassVar[str] = "video"
@@ -71,7 +72,7 @@ class TextToVideo(Settings):
         return clean_text(text, "negative") if text else ""
 
 
-class ByPicture(Settings):
+class ByPicture(Output):
     """A clip from words: a cut-out is drawn, and moves."""
 
     verb: ClassVar[str] = "video"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kineograph.families.texture.settings import Apply, Extend, Fill, Grow, Growth
 from kineograph.media.exact import Picture, picture_of
 from kineograph.patches import texture
@@ -93,8 +96,8 @@ def _steps(settings: Growth, seed: int) -> Iterator[Progress[Any]]:
         case Fill():
             further = [picture_of(one, "sample") for one in settings.sample]
             how = {"seed": seed, "knobs": knobs, "avoid": _only(masks), "examples": further}
-            picture, mask = picture_of(settings.picture), picture_of(settings.mask, "mask")
-            return texture.fill(picture, mask, **how)
+            picture, hole, told = _hole(settings)
+            return _noted(texture.fill(picture, hole, **how), told)
         case Extend():
             picture = picture_of(settings.picture)
             how = {"seed": seed, "knobs": knobs, "avoid": _only(masks)}
@@ -117,8 +120,62 @@ def _made_size(settings: Growth) -> tuple[int, int]:
     if isinstance(settings, Grow | Extend):
         return sides(settings.size)
     assert isinstance(settings, Fill)
-    mask = picture_of(settings.mask, "mask")
-    return 1, max(1, int((mask[..., 0] > 127).sum()))
+    _, hole, _ = _hole(settings)
+    return 1, max(1, int((hole > np.iinfo(hole.dtype).max // 2).sum()))
+
+
+MOSTLY = 0.4  # of the picture: a hole that is larger is told
+
+
+def _hole(settings: Fill) -> tuple[Picture, NDArray[Any], tuple[str, ...]]:
+    """The picture, its hole as a mask (H, W), and what a person should know.
+
+    Without a mask, and in a mask that was erased and not painted, what is transparent is the hole.
+    """
+    picture = picture_of(settings.picture)
+    notes: tuple[str, ...] = ()
+    if settings.mask is None:
+        hole = _clear(picture)
+        if hole is None:
+            problem = "is missing, and the picture has no transparent part"
+            raise InputError(
+                "mask", problem, "paint one white where the hole is, or erase the hole"
+            )
+        picture = picture[:, :, :-1]
+        notes = ("the transparent part is the hole",)
+    else:
+        mask = picture_of(settings.mask, "mask")
+        clear = _clear(mask)
+        most = np.iinfo(mask.dtype).max
+        painted = clear is None or (mask[..., 0][clear == 0] > most // 2).all()
+        if painted:
+            grey = mask[:, :, : mask.shape[2] - (clear is not None)].mean(2)
+            hole = (grey if clear is None else grey * (clear == 0)).astype(mask.dtype)
+        else:
+            assert clear is not None
+            hole = clear
+            notes = ("the transparent part of the mask is the hole, as nothing is painted white",)
+    share = float((hole > np.iinfo(hole.dtype).max // 2).mean())
+    if share > MOSTLY:
+        notes = (*notes, f"the hole is {share:.0%} of the picture")
+    return picture, hole, notes
+
+
+def _clear(picture: Picture) -> NDArray[Any] | None:
+    """(H, W) white where a picture is not wholly opaque; None where it has no alpha."""
+    if picture.shape[2] not in (2, 4):
+        return None
+    most = np.iinfo(picture.dtype).max
+    return np.where(picture[:, :, -1] < most, most, 0).astype(picture.dtype)
+
+
+def _noted(steps: Iterator[Progress[Any]], notes: tuple[str, ...]) -> Iterator[Progress[Any]]:
+    """The steps, with more for a person to know at their end."""
+    for step in steps:
+        made = step.value
+        if isinstance(made, texture.Texture):
+            step = step._replace(value=made._replace(notes=(*notes, *made.notes)))
+        yield step
 
 
 def _only(masks: list[Picture]) -> Picture | None:

@@ -79,7 +79,9 @@ class Fill(Growth):
     about: ClassVar[str] = "a hole that is filled"
 
     picture: PictureSource = setting(..., "The picture with a hole.", place=True)
-    mask: PictureSource = setting(..., "Same size, white where the hole is.")
+    mask: PictureSource | None = setting(
+        None, "Same size, white where the hole is; else the hole is what is transparent."
+    )
     sample: tuple[PictureSource, ...] = setting((), "A further example picture; repeat.")
 
 

@@ -15,6 +15,7 @@ from kineograph.frames.sound import sound_of
 from kineograph.frames.texture import Looped, Texture, looped, pictures, played, smaller, study
 from kineograph.media.frames import every
 from kineograph.media.frames import sound_of as heard_in
+from kineograph.media.shaping import placed
 from kineograph.products import EitherProduct, FilmProduct, PageProduct
 from kineograph.record import record_of
 from kineograph.values.clip import Clip, from_bytes
@@ -68,12 +69,13 @@ class VideoTextureModel:
             made = max(1, round(settings.seconds * info.fps / settings.every))
         compared = 3 * min(pixels, WORK_PIXELS) * count**2 / 2
         seconds = START + READ * pixels * info.frames + PAIR * compared + WRITE * pixels * made
-        file = media.file_bytes(request.form, size, made)
-        shown = pixels
+        shown = settings.shape
+        rate = min(1.0, (shown.fps or info.fps) / info.fps)
+        file = media.file_bytes(request.form, placed(size, shown).outer, max(1, round(made * rate)))
         if plan.page:
-            shown = min(pixels, PLAYER_PIXELS)
-            file = int(40_000 + PAGE_BYTES * shown * made + 200 * made)
-        memory = 300e6 + min(512e6, 3 * shown * count) + 30 * count**2 + 4 * WORK_PIXELS * count
+            file = int(40_000 + PAGE_BYTES * min(pixels, PLAYER_PIXELS) * made + 200 * made)
+        kept = min(pixels, PLAYER_PIXELS) if plan.page else pixels
+        memory = 300e6 + min(512e6, 3 * kept * count) + 30 * count**2 + 4 * WORK_PIXELS * count
         what = "a player" if plan.page else ("a loop" if plan.closed else "a walk")
         most = "at most " if plan.closed and settings.seconds is None else ""
         told = f"{what} of {most}{made:,} frames of {size[0]}x{size[1]} from {count:,}"

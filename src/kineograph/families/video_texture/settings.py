@@ -8,14 +8,15 @@ from typing import ClassVar
 from pydantic import field_validator
 
 from kineograph.values.errors import InputError
-from kineograph.values.settings import MOVING, PAGE, Settings, setting
+from kineograph.values.output import PANEL, Output, Size
+from kineograph.values.settings import MOVING, PAGE, setting
 from kineograph.values.source import ClipSource
 
 SLOWEST, FASTEST = 0.05, 16.0
 Span = tuple[int, int]
 
 
-class VideoTexture(Settings):
+class VideoTexture(Output):
     """An endless player, a clip of any length, or a seamless loop of a clip."""
 
     verb: ClassVar[str] = "loop"
@@ -42,6 +43,13 @@ class VideoTexture(Settings):
     same_walk: bool = setting(
         False, "A player goes the same way, by the seed, at every visit; else a new one."
     )
+    size: Size = setting(
+        "", "Pixels of the file: the longer side, or width and height.", words="N|WxH", panel=PANEL
+    )
+
+    @property
+    def asked_size(self) -> str:
+        return self.size
 
     @field_validator("range")
     @classmethod

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator
 
 from kineograph.values.errors import InputError
+from kineograph.values.output import PRESETS, Output
 from kineograph.values.settings import MOVING, PAGE, Settings, setting
 from kineograph.values.sides import sides
 from kineograph.values.source import FolderSource, PictureSource, Source
@@ -70,7 +71,7 @@ Size = Annotated[str, BeforeValidator(_sides)]
 Rows = Annotated[tuple[tuple[PictureSource, ...], ...], BeforeValidator(_nested)]
 
 
-class Zoom(Settings):
+class Zoom(Output):
     """What zooms from texts and from pictures share."""
 
     verb: ClassVar[str] = "zoom"
@@ -110,6 +111,8 @@ class Zoom(Settings):
         path = said.pop("ladder", None)
         if path is not None:
             said = {**self._in_file(path), **said}
+        if self.for_ is not None and "size" not in said:
+            said["size"] = PRESETS[self.for_].size
         if self.at is not None:
             said |= {"target": self._shares(), "at": None}
         made = type(self)(**said)
