@@ -138,6 +138,8 @@ def saved(path, kind):
     """A picture of one of the kinds people have."""
     if kind == "1 px":
         Image.fromarray(colours(9, 1)).save(path.with_suffix(".png"))
+    elif kind == "large":
+        Image.fromarray(colours(400, 600)).save(path.with_suffix(".png"))
     elif kind == "cmyk":
         Image.fromarray(colours(20, 30)).convert("CMYK").save(path.with_suffix(".jpg"))
     elif kind == "16 bit":
@@ -162,14 +164,15 @@ def saved(path, kind):
     ("kind", "size"),
     [
         ("1 px", (16, 2)),
-        ("cmyk", (12, 16)),
-        ("16 bit", (12, 16)),
-        ("turned", (16, 8)),
-        ("moving", (16, 16)),
-        ("clear", (16, 16)),
+        ("cmyk", (20, 30)),
+        ("16 bit", (20, 30)),
+        ("turned", (40, 20)),
+        ("moving", (20, 20)),
+        ("clear", (24, 24)),
+        ("large", (340, 512)),
     ],
 )
-def test_pictures_of_every_kind_keep_their_shape(model, tmp_path, capsys, kind, size):
+def test_pictures_of_every_kind_keep_their_size_and_shape(model, tmp_path, capsys, kind, size):
     path, out = saved(tmp_path / "in", kind), tmp_path / "out.apng"
     assert run("--image", path, "--model", model, "--seed", 1, "-o", out) == 0
     frames = media.read(out).frames
@@ -177,8 +180,10 @@ def test_pictures_of_every_kind_keep_their_shape(model, tmp_path, capsys, kind, 
     assert frames.shape[1] == (4 if kind == "clear" else 3)
     if kind == "clear":
         assert float(frames[0, 3, 0, 0]) == 0
-        assert float(frames[0, 3, 8, 8]) == 1
-    assert ("first of 3 frames" in capsys.readouterr().err) == (kind == "moving")
+        assert float(frames[0, 3, 12, 12]) == 1
+    told = capsys.readouterr().err
+    assert ("600x400 moves at 512x340; a size sets another" in told) == (kind == "large")
+    assert ("first of 3 frames" in told) == (kind == "moving")
 
 
 def test_a_format_without_transparency_says_so(model, tmp_path, capsys):

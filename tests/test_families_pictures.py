@@ -217,3 +217,11 @@ def test_a_cascade_by_name_makes_the_clip_itself(folders, tmp_path):
     assert isinstance(models.settings_of("video", {"text": "a dog"}), ByPicture)
     with pytest.raises(InputError, match="oscillate"):
         models.settings_of("video", {"text": "a dog", "oscillate": True})
+
+
+def test_a_chats_preset_draws_the_cut_out_as_large_as_its_file():
+    asked = {"text": "a dog"}
+    assert models.settings_of("video", asked).size == 256
+    assert models.settings_of("video", asked | {"for_": "sticker-webm"}).size == 512
+    assert models.settings_of("video", asked | {"for_": "emoji"}).size == 128
+    assert models.settings_of("video", asked | {"for_": "emoji", "size": 64}).size == 64

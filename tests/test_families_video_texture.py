@@ -111,7 +111,7 @@ def test_a_player_walks_afresh_unless_the_same_walk_is_asked_for(flag, tmp_path)
         (".mp4", {"speed": "nan=1,1=2"}, "speed"),
         (".mp4", {"range": "0:\ud800"}, "range"),
         (".mp4", {"every": 60}, "clip"),
-        (".mp4", {"size": 3}, "size"),
+        (".mp4", {"size": "3x"}, "size"),
     ],
 )
 def test_what_does_not_fit_is_named_by_its_field(form, values, field, flag):

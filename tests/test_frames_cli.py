@@ -33,7 +33,7 @@ def test_a_best_loop_of_a_wanted_length_in_every_format(flag, tmp_path, capsys, 
         capsys, "loop", flag, "-o", out, "--best-loop", "--seconds", 2, "--seed", 1
     )
     assert code == 0 and facts["loop_frames"] == 60 and facts["seed"] == 1
-    assert facts["good"] == (facts["seam_ratio"] <= 1.2)
+    assert facts["good"] == (facts["seam_ratio"] <= 1.2 and facts["mismatch"] <= 1.5)
     assert media.probe(out).frames == 60
     assert media.note(out)["verb"] == "loop"
 

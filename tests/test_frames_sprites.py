@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kineograph.data.simulations import drawings, paths
-from kineograph.frames import sprites, walk
+from kineograph.frames import mattes, sprites, walk
 from kineograph.values.errors import InputError
 
 
@@ -29,13 +29,13 @@ def disc(y: float, x: float, colour, ground, size: int = 40) -> np.ndarray:
 def test_the_key_is_seen_at_the_border_and_cut_away_exactly() -> None:
     blue = np.full((40, 40, 3), (20, 40, 220), dtype=float)
     frame = disc(20, 18, (240, 200, 60), blue)
-    assert sprites.key_colour(frame) == (20, 40, 220)
-    cut = sprites.keyed(frame, (20, 40, 220))
+    assert mattes.key_colour(frame) == (20, 40, 220)
+    cut = mattes.keyed(frame, (20, 40, 220))
     yy, xx = np.indices((40, 40))
     away = np.hypot(yy - 20, xx - 18)
     assert (cut[away < 4][:, 3] == 255).all() and (cut[away > 7][:, 3] == 0).all()
     assert np.abs(cut[away < 4][:, :3].astype(int) - (240, 200, 60)).max() <= 1
-    assert sprites.key_colour(np.full((8, 8, 3), 128, np.uint8)) is None
+    assert mattes.key_colour(np.full((8, 8, 3), 128, np.uint8)) is None
 
 
 def test_a_figure_before_a_still_background_is_found_where_it_is() -> None:

@@ -73,7 +73,8 @@ def test_simulated_clips_become_loops_without_a_seam(name) -> None:
     clip = studied(drawings(name, 200, height=48, width=64))
     for length in (None, 75):
         found = texture.looped(clip, length)
-        assert found.good and found.seams.ratio <= texture.GOOD_SEAM
+        assert found.seams.ratio <= texture.GOOD_SEAM
+        assert found.good == (found.mismatch <= texture.GHOST)
         shown = list(texture.pictures(clip, found.loop.order, fade=found.fade, closed=True))
         assert length is None or len(shown) == length
         own = np.quantile(steps(clip.d), 0.98)
@@ -187,3 +188,17 @@ def test_simulations_repeat_by_seed_move_and_may_have_any_length(name) -> None:
 def test_an_unknown_simulation_names_the_known_ones() -> None:
     with pytest.raises(InputError, match="pendulum, candle"):
         simulate("volcano", 3)
+
+
+def test_a_good_loop_neither_jumps_nor_ghosts() -> None:
+    """Two pictures by turns that differ much: a fade hides the jump, not that both are seen."""
+    clip = studied(drawings("waterfall", 120, height=32, width=48))
+    found = texture.looped(clip)
+    assert found.seams.ratio <= texture.GOOD_SEAM
+    assert found.mismatch > texture.GHOST and not found.good
+
+
+def test_noise_is_no_loop_though_every_end_looks_like_every_beginning() -> None:
+    rng = np.random.default_rng(0)
+    clip = studied(rng.integers(0, 256, (60, 16, 16, 3), dtype=np.uint8))
+    assert not clip.circular

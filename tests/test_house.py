@@ -19,9 +19,15 @@ ROOT = SRC.parent.parent
 FLOORS = (
     ("values.errors",),
     ("errors",),
-    ("files", "memory", "weight_files", "signals", "machine", "pages"),
+    ("files", "memory", "weight_files", "trust.watermark", "signals", "machine", "pages"),
     ("values",),
-    ("media", "data.packages", "states"),  # encoders look into packages' cache
+    (
+        "media",
+        "data.packages",
+        "states",
+        "trust.source",
+        "trust.policy",
+    ),  # encoders look into packages' cache
     ("record",),
     ("products", "trace"),
     ("shaping",),

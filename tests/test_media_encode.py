@@ -147,7 +147,7 @@ def test_a_missing_or_failing_encoder_is_told(tmp_path, monkeypatch):
     full.write_text("#!/bin/sh\necho 'Error: No space left on device' >&2\nexit 1\n")
     full.chmod(0o700)
     monkeypatch.setattr(video, "ffmpeg", lambda: str(full))
-    with pytest.raises(LimitError, match="disk is full"):
+    with pytest.raises(LimitError, match="no space left on the disk"):
         media.save(disc(), tmp_path / "a.mp4")
     full.write_text("#!/bin/sh\nexit 3\n")
     with pytest.raises(KineographError, match="encoder"):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from kineograph.trust.policy import Guarded, usual
 from kineograph.values.errors import InputError
 from kineograph.values.output import Output
 from kineograph.values.request import Model
@@ -118,13 +119,13 @@ def _words(family: type[Settings], name: str) -> list[Any]:
 
 
 def model_of(settings: Settings) -> Model[Any, Any]:
-    """The model that answers these settings; its weights are read when it first makes."""
+    """The model that answers these settings, behind the policy; weights are read when it makes."""
     model = _model_of(settings)
-    if not isinstance(settings, Output):
-        return model
-    from kineograph.shaping import Shaped
+    if isinstance(settings, Output):
+        from kineograph.shaping import Shaped
 
-    return Shaped(model)
+        model = Shaped(model)
+    return Guarded(model, usual())
 
 
 def _model_of(settings: Settings) -> Model[Any, Any]:

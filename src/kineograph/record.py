@@ -3,6 +3,7 @@
     {"kineograph": "0.2.0", "record": 1, "verb": "video", "form": ".mp4", "settings": {…},
      "seed": 7,
      "inputs": {"image": {"name": …, "sha256": …}}, "model": {"name": …, "weights": {file: sha256}},
+     "source": "trainedAlgorithmicMedia", "mark": true,
      "status": "complete", "threads": 2, "torch": "2.13.0"}
 
 Nothing in it differs between two equal runs: no time, no date, no path. What is read back comes
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kineograph.files import sequence_of
+from kineograph.trust.source import source_type
 from kineograph.values.errors import InputError
 from kineograph.values.request import Model, Request
 from kineograph.values.settings import Settings
@@ -30,6 +32,7 @@ SCHEMA = 1
 MOST_BYTES = 2**20
 MOST_DEPTH = 12
 MOST_PAGE = 300 * 10**6  # bytes of a page that is searched for its record
+UNMARKED = (".html", ".txt", ".csv", ".npz", ".toml")  # forms without frames of their own
 BESIDE = ".record.json"
 "Suffix of the record beside a file that can hold none: a text, a table."
 _IN_PAGE = re.compile(rb'<script type="application/json" id="kineograph">(.*?)</script>', re.DOTALL)
@@ -86,6 +89,9 @@ def record_of(
         "inputs": {place: _input(source) for place, source in sources.items()},
         "status": status,
     }
+    found["source"] = source_type(about, settings)
+    if about.is_trained and hasattr(settings, "unmarked") and request.form not in UNMARKED:
+        found["mark"] = not settings.unmarked
     if about.name:
         if "model" in kept:
             kept["model"] = about.name  # never the path of a folder
@@ -102,6 +108,12 @@ def _input(source: Source) -> dict[str, Any]:
     changed = media.changes_of(source)
     facts: dict[str, Any] = {"name": source.name, "sha256": source.sha256()}
     return facts | ({"changed": list(changed)} if changed else {})
+
+
+def label_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What stays when a record is left out: the kind of making, and whether it is marked."""
+    told = {name: record[name] for name in ("kineograph", "source", "mark") if name in record}
+    return told | {"label": SCHEMA}
 
 
 def threads() -> int:
@@ -137,6 +149,8 @@ def parsed(found: Mapping[str, Any]) -> Record:
     if _depth(found) > MOST_DEPTH:
         raise InputError("record", f"is nested deeper than {MOST_DEPTH}", "it is none of ours")
     schema = found.get("record", 0)
+    if "label" in found and not schema:
+        raise InputError("file", "carries a label alone: its record was left out", "make it anew")
     if schema == 0:
         return _before(found)
     if schema != SCHEMA:
@@ -194,6 +208,11 @@ def _before(found: Mapping[str, Any]) -> Record:
         schema=0,
         whole=found,
     )
+
+
+def plain_note(path: Path) -> Mapping[str, Any] | None:
+    """The JSON object that a file carries, whatever it says, or None. It is a stranger's word."""
+    return _raw(path)
 
 
 def _raw(path: Path) -> Mapping[str, Any] | None:

@@ -36,6 +36,7 @@ VERBS = {
     "texture": ("texture", "Grow, fill or extend a picture from examples of it."),
     "analogy": ("analogy", "Change a picture the way an example pair shows: A : A2 :: B : OUT."),
     "show": ("show", "Print what a file says of itself: its record."),
+    "verify": ("verify", "Tell where a file came from: record, source type, watermark, hashes."),
     "rerun": ("rerun", "Make a file again from its record: the same bytes."),
     "batch": ("batch", "Make many things from one file of requests."),
     "schema": ("schema", "Print the JSON Schema of a command's request."),

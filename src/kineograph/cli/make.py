@@ -21,6 +21,7 @@ import typer
 from kineograph import memory
 from kineograph.cli import door
 from kineograph.cli.options import Door, command, flag
+from kineograph.record import label_of
 from kineograph.values.errors import InputError, KineographError, LimitError, is_memory
 from kineograph.values.progress import Progress
 from kineograph.values.request import Model, Request
@@ -127,7 +128,7 @@ def named_outputs(asked: Door) -> list[Path]:
 
 def written(result: Result[Any], asked: Door) -> tuple[list[Path], list[str]]:
     """Write the result and what else was asked for; the paths, the result's first, and notes."""
-    record = None if asked.no_record else result.record
+    record = label_of(result.record) if asked.no_record else result.record
     outputs: list[Path] = []
     notes: list[str] = []
     named = [] if asked.out is None else [(asked.out, result.product)]
@@ -136,6 +137,10 @@ def written(result: Result[Any], asked: Door) -> tuple[list[Path], list[str]]:
         told = door.watch(product.written(path, record), "writing")
         notes += told if isinstance(told, list) else []
         outputs.append(path)
+    if asked.sign and asked.out is not None:
+        from kineograph.trust import manifest
+
+        outputs.append(manifest.sign(asked.out, label_of(result.record)))
     notes += [_large(path) for path in outputs if path.is_file() and path.stat().st_size > LARGE]
     return [*outputs, *([asked.trace] if asked.trace else [])], notes
 

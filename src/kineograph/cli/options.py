@@ -37,6 +37,7 @@ class Door:
     dry_run: bool = False
     trace: Path | None = None
     no_record: bool = False
+    sign: bool = False
 
 
 Run = Callable[[str, Values, Door], None]
@@ -51,7 +52,11 @@ _DOOR: dict[str, tuple[Any, Any]] = {
         Path | None,
         typer.Option(help="Write the steps of the making too: a clip, a sheet or a folder."),
     ),
-    "no_record": (bool, typer.Option("--no-record", help="Leave the record out of it.")),
+    "no_record": (
+        bool,
+        typer.Option("--no-record", help="Leave the record out; what kind of making it was stays."),
+    ),
+    "sign": (bool, typer.Option("--sign", help="Sign it: a C2PA manifest beside the output.")),
     "force": (bool, typer.Option("--force", help="Overwrite an existing output.")),
     "as_json": (bool, typer.Option("--json", help="Print one JSON object on stdout.")),
 }

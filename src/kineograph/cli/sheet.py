@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from kineograph.cli import door
+from kineograph.values.source import Source
 
 app = typer.Typer(add_completion=False)
 
@@ -27,6 +28,11 @@ def sheet(
     from kineograph import media
 
     door.checked_output(out, (".png", ".jpg", ".webp"), force)
-    page = media.sheet(media.read(clip), columns=columns, scale=scale)
-    media.save(page, out, note={"kineograph": "sheet", "clip": clip.name})
-    door.report(as_json, started, [out])
+    read = media.read(clip)
+    page = media.sheet(read, columns=columns, scale=scale)
+    changed = media.changes_of(Source(clip))
+    note = {"kineograph": "sheet", "clip": clip.name} | ({"changed": changed} if changed else {})
+    media.save(page, out, note=note)
+    notes = [f"'{clip.name}' as it is read: {'; '.join(changed)}"] if changed else []
+    notes += ["transparency is laid over white"] if read.frames.shape[1] == 4 else []
+    door.report(as_json, started, [out], notes=notes)

@@ -207,16 +207,24 @@ def steps(d: Matrix) -> Matrix:
     return np.asarray(np.diagonal(d, 1))
 
 
+LONG = 24  # frames: shorter loops may well turn round in a few large steps
+NOISE = 0.8  # of the distance of any two frames
+
+
 def closes(d: Matrix) -> bool:
     """Whether the clip already is a loop: its last frame meets its first as neighbours do.
 
     Near is not enough: a pendulum that swings back passes the same place. So frames two apart
-    across the seam must also be about as far as frames two apart just beside it.
+    across the seam must also be about as far as frames two apart just beside it. Where frames are
+    hardly nearer to the next one than to any other (noise), every end would meet every beginning,
+    and none is a loop.
     """
     n = len(d)
     if n < 6:
         return False
     usual = float(np.median(steps(d)))
+    if n >= LONG and usual > NOISE * float(np.median(d[~np.eye(n, dtype=bool)])):
+        return False
     one = float(d[n - 2, n - 1] + d[0, 1]) / 2
     two = float(d[n - 3, n - 1] + d[0, 2]) / 2
     across = (float(d[n - 1, 1]), float(d[n - 2, 0]))

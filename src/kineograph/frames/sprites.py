@@ -11,13 +11,14 @@ find the turns that lead there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, hypot, pi, sin
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.frames.distance import Frame, Matrix, check_count, distances, features, thumbnail
+from kineograph.frames.mattes import Colour, background, differing, key_colour, keyed, nearness
 from kineograph.frames.policy import Costs, Rules, future, pruned, table
 from kineograph.frames.render import FrameStore, fitted
 from kineograph.frames.walk import UNIT, Step, Table, Whole, ahead_of, octant, stepped
@@ -25,11 +26,10 @@ from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress
 
 Points = NDArray[np.float64]  # (N, 2): (y, x) in pixels, or pixels a frame
-Colour = tuple[int, int, int]
-
 DIRECTIONS = 8  # right, down-right, down, … clockwise as seen on a screen
 FRAME_PIXELS = 640 * 360  # larger clips are made smaller first
 SHAPE_PIXELS = 300  # figures are compared coarsely: fine pixels of a thin figure never match
+SAMPLES = 41  # frames, spread over the clip, whose median is its background
 LEAST = 24  # opaque pixels (of full weight) below which a frame holds no figure
 
 
@@ -53,7 +53,8 @@ class Sprite:
 
     reel: (H, W, 4) cut-outs, the figure's centre in the middle. centres: (N, 2) where that was in
     the clip. velocity: (N, 2) pixels a frame, the step taken when the frame is shown. numbers: (N,)
-    frame numbers in the clip; frames without a whole figure are left out.
+    frame numbers in the clip; frames without a whole figure are left out. near_key: share of the
+    figure in colours so near the key that it may have holes.
     """
 
     reel: FrameStore
@@ -63,6 +64,7 @@ class Sprite:
     numbers: NDArray[np.int64]
     d: Matrix
     steering: Steering
+    near_key: float = 0.0
 
     def __len__(self) -> int:
         return len(self.reel)
@@ -80,54 +82,6 @@ class Sprite:
     def follows(self) -> NDArray[np.bool_]:
         """(N,) whether the next kept frame is the next frame of the clip; false at dead ends."""
         return np.append(np.diff(self.numbers) == 1, False)
-
-
-# -- matting ---------------------------------------------------------------------------------------
-
-
-def key_colour(frame: Frame) -> Colour | None:
-    """The colour of the frame's border when it is one saturated colour, else None. frame: (H, W,
-    3)."""
-    edge = np.concatenate([frame[0], frame[-1], frame[:, 0], frame[:, -1]])[:, :3].astype(float)
-    colour = np.median(edge, axis=0)
-    near = np.linalg.norm(edge - colour, axis=1) < 40
-    if near.mean() < 0.8 or colour.max() - colour.min() < 90:
-        return None
-    return int(colour[0]), int(colour[1]), int(colour[2])
-
-
-def keyed(frame: Frame, key: Colour, *, near: float = 45.0, far: float = 110.0) -> Frame:
-    """The frame with the key colour made clear: (H, W, 4), straight alpha.
-
-    Alpha runs from 0 to 1 as the colour, its brightness apart, moves from `near` to `far` (0 … 255)
-    away from the key; what is left of the key's own hue in the figure is taken out.
-    """
-    rgb = frame[:, :, :3].astype(np.float32)
-    want = np.array(key, dtype=np.float32)
-    away = rgb - want
-    luma = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    bright = away @ luma
-    apart = np.sqrt(np.square(away - bright[:, :, None]).sum(axis=2) + 0.15 * bright**2)
-    alpha = np.clip((apart - near) / (far - near), 0, 1)
-    main = int(np.argmax(want))
-    others = [c for c in range(3) if c != main]
-    spill = np.maximum(rgb[:, :, main] - rgb[:, :, others].max(axis=2), 0)
-    clean = rgb.copy()
-    clean[:, :, main] -= spill * np.where(alpha < 1, 1.0, 0.6)
-    return np.concatenate([clean, alpha[:, :, None] * 255], axis=2).astype(np.uint8)
-
-
-def background(reel: FrameStore, *, samples: int = 41) -> Frame:
-    """The still background: the median over at most `samples` frames spread over the clip."""
-    chosen = np.unique(np.linspace(0, len(reel) - 1, min(samples, len(reel))).astype(int))
-    return np.median([reel[int(k)][:, :, :3] for k in chosen], axis=0).astype(np.uint8)
-
-
-def differing(frame: Frame, still: Frame, *, near: float = 18.0, far: float = 48.0) -> Frame:
-    """The frame with what is like the still background made clear: (H, W, 4), straight alpha."""
-    apart = np.linalg.norm(frame[:, :, :3].astype(np.float32) - still, axis=2)
-    alpha = np.clip((apart - near) / (far - near), 0, 1)
-    return np.concatenate([frame[:, :, :3], (alpha * 255).astype(np.uint8)[:, :, None]], axis=2)
 
 
 # -- study -----------------------------------------------------------------------------------------
@@ -162,32 +116,35 @@ def study(
         raise InputError(
             "clip", f"has {len(reel)} frame, at least 2 are needed", "give a moving clip"
         )
-    cut = _cutter(reel, key)
-    mattes = FrameStore()
+    cut, key = _cutter(reel, key)
+    mattes, close = FrameStore(), []
     for number in range(len(reel)):
         matte = cut(reel[number])
         mattes.append(matte)
         if number % 16 == 0:
+            close.append(nearness(matte, key) if key is not None else 0.0)
             yield Progress(0.4 + 0.4 * number / len(reel), f"cutting frame {number}", matte)
     yield Progress(0.85, "comparing all frames", None)
-    yield Progress(1.0, "compared", _registered(mattes, fps, mirrored, steering or Steering()))
+    sprite = _registered(mattes, fps, mirrored, steering or Steering())
+    yield Progress(1.0, "compared", replace(sprite, near_key=float(np.mean(close))))
 
 
-def _cutter(reel: FrameStore, key: Colour | None) -> Callable[[Frame], Frame]:
-    """How frames of this clip are cut out: by the key, their alpha, the border or the
-    background."""
+def _cutter(reel: FrameStore, key: Colour | None) -> tuple[Callable[[Frame], Frame], Colour | None]:
+    """How frames of this clip are cut out: by the key, their alpha, the border or the background;
+    and the key, where there is one."""
     if (
         key is None
         and reel.shape[2] == 4
         and any(reel[k][:, :, 3].min() < 128 for k in (0, -1 + len(reel)))
     ):
-        return lambda frame: frame
+        return lambda frame: frame, None
     key = key or key_colour(reel[0])
     if key is not None:
         chosen = key
-        return lambda frame: keyed(frame, chosen)
-    still = background(reel)
-    return lambda frame: differing(frame, still)
+        return lambda frame: keyed(frame, chosen), chosen
+    samples = np.unique(np.linspace(0, len(reel) - 1, min(SAMPLES, len(reel))).astype(int))
+    still = background([reel[int(k)] for k in samples])
+    return lambda frame: differing(frame, still), None
 
 
 def _registered(mattes: FrameStore, fps: float, mirrored: bool, steering: Steering) -> Sprite:

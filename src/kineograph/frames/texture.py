@@ -34,6 +34,7 @@ from kineograph.values.prompt import Progress
 Span = tuple[int, int]  # first and last frame of a wanted range
 
 GOOD_SEAM = 1.2  # a seam up to this multiple of the usual step passes unseen
+GHOST = 1.5  # frames that differ by more usual steps show both while one fades into the other
 
 
 @dataclass(frozen=True)
@@ -217,8 +218,13 @@ class Looped:
 
     @property
     def good(self) -> bool:
-        """Whether no seam steps further than GOOD_SEAM times the usual step."""
-        return self.seams.ratio <= GOOD_SEAM
+        """Whether no seam jumps (GOOD_SEAM), and no fade shows two pictures at once (GHOST)."""
+        return self.fault <= 1
+
+    @property
+    def fault(self) -> float:
+        """How far it is from unseen: 1 just passes."""
+        return max(self.seams.ratio / GOOD_SEAM, self.mismatch / GHOST)
 
 
 def looped(
@@ -256,7 +262,7 @@ def looped(
             seen = seams(texture.reel, loop.order, steps(texture.d), **shown)
             differ = loop.cost / max(1, len(loop.jumps)) / max(texture.usual, 1e-9)
             found = Looped(loop, narrow, seen, differ)
-            if best is None or found.seams.ratio < best.seams.ratio:
+            if best is None or found.fault < best.fault:
                 best = found
             if found.good:
                 return found

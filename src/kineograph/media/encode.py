@@ -19,7 +19,7 @@ import numpy as np
 from kineograph.files import beside, publish, remove, writing
 from kineograph.media.formats import Format, Frame, Sound, StrPath, exact_rate, format_of
 from kineograph.media.gif import Gif
-from kineograph.media.notes import text_of
+from kineograph.media.notes import in_mp4, source_of, text_of
 from kineograph.media.pictures import Apng, Still, Webp, png
 from kineograph.media.sniff import kind_of
 from kineograph.media.video import WRITTEN, Video
@@ -132,7 +132,9 @@ class Writer:
             height, width, depth = self._shape
             shape = (height, width, depth if self.form.alpha else 3)
             rate = exact_rate(self._fps)
-            return Video(temporary, kind, rate, shape, self._text, self._sound, self._quality)
+            source = source_of(self._text)
+            how: dict[str, Any] = {"quality": self._quality, "source": source}
+            return Video(temporary, kind, rate, shape, self._text, self._sound, **how)
         if kind in ("png", "jpg"):
             return Still(file, kind, self._text)
         return _ANIMATIONS[kind](file, self._fps, self._text, self._quality)
@@ -174,6 +176,9 @@ class Writer:
                     self._encoder.finish()
                     self._encoder.close()
                     self._check()
+                    if self.form.kind == "mp4":
+                        with self._temporary.open("ab") as file:
+                            file.write(in_mp4(self._text))
                     publish(self._temporary, self.path)
         finally:
             self._discard()
@@ -228,7 +233,8 @@ class _Folder:
         self._frames = 0
 
     def add(self, frame: Frame) -> None:
-        (self._folder / f"{self._frames:05d}.png").write_bytes(png(frame, b""))
+        name = f"{self._frames:05d}.png"
+        (self._folder / name).write_bytes(png(frame, self._text, whole=False))
         self._frames += 1
 
     def finish(self) -> None:

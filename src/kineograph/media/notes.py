@@ -25,9 +25,16 @@ MAX_NOTE = 2**20  # bytes of JSON, written or read
 _MARK = NAME.encode() + b" "  # begins a comment that is ours, in JPEG and GIF
 _XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    '<rdf:Description rdf:about="" xmlns:kineograph="https://kineograph.invalid/ns/1.0/"'
-    ' kineograph:recipe="{}"/></rdf:RDF></x:xmpmeta>'
+    '<rdf:Description rdf:about=""{}/></rdf:RDF></x:xmpmeta>'
 )
+_XMP_RECIPE = ' xmlns:kineograph="https://kineograph.invalid/ns/1.0/" kineograph:recipe="{}"'
+_XMP_SOURCE = (
+    ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" Iptc4xmpExt:'
+    'DigitalSourceType="{}"'
+)
+SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"  # the IPTC's terms
+_XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # of MP4, by Adobe
+_GIF_END = b"\x01" + bytes(range(255, -1, -1)) + b"\0"  # however it is walked over, it ends
 _XMP_NOTE = re.compile(rb'kineograph:recipe="([^"]*)"')
 
 
@@ -82,30 +89,59 @@ def png_chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I4s", len(body), name) + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def in_png(text: bytes) -> bytes:
-    """One iTXt chunk: keyword, not compressed, no language, no translated keyword."""
-    return png_chunk(b"iTXt", NAME.encode() + b"\0\0\0\0\0" + text) if text else b""
+def source_of(text: bytes) -> str:
+    """The digital source type that a note names, as a URI; "" when it names none."""
+    source = (_parsed(text) or {}).get("source")
+    return SOURCES + source if isinstance(source, str) and source.isalpha() else ""
+
+
+def _xmp(text: bytes) -> bytes:
+    """An XMP packet with the source type alone; b"" where the note names none."""
+    source = source_of(text)
+    return _XMP.format(_XMP_SOURCE.format(source)).encode() if source else b""
+
+
+def in_png(text: bytes, *, whole: bool = True) -> bytes:
+    """iTXt chunks, not compressed: the note when `whole`, and the source type."""
+    xmp = _xmp(text)
+    note = png_chunk(b"iTXt", NAME.encode() + b"\0\0\0\0\0" + text) if text and whole else b""
+    return note + (png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp) if xmp else b"")
 
 
 def in_jpeg(text: bytes) -> bytes:
-    """Comment segments of at most 65,533 bytes, each with our mark."""
+    """Comment segments of at most 65,533 bytes, each with our mark; the source type before."""
     step = 65_533 - len(_MARK)
     pieces = (_MARK + text[at : at + step] for at in range(0, len(text), step))
-    return b"".join(struct.pack(">HH", 0xFFFE, len(p) + 2) + p for p in pieces)
+    xmp = _xmp(text)
+    body = b"http://ns.adobe.com/xap/1.0/\0" + xmp
+    packet = struct.pack(">HH", 0xFFE1, len(body) + 2) + body if xmp else b""
+    return packet + b"".join(struct.pack(">HH", 0xFFFE, len(p) + 2) + p for p in pieces)
 
 
 def in_gif(text: bytes) -> bytes:
-    """One comment extension in sub-blocks of at most 255 bytes."""
+    """One comment extension in sub-blocks of at most 255 bytes; the source type behind it."""
     if not text:
         return b""
     body = _MARK + text
     pieces = (body[at : at + 255] for at in range(0, len(body), 255))
-    return b"\x21\xfe" + b"".join(bytes([len(p)]) + p for p in pieces) + b"\0"
+    xmp = _xmp(text)
+    packet = b"\x21\xff\x0bXMP DataXMP" + xmp + _GIF_END if xmp else b""
+    return b"\x21\xfe" + b"".join(bytes([len(p)]) + p for p in pieces) + b"\0" + packet
 
 
 def in_webp(text: bytes) -> bytes:
     """The body of an XMP chunk."""
-    return _XMP.format(html.escape(text.decode("ascii"))).encode() if text else b""
+    if not text:
+        return b""
+    source = source_of(text)
+    told = _XMP_RECIPE.format(html.escape(text.decode("ascii")))
+    return _XMP.format(told + (_XMP_SOURCE.format(source) if source else "")).encode()
+
+
+def in_mp4(text: bytes) -> bytes:
+    """A box at the end of the file with the source type."""
+    xmp = _xmp(text)
+    return struct.pack(">I4s", len(xmp) + 24, b"uuid") + _XMP_BOX + xmp if xmp else b""
 
 
 # -- reading: the JSON in each container, b"" when there is none -----------------------------------

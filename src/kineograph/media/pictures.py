@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +46,10 @@ def _still(frame: Frame, form: str, **options: object) -> io.BytesIO:
     return file
 
 
-def png(frame: Frame, text: bytes) -> bytes:
-    """A PNG file with the note before its pixels."""
+def png(frame: Frame, text: bytes, *, whole: bool = True) -> bytes:
+    """A PNG file with the note, or its source type alone, before its pixels."""
     data = _still(frame, "PNG").getvalue()
-    return data[:_PNG_HEADER] + in_png(text) + data[_PNG_HEADER:]
+    return data[:_PNG_HEADER] + in_png(text, whole=whole) + data[_PNG_HEADER:]
 
 
 def jpeg(frame: Frame, text: bytes) -> bytes:
@@ -185,8 +185,10 @@ def _riff(name: bytes, body: bytes) -> bytes:
 
 
 def _webp_data(frame: Frame, quality: int) -> bytes:
-    """The alpha and colour chunks of one frame."""
-    still = _still(frame, "WEBP", quality=quality, method=4, exact=True)
+    """The alpha and colour chunks of one frame; alpha is exact until quality is to save bytes."""
+    best = quality >= WEBP_QUALITY
+    how: dict[str, Any] = {"exact": best, "alpha_quality": 100 if best else quality}
+    still = _still(frame, "WEBP", quality=quality, method=4, **how)
     data = still.getvalue()
     chunks = [part for part in riff_chunks(still) if part[0] in (b"ALPH", b"VP8 ", b"VP8L")]
     return b"".join(_riff(name, data[at : at + length]) for name, at, length in chunks)

@@ -20,6 +20,7 @@ import numpy as np
 from kineograph.files import beside, publish, remove
 from kineograph.media.encode import writer
 from kineograph.media.formats import Format, Frame, Sound, format_of
+from kineograph.trust.watermark import marked
 from kineograph.values.errors import InputError, LimitError
 from kineograph.values.output import Shape
 from kineograph.values.progress import Progress
@@ -65,7 +66,8 @@ def shaped(film: Film, shape: Shape, form: Format | None) -> tuple[Film, list[st
     if shape.seconds and film.count / film.fps > shape.seconds + 1e-6:
         notes.append(f"cut to its first {shape.seconds:g} of {film.count / film.fps:.1f} s")
         film = replace(film, count=max(1, math.floor(shape.seconds * film.fps + 1e-6)))
-    film, told = _timed(film, shape.fps, form.fps[1] if form else math.inf)
+    most = min(form.fps[1] if form else math.inf, shape.most_fps or math.inf)
+    film, told = _timed(film, shape.fps, most)
     notes += told
     place = placed(film.size, shape, even=form is not None and form.even)
     if place.outer != film.size:
@@ -299,11 +301,12 @@ def _told(film: Film, one: Film, quality: float, size: int, most: int) -> str:
 def _write(film: Film, path: Path, note: dict[str, Any] | None, quality: float) -> Iterator[int]:
     """Write every frame; yields how many there are."""
     how: dict[str, Any] = {"alpha": film.alpha, "sound": film.sound, "note": note}
+    is_marked = note is not None and note.get("mark") is True
     with writer(path, fps=film.fps, size=film.size, quality=quality, **how) as file:
         for number, frame in enumerate(film.frames(), 1):
             if number > film.count:
                 return
-            file.add(frame)
+            file.add(marked(frame) if is_marked else frame)
             yield number
 
 

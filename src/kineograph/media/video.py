@@ -208,7 +208,8 @@ class Video:
     """Frames into one MP4 or WebM file.
 
     shape: (H, W, C) of the frames; C is 4 only for WebM. comment: the bytes of the comment tag.
-    sound: what is heard meanwhile. quality: see `media.writer`.
+    sound: what is heard meanwhile. quality: see `media.writer`. source: the digital source type, a
+    tag of a WebM file.
     """
 
     def __init__(
@@ -220,6 +221,7 @@ class Video:
         comment: bytes,
         sound: Sound | None = None,
         quality: float = 1.0,
+        source: str = "",
     ) -> None:
         height, width, depth = shape
         raw = "rgba" if depth == 4 else "rgb24"
@@ -229,6 +231,8 @@ class Video:
         with tempfile.TemporaryFile() as tags, tempfile.TemporaryFile() as heard:
             escaped = re.sub(rb"([=;#\\\n])", rb"\\\1", comment)
             tags.write(b";FFMETADATA1\n" + (b"comment=" + escaped + b"\n" if comment else b""))
+            if source and kind == "webm":
+                tags.write(f"DIGITAL_SOURCE_TYPE={source}\n".encode())
             tags.seek(0)
             source = track = ""
             if sound is not None:

@@ -24,6 +24,7 @@ from kineograph.recipe.distillation import Distillation, DistillationRound, Stud
 from kineograph.recipe.fields import Part, Phase, one_of, parsed
 from kineograph.recipe.files import (
     WEIGHTS,
+    declared,
     digests,
     folder_of,
     load_tensors,
@@ -74,6 +75,7 @@ __all__ = [
     "from_json",
     "frozen",
     "hashes",
+    "known_hashes",
     "language_model",
     "load",
     "load_tensors",
@@ -191,6 +193,11 @@ def family_of(model: str) -> str:
         return read(folder_of(model)).family
     except KineographError:
         return ""
+
+
+def known_hashes() -> set[str]:
+    """SHA-256 of every weights file that ships."""
+    return {digest for name in models() for digest in (declared(folder_of(name)) or {}).values()}
 
 
 def hashes(folder: Path, recipe: Recipe) -> dict[str, str]:

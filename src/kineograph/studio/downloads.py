@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 from kineograph.values.errors import InputError
 from kineograph.values.output import PRESETS, Output, Shape
@@ -31,7 +32,8 @@ def converted(path: Path, form: str, preset: str = "") -> Path:
     if form not in FORMS:
         known = ", ".join(FORMS)
         raise InputError("form", f"'{form[:20]}' is unknown", f"use one of {known}")
-    shape = Output(**{"for_": preset}).shape if preset else Shape()
+    named: Any = preset or None
+    shape = Output(for_=named).shape if named else Shape()
     if shape.suffix and shape.suffix != form:
         raise InputError("form", f"'{preset}' takes a {shape.suffix}", "ask for that")
     target = path.parent / "as" / f"{preset or 'plain'}{form}"

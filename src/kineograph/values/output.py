@@ -1,6 +1,6 @@
 """How large may the file be? What is set of an output that moves: size, rate, bytes, a preset.
 
-Chats publish what they take; a preset says it once (`for_`, the command's --for). Families that
+Chats publish what they take; a preset (`for_`) says it once. Families that
 write clips take these fields; `media.shaping` carries them out.
 """
 
@@ -54,8 +54,8 @@ Named = Literal["sticker-webm", "sticker-webp", "emoji", "square", "portrait"]
 class Shape(NamedTuple):
     """An output as `media.shaping` takes it.
 
-    size: "" for the clip's own. fps, seconds, most_bytes: 0 where nothing is said. fixed: the size
-    is not made smaller to save bytes. suffix: the only one that is taken, "" for any.
+    size: "" for the clip's own. fps, most_fps, seconds, most_bytes: 0 where nothing is said. fixed:
+    the size is not made smaller to save bytes. suffix: the only one that is taken, "" for any.
     """
 
     size: str = ""
@@ -66,6 +66,7 @@ class Shape(NamedTuple):
     fixed: bool = False
     silent: bool = False
     suffix: str = ""
+    most_fps: float = 0.0
 
 
 def _bytes(given: Any) -> Any:
@@ -112,12 +113,13 @@ class Output(Settings):
         return Shape(
             size,
             self.fit,
-            min(self.fps or named.fps, named.fps),
+            min(self.fps or 0.0, named.fps),
             named.seconds,
             min(limits, default=0),
             fixed=True,
             silent=named.silent,
             suffix=named.suffix,
+            most_fps=named.fps,
         )
 
     @property

@@ -53,11 +53,20 @@ class Forecast(NamedTuple):
 
 
 class About(NamedTuple):
-    """What a record says of a model: its name, SHA-256 by weights file, whether torch computes."""
+    """What a record says of a model: its name, SHA-256 by weights file, whether torch computes.
+
+    learns: whether it is trained on the person's own data first, and so has no name.
+    """
 
     name: str
     weights: Mapping[str, str] = {}
     torch: bool = False
+    learns: bool = False
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a trained model makes it."""
+        return bool(self.name) or self.learns
 
 
 class Model(Protocol[S, T]):

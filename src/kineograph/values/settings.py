@@ -48,6 +48,11 @@ def setting(
     return Field(default, description=help, ge=least, le=most, gt=above, json_schema_extra=extra)
 
 
+def unmarked() -> Any:
+    """The field of every family whose trained model makes pictures."""
+    return setting(False, "Leave the imperceptible watermark out; the record says so.")
+
+
 class Extra(BaseModel):
     """A second output that a family can write: a source map, a plot.
 

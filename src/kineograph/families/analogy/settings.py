@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import field_validator
 
 from kineograph.values.errors import InputError
-from kineograph.values.settings import STILL, Extra, Settings, setting
+from kineograph.values.settings import STILL, Extra, Settings, setting, unmarked
 from kineograph.values.source import PictureSource, Source
 
 Mode = Literal["filter", "edges", "painterly", "colour", "numbers", "super", "transfer"]
@@ -86,6 +86,7 @@ class ByTokens(Analogy):
 
     by: Literal["tokens"] = setting("tokens", BY)
     model: str = setting("visual-prompts", "For tokens: a shipped model's name, or a folder.")
+    unmarked: bool = unmarked()
     rounds: int | None = setting(
         None, "For tokens: rounds of deciding; 0 takes all at once.", least=0
     )
@@ -102,6 +103,7 @@ class ByBoth(Matching):
 
     by: Literal["both"] = setting("both", BY)
     model: str = setting("visual-prompts", "For tokens: a shipped model's name, or a folder.")
+    unmarked: bool = unmarked()
     rounds: int | None = setting(
         None, "For tokens: rounds of deciding; 0 takes all at once.", least=0
     )

@@ -10,7 +10,7 @@ from pydantic import field_validator
 
 from kineograph.values.output import Output
 from kineograph.values.prompt import clean_text
-from kineograph.values.settings import MOVING, setting
+from kineograph.values.settings import MOVING, setting, unmarked
 from kineograph.values.source import PictureSource
 from kineograph.values.strength import STRENGTHS, Strength
 
@@ -55,6 +55,7 @@ class CheckpointVideo(Output):
         None, "How to go down the noise levels; the model's own when not given."
     )
     model: str = setting(..., "A shipped model's name, or a folder.")
+    unmarked: bool = unmarked()
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:

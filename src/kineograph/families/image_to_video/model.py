@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from kineograph import media, recipe
-from kineograph.animate.maker import AnimateMaker, Knobs
+from kineograph.animate.maker import MOST_PIXELS, AnimateMaker, Knobs
 from kineograph.families.image_to_video.forecast import forecast
 from kineograph.families.image_to_video.settings import MOST_SIZE, ImageToVideo, Moved, Refine
 from kineograph.products import ClipProduct
@@ -21,6 +22,7 @@ from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 
 MOST_FRAMES = 1200  # of a clip to refine
+LARGEST = 512  # pixels of the longer side that a photograph keeps unasked
 
 
 class _Animate:
@@ -97,7 +99,10 @@ class ImageToVideoModel(_Animate):
     def forecast(self, request: Request[ImageToVideo]) -> Forecast:
         settings = request.settings
         length = settings.seconds or self.recipe.seconds
-        plan = forecast(self.recipe, self._knobs(settings), length)
+        info = media.frames_of(settings.image, "image").info
+        knobs = self._knobs(settings)
+        size = self._size(settings, knobs, (info.width, info.height))
+        plan = forecast(self.recipe, replace(knobs, size=size), length)
         frames = round(length * (settings.frames or self.recipe.frames) / self.recipe.seconds)
         file = media.file_bytes(request.form, (plan.size, plan.size), frames)
         return Forecast(plan.seconds, plan.bytes, file, plan.told(), plan._asdict())
@@ -105,13 +110,18 @@ class ImageToVideoModel(_Animate):
     def make(self, request: Request[ImageToVideo], seed: int) -> Iterator[Progress[Clip]]:
         """The clip as it is denoised, in the picture's shape; the last step carries it."""
         settings, knobs = request.settings, self._knobs(request.settings)
-        size = self._size(settings, knobs)
         picture, notes = media.first_frame(settings.image)
+        tall, wide = picture.frames.shape[-2:]
+        size = self._size(settings, knobs, (wide, tall))
+        knobs = replace(knobs, size=0 if knobs.refine else size)
         length = settings.seconds or self.recipe.seconds
         self.maker.check(knobs)
         prompt = Prompt(settings.text, image=picture, seconds=length)
         ready = self.maker.ready(prompt, knobs).framed
         height, width = ready.restored(ready.square).frames.shape[-2:]
+        if max(wide, tall) != max(width, height):
+            told = f"the picture of {wide}x{tall} moves at {width}x{height}"
+            notes.append(told if settings.size else f"{told}; a size sets another")
         fps = (knobs.frames or self.recipe.frames) / self.recipe.seconds
         media.check_fits(request.form, fps=fps, size=(width, height))
         clip = None
@@ -129,8 +139,14 @@ class ImageToVideoModel(_Animate):
         result: Result[Clip] = Result(product, seed, record, tuple(notes))
         yield Progress(1.0, "made", product.clip, None, result)
 
-    def _size(self, settings: ImageToVideo, knobs: Knobs) -> int:
+    def _size(self, settings: ImageToVideo, knobs: Knobs, own: tuple[int, int]) -> int:
+        """Pixels of the longer side: as said, else the picture's own up to LARGEST."""
         size = settings.size or (self.recipe.refine if knobs.refine else self.recipe.base).size
+        if not settings.size and not knobs.refine and self.recipe.space == "motion":
+            frames = knobs.frames or self.recipe.frames
+            length = 0.0 if knobs.loop else settings.seconds or 0.0
+            frames = max(frames, round(length * frames / self.recipe.seconds))
+            size = max(size, min(max(own), LARGEST, int((MOST_PIXELS / frames) ** 0.5)))
         if knobs.refine and size != self.recipe.refine.size:
             remedy = f"the refinement makes {self.recipe.refine.size}"
             raise InputError("size", f"{size} pixels", remedy)

@@ -9,7 +9,7 @@ from pydantic import field_validator
 
 from kineograph.values.output import Output
 from kineograph.values.prompt import clean_text
-from kineograph.values.settings import MOVING, setting
+from kineograph.values.settings import MOVING, setting, unmarked
 from kineograph.values.source import ClipSource, FolderSource, PictureSource
 from kineograph.values.strength import STRENGTHS, Strength
 
@@ -40,6 +40,7 @@ class Moved(Output):
     text_encoder: FolderSource | None = setting(
         None, "Folder of a T5 or BERT encoder in place of the model's."
     )
+    unmarked: bool = unmarked()
 
     @field_validator("text")
     @classmethod

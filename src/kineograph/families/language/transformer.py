@@ -60,7 +60,7 @@ class TransformerModel:
     @cached_property
     def about(self) -> About:
         if self.folder is None:
-            return About("", torch=True)
+            return About("", torch=True, learns=True)
         return About(self.recipe.name, recipe.hashes(self.folder, self.recipe), torch=True)
 
     @cached_property

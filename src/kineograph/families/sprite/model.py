@@ -83,6 +83,9 @@ def _notes(made: sprites.Sprite) -> list[str]:
     notes = []
     if made.usual < 0.05:
         notes.append("the figure hardly moves in the clip, so it cannot be steered far")
+    if made.near_key > 0.02:
+        share = f"{made.near_key:.0%} of the figure has colours near to the key's"
+        notes.append(f"{share}: it may have holes; another ground keeps it whole")
     missing = _missing(made)
     if missing:
         told = f"no frame moves {' or '.join(missing)}; mirror images or a longer clip may help"

@@ -9,7 +9,7 @@ from pydantic import field_validator
 
 from kineograph.values.ground import GROUNDS, Ground
 from kineograph.values.prompt import clean_text
-from kineograph.values.settings import STILL, Settings, setting
+from kineograph.values.settings import STILL, Settings, setting, unmarked
 from kineograph.values.source import PictureSource
 
 MOST_SIZE = 1024  # pixels of a finished picture
@@ -25,6 +25,7 @@ class TextToImage(Settings):
 
     text: str = setting(..., "What the picture should show.", place=True)
     guidance: float | None = setting(None, "Guidance scale; 1 is none.", least=0, most=50)
+    unmarked: bool = unmarked()
 
     @field_validator("text")
     @classmethod

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import field_validator
 
 from kineograph.values.ground import GROUNDS, Ground
-from kineograph.values.output import Output
+from kineograph.values.output import PRESETS, Output
 from kineograph.values.prompt import clean_text
-from kineograph.values.settings import MOVING, setting
+from kineograph.values.settings import MOVING, setting, unmarked
 from kineograph.values.source import FolderSource
 from kineograph.values.strength import STRENGTHS, Strength
 
 MOST_SECONDS = 600.0
 MOST_SIDE = 1024  # pixels of a clip by picture
+MOST_PRESET = 512  # of one that a preset asks for
 
 
 class TextToVideo(Output):
@@ -51,6 +52,7 @@ class TextToVideo(Output):
     text_encoder: FolderSource | None = setting(
         None, "Folder of a T5 or BERT encoder in place of the model's."
     )
+    unmarked: bool = unmarked()
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:
@@ -110,6 +112,14 @@ class ByPicture(Output):
     text_encoder: FolderSource | None = setting(
         None, "Folder of a T5 or BERT encoder in place of the model's."
     )
+    unmarked: bool = unmarked()
+
+    def resolved(self) -> Self:
+        """With a chat's preset the cut-out is made as large as the file, where that can be."""
+        if self.for_ is None or "size" in self.model_fields_set:
+            return self
+        wanted = max(int(side) for side in PRESETS[self.for_].size.split("x"))
+        return self.changed(size=min(wanted, MOST_PRESET))
 
     @field_validator("text")
     @classmethod

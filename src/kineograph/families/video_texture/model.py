@@ -12,7 +12,17 @@ from kineograph.frames.distance import WORK_PIXELS, Frame, check_count
 from kineograph.frames.player import PLAYER_PIXELS, texture_page
 from kineograph.frames.regions import composed, regions
 from kineograph.frames.sound import sound_of
-from kineograph.frames.texture import Looped, Texture, looped, pictures, played, smaller, study
+from kineograph.frames.texture import (
+    GHOST,
+    GOOD_SEAM,
+    Looped,
+    Texture,
+    looped,
+    pictures,
+    played,
+    smaller,
+    study,
+)
 from kineograph.media.frames import every
 from kineograph.media.frames import sound_of as heard_in
 from kineograph.media.shaping import placed
@@ -31,6 +41,7 @@ READ = 3.5e-8  # seconds a pixel of a frame: decoded, brought here, made small
 PAIR = 6e-11  # seconds a pair of frames and value compared
 WRITE = 6e-8  # seconds a pixel of a frame: rendered and coded
 PAGE_BYTES = 0.1  # bytes a pixel of a player's picture, as text
+SHORT = 8  # frames of a loop that is told to be short
 OF_FILES = ("best_loop", "seconds", "regions")
 "Fields that are not for a player, which never ends and plays the whole picture."
 
@@ -246,9 +257,11 @@ def _judged(found: Looped) -> list[str]:
     ratio, count = found.seams.ratio, len(found.loop.order)
     told = f"loop of {count} frames, {found.seams.jumps} jumps, {found.fade} frames of cross-fade: "
     told += f"the frames joined differ by {found.mismatch:.2f} usual steps; "
-    if found.mismatch > 1.5:
-        told += "the fade may show as a ghost unless the motion is unstructured (water, fire); "
-    if found.good:
+    if count < SHORT:
+        told += f"only {count} frames repeat, as nothing longer closes as well; "
+    if found.mismatch > GHOST:
+        told += "the fade shows as a ghost unless the motion is unstructured (water, fire); "
+    if found.seams.ratio <= GOOD_SEAM:
         return [f"{told}the worst seam steps {ratio:.2f}× as far as the frames there usually do"]
     return [
         f"{told}no good loop was found, the worst seam steps {ratio:.2f}× as far as the frames "

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from kineograph.values.errors import InputError
 from kineograph.values.output import PRESETS, Output
-from kineograph.values.settings import MOVING, PAGE, Settings, setting
+from kineograph.values.settings import MOVING, PAGE, Settings, setting, unmarked
 from kineograph.values.sides import sides
 from kineograph.values.source import FolderSource, PictureSource, Source
 
@@ -156,6 +156,7 @@ class FromTexts(Zoom):
     model: str | None = setting(
         None, "A text model: its name, or a folder. scenes; stickers when living."
     )
+    unmarked: bool = unmarked()
     text_encoder: FolderSource | None = setting(
         None, "Folder of a T5 or BERT encoder in place of the model's."
     )
