@@ -260,7 +260,9 @@ async def status(request: Request) -> dict[str, Any]:
         "running": studio.runner.running,
         "bytes": await _aside(studio.home.size),
         "home": studio.home.root.name,
-        "presets": {name: preset.about for name, preset in PRESETS.items()},
+        "presets": {
+            name: {"about": preset.about, "suffix": preset.suffix} for name, preset in PRESETS.items()
+        },
     }
 
 
