@@ -65,10 +65,12 @@ class Guard:
             return await self._app(scope, receive, send)
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1008})
-        begun = False
+        begun, refusals = False, list[RefusedError]()
 
         async def sent(message: Message) -> None:
             nonlocal begun
+            if refusals and not begun:  # whatever the application made of it
+                raise refusals[0]
             if message["type"] == "http.response.start":
                 begun = True
                 known = {name.lower() for name, _ in message["headers"]}
@@ -81,9 +83,10 @@ class Guard:
 
         try:
             self._check(scope)
-            await self._app(scope, self._counted(scope, receive), sent)
+            await self._app(scope, self._counted(scope, receive, refusals), sent)
         except RefusedError as error:
             if not begun:
+                refusals.clear()
                 await _answer(sent, error)
         return None
 
@@ -128,7 +131,7 @@ class Guard:
     def is_token(self, given: str) -> bool:
         return secrets.compare_digest(given.encode(), self._token.encode())
 
-    def _counted(self, scope: Message, receive: Receive) -> Receive:
+    def _counted(self, scope: Message, receive: Receive, refusals: list[RefusedError]) -> Receive:
         """The body as it comes, while it is within its size and its time."""
         most = self._most if scope["path"] == UPLOADS else MOST_BODY
         count, ended = 0, False
@@ -140,11 +143,13 @@ class Guard:
             try:
                 message = await asyncio.wait_for(receive(), self._wait)
             except TimeoutError:
-                raise RefusedError(408, "the body did not come") from None
+                refusals.append(RefusedError(408, "the body did not come"))
+                raise refusals[0] from None
             count += len(message.get("body", b""))
             ended = not message.get("more_body", False)
             if count > most:
-                raise RefusedError(413, "the body is too large")
+                refusals.append(RefusedError(413, "the body is too large"))
+                raise refusals[0]
             return message
 
         return counted

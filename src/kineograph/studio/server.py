@@ -261,7 +261,8 @@ async def status(request: Request) -> dict[str, Any]:
         "bytes": await _aside(studio.home.size),
         "home": studio.home.root.name,
         "presets": {
-            name: {"about": preset.about, "suffix": preset.suffix} for name, preset in PRESETS.items()
+            name: {"about": preset.about, "suffix": preset.suffix}
+            for name, preset in PRESETS.items()
         },
     }
 
