@@ -1,6 +1,7 @@
 # make demo   a sticker made from words, and a contact sheet of it
 # make test   lint, types and every test
 # make check  lint and types alone     make bench  benchmarks     make clean  what was built here
+# make faults  the long sweeps: mutated files, kills, signals
 # make readme every command of the README, run as written
 #
 # Each does all of its own set-up; only make and a Python of at least 3.11 must be there.
@@ -11,7 +12,7 @@ PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3; do \
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check bench readme clean
+.PHONY: demo test check bench faults readme clean
 
 demo: $(READY)
 	@mkdir -p out
@@ -30,6 +31,9 @@ check: $(READY)
 
 bench: $(READY)
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+faults: $(READY)
+	@cd tests/faults && ../../$(BIN)/python sweep.py
 
 readme: $(READY)
 	@$(BIN)/python tests/readme_commands.py

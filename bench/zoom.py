@@ -102,6 +102,8 @@ def main(folder: Path, size: int, seeds: int) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(print("skipped: name a folder of pictures, widest first by name"))
     main(
         Path(sys.argv[1]),
         int(sys.argv[2]) if len(sys.argv) > 2 else 64,

@@ -88,7 +88,8 @@ def image(tmp_path):
 
 def test_a_picture_becomes_a_clip_with_its_recipe_inside(model, image, tmp_path, capsys):
     out = tmp_path / "a.apng"
-    words = ["a dog", "--image", image, "--model", model, "--seed", 7, "-o", out, "--json"]
+    words = ["a dog", "--image", image, "--model", model, "--seed", 7, "--unmarked"]
+    words += ["-o", out, "--json"]
     assert run(*words) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["seed"], told["outputs"]) == (7, [str(out)])
@@ -117,7 +118,8 @@ def test_the_refinement_makes_it_larger_and_works_alone_on_any_clip(model, image
 def test_the_pictures_own_detail_is_moved_at_any_size(model, tmp_path):
     path, out = tmp_path / "in.png", tmp_path / "out.apng"
     Image.fromarray(colours(100, 50)).save(path)
-    assert run("--image", path, "--model", model, "--size", 100, "--seed", 1, "-o", out) == 0
+    words = ["--image", path, "--model", model, "--size", 100, "--seed", 1, "--unmarked"]
+    assert run(*words, "-o", out) == 0
     frames = media.read(out).frames
     assert tuple(frames.shape[2:]) == (100, 50)
     assert (frames[0] - media.read(path).frames[0]).abs().max() < 0.01

@@ -141,6 +141,7 @@ def test_a_picture_is_completed_from_its_upper_half(tmp_path, models, capsys):
         models / "letters",
         "--complete",
         tmp_path / "given.png",
+        "--unmarked",
     )
     run("a dog", "-o", tmp_path / "out.png", *options, capsys=capsys)
     found = pixels(tmp_path / "out.png")

@@ -69,7 +69,8 @@ def test_the_way_of_answering_is_chosen_by_what_is_given(book):
 
 def test_what_is_usual_stands_in_the_record(book):
     assert made(".txt", corpus=book, unit="line").record["settings"] == {
-        "by": "counts", "unit": "line", "order": 1, "n": 20, "copy_limit": 0, "start": ""
+        "by": "counts", "unit": "line", "order": 1, "n": 20, "copy_limit": 0, "start": "",
+        "also": [], "weights": "",
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import pytest
 from kineograph import cli, media
 from kineograph.data.simulations import simulate
 from kineograph.frames.sound import FADE, sound_of
-from kineograph.values.errors import InputError
+from kineograph.values.errors import InputError, LimitError
 
 RATE, FPS, FRAMES = 48_000, 10.0, 30
 EACH = int(RATE / FPS)  # samples a frame
@@ -88,7 +88,7 @@ def test_formats_without_sound_and_clips_past_the_limit_are_refused(clip, tmp_pa
         media.writer(tmp_path / "a.gif", fps=10, size=(8, 8), sound=tones())
     with pytest.raises(InputError, match="clip_bytes"):
         media.sound(clip, media.Limits(clip_bytes=1000))
-    with pytest.raises(InputError, match="seconds"):
+    with pytest.raises(LimitError, match="seconds"):
         media.sound(clip, media.Limits(seconds=1))
 
 

@@ -171,6 +171,38 @@ def test_every_matrix_and_range_gives_back_the_colours(tmp_path, space, span, na
     assert np.abs(frames_of(tmp_path / name)[0] - frame)[40:56, 40:56].max() <= 2
 
 
+@pytest.mark.parametrize("matrix", ["bt2020nc", "unknown"])
+def test_hdr_that_names_its_curve_alone_is_toned_too(tmp_path, matrix):
+    luma = np.full((64, 64), round(0.5807 * 876 + 64), "<u2")
+    frame = luma.tobytes() + np.full((32, 64), 512, "<u2").tobytes()
+    tags = f"setparams=color_trc=smpte2084:colorspace={matrix}"
+    coded = ("-vf", tags, "-c:v", "libvpx-vp9", "-pix_fmt", "yuv420p10le")
+    encoded([frame] * 2, 24, tmp_path / "a.webm", *coded, pix="yuv420p10le", size=(64, 64))
+    assert frames_of(tmp_path / "a.webm")[0, 30, 30].min() >= 215
+
+
+TO_709 = {  # of linear light
+    "smpte432": [[1.2249, -0.2247, 0], [-0.0420, 1.0419, 0], [-0.0197, -0.0786, 1.0979]],
+    "bt2020": [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
+}
+
+
+@pytest.mark.parametrize(
+    ("primaries", "curve", "matrix"),
+    [("smpte432", "bt709", "bt709"), ("bt2020", "bt2020-10", "bt2020nc")],
+)
+def test_wide_primaries_of_videos_come_to_srgb(tmp_path, primaries, curve, matrix):
+    light = TO_709[primaries] @ (np.array([200, 60, 60]) / 255) ** 2.4  # BT.1886
+    wanted = 255 * light.clip(0, 1) ** (1 / 2.4)
+    frame = np.full((64, 64, 3), (200, 60, 60), np.uint8)
+    tags = f"setparams=color_primaries={primaries}:color_trc={curve}:colorspace={matrix}"
+    space = matrix.removesuffix("nc")
+    convert = f"scale=out_color_matrix={space}:out_range=tv,format=yuv444p,{tags}"
+    encoded([frame] * 2, 24, tmp_path / "a.mp4", "-vf", convert, "-c:v", "libx264", "-qp", 0)
+    assert np.abs(frames_of(tmp_path / "a.mp4")[0, 30, 30] - wanted).max() <= 3
+    assert "brought to sRGB" in media.probe(tmp_path / "a.mp4").changed[0]
+
+
 def test_untagged_hd_is_taken_for_bt709(tmp_path):
     frame = np.full((720, 1280, 3), (200, 40, 60), np.uint8)
     convert = (
@@ -197,12 +229,23 @@ def test_pixels_become_square(tmp_path, aspect, size, name):
 
 
 @pytest.mark.parametrize("order", ["top", "bottom"])
-@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.mpg", "mpeg2video")])
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.mp4", "libx264"),
+        ("a.mkv", "libx264"),  # its header says nothing, its frames do
+        ("a.mpg", "mpeg2video"),
+        ("a.ts", "mpeg2video"),
+        ("a.avi", "mpeg2video"),
+        ("a.mov", "prores_ks"),
+    ],
+)
 def test_interlaced_pictures_lose_their_combs(tmp_path, order, name, codec):
     field = {"top": "tff", "bottom": "bff"}[order]
     weave = f"tinterlace=interleave_{order},fieldorder={field}"
     own = ("-x264opts", f"{field}=1", "-crf", 10) if codec == "libx264" else ("-q:v", 1)
-    options = ("-vf", weave, "-flags", "+ildct+ilme", *own, "-c:v", codec, "-pix_fmt", "yuv420p")
+    pixels = "yuv422p10le" if codec == "prores_ks" else "yuv420p"
+    options = ("-vf", weave, "-flags", "+ildct+ilme", *own, "-c:v", codec, "-pix_fmt", pixels)
     encoded([moving_bar(k) for k in range(24)], 50, tmp_path / name, *options)
     frames = frames_of(tmp_path / name)
     grey = frames[len(frames) // 2].sum(-1)

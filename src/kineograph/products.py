@@ -129,7 +129,9 @@ class PictureProduct:
         from kineograph.media.exact import save_picture
 
         save_picture(self.picture, path, None if record is None else dict(record))
-        yield Progress(1.0, "written", None)
+        clear = self.picture.shape[2] in (2, 4) and path.suffix.lower() in (".jpg", ".jpeg")
+        lost = [f"a {path.suffix.lower()} holds no transparency: laid over white"] if clear else []
+        yield Progress(1.0, "written", lost)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,9 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
         request = Request(settings, form_of(asked.out), frozenset(asked.extras))
         model = models.model_of(settings)
         if asked.dry_run:
+            for field, source in settings.sources():
+                if source.path is not None:
+                    source.there(field.partition(".")[0])
             plan = model.forecast(request)
             begun = START * (time.perf_counter() - started) if model.about.torch else 0.0
             plan = plan._replace(seconds=plan.seconds + begun)

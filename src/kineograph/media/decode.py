@@ -26,6 +26,7 @@ from kineograph.files import counted, sequence_of
 from kineograph.media import sniff, video
 from kineograph.media.child import Child, ChildError, decoding
 from kineograph.media.formats import LIMITS, SECOND, Frame, Info, Limits, StrPath, steady
+from kineograph.media.shown import JOINED, WOVEN
 from kineograph.values.errors import InputError
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def probe(path: StrPath, limits: Limits = LIMITS) -> Info:
 def changes(path: StrPath, limits: Limits = LIMITS) -> tuple[str, ...]:
     """What reading a file or folder changes, a few words each; see `Info.changed`."""
     with _source(path, limits) as source:
-        if source.header.profile:  # only a decoder knows whether it says anything new
+        woven = source.packets is not None and source.packets.codec in WOVEN
+        if source.header.profile or woven:  # only a decoder knows whether it says anything new
             next(source.frames(1))
         return source.changed
 
@@ -143,7 +145,10 @@ class _Source:
             if self.packets is None:
                 yield from self._each(child, stored)
             elif most is not None:
-                yield from self._decoded(child, stored)
+                for frame in self._decoded(child, stored):
+                    joined = video.has_fields(child) and JOINED not in self.packets.shown.changed
+                    self.said.extend([JOINED] * joined)
+                    yield frame
             else:
                 yield from self._timed(child)
 

@@ -19,10 +19,11 @@ _WIDE = {"bt2020": "BT.2020", "smpte432": "Display P3", "smpte431": "DCI-P3"}
 _FIELDS = ("top first", "bottom first", "top coded first", "bottom coded first")
 _WHITE = 203  # cd/m2 that are shown as sRGB's white, nearly
 _PEAK = 1000 / _WHITE
-_WOVEN = (  # may hold fields; their frames say so one by one, and only those are changed
+WOVEN = (  # may hold fields; their frames say so one by one, and only those are changed
     "h264", "mpeg2video", "mpeg1video", "mpeg4", "dvvideo", "vc1", "wmv3", "prores", "mjpeg",
     "huffyuv", "ffvhuff", "ffv1", "utvideo", "rawvideo", "dnxhd", "v210", "mpegvideo",
 )  # fmt: skip
+JOINED = "interlaced fields are joined (de-interlaced)"
 _SD_HEIGHT = 576  # lines of untagged pictures that are still taken for BT.601
 
 
@@ -50,7 +51,7 @@ class Shown(NamedTuple):
         elif self.primaries in _WIDE:
             told.append(f"colours of {_WIDE[self.primaries]} are brought to sRGB")
         if self.fields:
-            told.append("interlaced fields are joined (de-interlaced)")
+            told.append(JOINED)
         if abs(self.aspect - 1) > 0.01:
             (width, height), a = self.size, self.aspect
             wide, high = round(width * max(1, a)), round(height * max(1, 1 / a))
@@ -59,9 +60,9 @@ class Shown(NamedTuple):
 
     def filters(self, codec: str) -> str:
         """The chain that shows it, to the sizes of `scale`, joined by commas; "" for none."""
-        chain = []
-        if codec in _WOVEN and min(self.size) >= 16:
-            chain.append("bwdif=mode=send_frame:deint=interlaced")
+        chain: list[str] = []
+        if codec in WOVEN and min(self.size) >= 16:
+            chain += ["showinfo@fields=checksum=0", "bwdif=mode=send_frame:deint=interlaced"]
         if self.transfer in _HDR or self.primaries in _WIDE:
             chain += self._toned()
         elif not self.rgb and not self.matrix and self.size[1] > _SD_HEIGHT:
@@ -69,27 +70,20 @@ class Shown(NamedTuple):
         return ",".join(chain)
 
     def _toned(self) -> list[str]:
-        matrix = "gbr" if self.rgb else self.matrix or "2020_ncl"
+        matrix = "gbr" if self.rgb else self.matrix or "bt2020nc"
         transfer = self.transfer or "bt709"
-        source = f"tin={_Z.get(transfer, transfer)}:pin={_Z.get(self.primaries, '2020')}"
-        source += f":min={_Z.get(matrix, matrix)}"
-        chain = [f"zscale={source}:t=linear:npl={_WHITE}", "format=gbrpf32le", "zscale=p=709"]
+        told = (
+            f"colorspace={matrix}:color_trc={transfer}:color_primaries={self.primaries or 'bt2020'}"
+        )
+        chain = [f"setparams={told}", f"zscale=t=linear:npl={_WHITE}", "format=gbrpf32le"]
+        chain.append("zscale=p=709")
         if self.transfer in _HDR:
             chain.append(f"tonemap=mobius:param=0.7:desat=0:peak={_PEAK:.4f}")
             transfer = "iec61966-2-1"
-        return [*chain, f"zscale=t={_Z.get(transfer, transfer)}:m=gbr:r=pc", "format=gbrp"]
+        return [*chain, f"zscale=t={_CURVES.get(transfer, '709')}:m=gbr:r=pc", "format=gbrp"]
 
 
-_Z = {  # the names that zscale has for ffmpeg's
-    "bt2020": "2020",
-    "bt2020nc": "2020_ncl",
-    "bt2020c": "2020_cl",
-    "bt709": "709",
-    "smpte170m": "170m",
-    "bt470bg": "470bg",
-    "bt2020-10": "2020_10",
-    "bt2020-12": "2020_12",
-}
+_CURVES = {"iec61966-2-1": "iec61966-2-1", "linear": "iec61966-2-1"}  # others count as BT.709's
 
 
 def shown(complaint: bytes) -> Shown:

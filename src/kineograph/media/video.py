@@ -39,7 +39,8 @@ WRITTEN = ("mp4", "webm")
 _ALPHA_DECODERS = {"vp9": "libvpx-vp9", "vp8": "libvpx"}  # ffmpeg's own ones drop alpha
 
 _CHANGED = re.compile(r"changed input frames dropped\s*:\s*(\d+)")
-_SHOWN_AT = re.compile(rb"showinfo.*\bn:\s*(\d+) pts:\s*(-?\d+)")  # microseconds
+_SHOWN_AT = re.compile(rb"Parsed_showinfo.*\bn:\s*(\d+) pts:\s*(-?\d+)")  # microseconds
+_FIELDS = re.compile(rb"showinfo@fields.*\bn:\s*0 .*\bi:[TB]")
 # stream, decoded at, shown at, lasts, bytes, checksum; bit 4 of the flags: never shown
 _PACKET = re.compile(rb"0,\s*(-?\d+),\s*(-?\d+),\s*(\d+),\s*\d+,\s*\w+(?:,\s*F=0x(\w+))?")
 _NEVER = -(2**63)  # of a packet without a time
@@ -126,6 +127,11 @@ class Clock:
                 self._told[int(found[1])] = int(found[2])
         at = self._told.pop(number, None)
         return None if at is None else 1000 * at
+
+
+def has_fields(child: Child) -> bool:
+    """Whether the first frame a decoder sent said that it holds two fields."""
+    return any(_FIELDS.search(line) for line in child.told())
 
 
 def changes(complaint: str) -> bool:

@@ -51,6 +51,7 @@ _TOKEN = re.compile(rf"\n\n| ?(?:[{_ALONE}][{_MARKED}]*|{_WORD}|[{_MARKS}])")
 _FULL = "、。，！？；：（）「」『』【】〔〕《》〈〉．｡､…"  # marks of scripts without spaces
 _JOINT = re.compile(rf"(?<=[{_ALONE}{_MARKED}{_FULL}])[ \t]*\n[ \t]*(?=[{_ALONE}{_FULL}])")
 _SPACELESS = re.compile(rf"[{_ALONE}{_FULL}]")
+_FULL_END = re.compile("[。｡！？．။།]")  # after these no space comes
 _END = re.compile(rf" ?[{re.escape(ENDS)}]")  # a token that may end a sentence
 _CLOSING = set(CLOSING)  # may still follow the end of a sentence
 
@@ -191,7 +192,9 @@ def _starts(ids: Ids, vocabulary: tuple[str, ...], unit: Unit, bound: list[int])
     after_end = ends | (closing & np.roll(ends, 1))  # at the token before the start
     if unit == "letter":
         newline = np.array([token == "\n" for token in vocabulary])[ids]
-        begins = np.roll(newline | (blank & np.roll(after_end, 1)), 1)
+        full = np.array([bool(_FULL_END.fullmatch(token)) for token in vocabulary])[ids]
+        full = (full | (closing & np.roll(full, 1))) & ~np.roll(closing, -1)
+        begins = np.roll(newline | (blank & np.roll(after_end, 1)) | full, 1)
     elif unit == "word":
         begins = np.roll(after_end | blank, 1) & ~closing
     else:

@@ -126,11 +126,13 @@ class FromPicturesModel:
         seeds = settings.seeds or maker.level_seeds(seed, levels)
         photo = None if settings.photo is None else _photo(settings, settings.photo, size)
         how: dict[str, Any] = {"size": size, "seeds": seeds, "ratio": ratio}
-        notes = []
+        examples, notes = _examples(settings), []
+        if any(clip.frames.shape[1] == 4 for row in examples for clip in row):
+            notes.append("pictures with transparency are laid over white")
         if size != settings.canvas:
             told = f"a canvas of {size} pixels, which the ratio {settings.ratio:g} divides"
             notes.append(f"{told}, in place of {settings.canvas}")
-        steps = maker.by_example(_examples(settings), photo=photo, **how)
+        steps = maker.by_example(examples, photo=photo, **how)
         texts = settings.level or tuple(Path(row[0].name).stem for row in settings.example)
         asked = Request(settings.changed(seeds=seeds), request.form)
         yield from _flown(self, asked, seed, steps, texts, notes)

@@ -71,8 +71,10 @@ def check_geometry(levels: int, ratio: Ratio, height: int, width: int) -> None:
         raise InputError("ratio", f"{ratio} is not within 1 … {MOST_RATIO}, a simple one", remedy)
     for side in (height, width):
         if side / whole < 2 or side % whole.numerator or not _whole_crop(side, whole):
+            twice = isinstance(ratio, int) and ratio % 2 == 0
+            by = f"twice the ratio ({2 * ratio})" if twice else f"the ratio {float(ratio):g}"
             remedy = f"use {fitting(side, ratio)}"
-            raise InputError("size", f"{side} pixels do not divide by the ratio {ratio}", remedy)
+            raise InputError("size", f"{side} pixels do not divide by {by}", remedy)
 
 
 def _whole_crop(side: int, ratio: Fraction) -> bool:

@@ -1,0 +1,235 @@
+"""The long sweeps of faults: mutated media files, kills, signals. Run by `make faults`.
+
+    python tests/faults/sweep.py [--files N] [--kills N] [--signals N]
+
+Prints one line a sweep, with counts; ends with 1 when anything was not as documented: another
+exception than ours, a hang, a file under its final name that is not whole, other bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from kineograph import media
+from kineograph.media.formats import Limits
+from kineograph.values.clip import from_bytes
+from kineograph.values.errors import KineographError
+
+SUFFIXES = (".png", ".jpg", ".webp", ".gif", ".apng", ".mp4", ".webm")
+SLOW = 25.0  # seconds that one file may take, decoders' own waits in it
+
+
+def mutated(whole: bytes, rng: random.Random) -> bytes:
+    """A file with some bytes changed, cut, repeated, or of another length."""
+    data = bytearray(whole)
+    for _ in range(rng.choice((1, 1, 2, 5, 20))):
+        at = rng.randrange(len(data))
+        match rng.randrange(6):
+            case 0:
+                data[at] ^= 1 << rng.randrange(8)
+            case 1:
+                data[at] = rng.choice((0, 255, 127, 128))
+            case 2:
+                del data[at : at + rng.randrange(1, 40)]
+            case 3:
+                data[at:at] = data[at : at + rng.randrange(1, 40)]
+            case 4:
+                data[at : at + 4] = rng.choice((b"\xff" * 4, b"\0" * 4, b"\x7f\xff\xff\xff"))
+            case 5:
+                data = data[: max(1, at)]
+        if not data:
+            data = bytearray(b"\0")
+    return bytes(data)
+
+
+def files(count: int, seed: int) -> bool:
+    """Mutated files of every format through the reader, and through what reads their notes."""
+    from kineograph.trust.verify import report
+
+    rng, ends, slow, wrong = random.Random(seed), Counter[str](), 0, []
+    frames = np.random.default_rng(1).integers(0, 255, (4, 24, 32, 3), np.uint8)
+    limits = Limits(wait=10.0)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = {}
+        for suffix in SUFFIXES:
+            path = Path(folder) / f"whole{suffix}"
+            one = suffix in (".png", ".jpg")
+            note = {"seed": 1, "source": "algorithmicMedia"}
+            media.save(from_bytes(frames[:1] if one else frames), path, note=note)
+            whole[suffix] = path.read_bytes()
+        for number in range(count):
+            suffix = SUFFIXES[number % len(SUFFIXES)]
+            path = Path(folder) / f"x{suffix}"
+            path.write_bytes(mutated(whole[suffix], rng))
+            begun = time.monotonic()
+            try:
+                media.read(path, limits)
+                ends["read"] += 1
+            except KineographError:
+                ends["refused"] += 1
+            except Exception as error:
+                ends["wrong"] += 1
+                wrong.append(f"{suffix} {number}: {type(error).__name__}: {error}")
+            if number % 5 == 0:
+                try:
+                    report(path)
+                except KineographError:
+                    pass
+                except Exception as error:
+                    ends["wrong"] += 1
+                    wrong.append(f"verify {suffix} {number}: {type(error).__name__}: {error}")
+            slow += time.monotonic() - begun > SLOW
+    told = ", ".join(f"{what} {n:,}" for what, n in sorted(ends.items()))
+    print(f"mutated files: {count:,} through the reader: {told}; {slow} hangs", flush=True)
+    for line in wrong[:20]:
+        print("  " + line)
+    return not wrong and not slow
+
+
+def killed(name: str, words: list[str], out: str, count: int, seed: int, inputs: Path) -> bool:
+    """SIGKILL at random points; the command again gives the unbroken run's bytes."""
+    rng, kills, through, wrong = random.Random(seed), 0, 0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        begun = time.monotonic()
+        _run(words, inputs, place / "whole" / out)
+        seconds = time.monotonic() - begun
+        expected = _content(place / "whole" / out)
+        for number in range(count):
+            target = place / f"cut{number}" / out
+            child = _begun(words, inputs, target)
+            time.sleep(rng.uniform(0.3, 1.0) * seconds)
+            child.kill()
+            child.wait()
+            if child.returncode == 0:
+                through += 1
+            else:
+                kills += 1
+                whole = not target.is_file() or _content(target) == expected
+                wrong += not whole
+            _run([*words, *(["--resume"] if name == "train" else ["--force"])], inputs, target)
+            wrong += _content(target) != expected
+            wrong += any(path.name.startswith(".kine") for path in target.parent.iterdir())
+    print(f"SIGKILL {name}: {kills} kills, {through} were through; {wrong} wrong", flush=True)
+    return not wrong
+
+
+def _begun(words: list[str], inputs: Path, target: Path) -> subprocess.Popen[bytes]:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    named = [str(target) if word == "OUT" else word for word in words]
+    command = [sys.executable, "-m", "kineograph", *named]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, cwd=inputs, stdout=quiet, stderr=quiet)
+
+
+def _run(words: list[str], inputs: Path, target: Path) -> None:
+    code = _begun(words, inputs, target).wait(timeout=600)
+    if code:
+        raise SystemExit(f"{' '.join(words)}: ended with {code}")
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file, or what a run's newest checkpoint holds."""
+    if not path.is_dir():
+        return path.read_bytes() if path.exists() else b""
+    newest = sorted((path / "speaker").glob("0*"))[-1]
+    facts = json.loads((newest / "state.json").read_text())
+    return f"{facts['seen']} {facts['sha256']}".encode()
+
+
+def signalled(count: int, seed: int, inputs: Path) -> bool:
+    """Many signals over one training run: every tensor of the end equals the unbroken run's."""
+    rng, sent = random.Random(seed), Counter[str]()
+    words = ["train", "letters.json", "--out", "OUT"]
+    with tempfile.TemporaryDirectory() as folder:
+        whole, cut = Path(folder) / "whole" / "run", Path(folder) / "cut" / "run"
+        _run(words, inputs, whole)
+        kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+        for number in range(count):
+            again = ["--resume"] if (cut / "recipe.json").exists() else []
+            child = _begun([*words, *again], inputs, cut)
+            log, before = cut / "log.jsonl", _size(cut / "log.jsonl")
+            until = time.monotonic() + 60
+            while _size(log) <= before and child.poll() is None and time.monotonic() < until:
+                time.sleep(0.005)
+            time.sleep(rng.uniform(0, 0.05))
+            kind = kinds[number % 3]
+            child.send_signal(kind)
+            child.wait()
+            sent[kind.name] += 1
+        _run([*words, "--resume"], inputs, cut)
+        same = _content(whole) == _content(cut)
+        newest = sorted((cut / "speaker").glob("0*"))[-1]
+        from kineograph import weight_files
+
+        tensors = len(weight_files.read(newest / "state.safetensors"))
+    told = ", ".join(f"{n} {kind}" for kind, n in sorted(sent.items()))
+    ended = "equal" if same else "DIFFER"
+    print(f"signals over one training run: {told}; {tensors} tensors {ended}", flush=True)
+    return same
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def inputs_in(folder: Path) -> None:
+    """A clip, pictures and a recipe, as the commands name them."""
+    from test_row_29_training import recipe_file
+
+    y, x = np.mgrid[:32, :48]
+    angles = np.linspace(0, 4 * np.pi, 24, endpoint=False)
+    discs = [np.hypot(y - 16 - 8 * np.sin(a), x - 24 - 12 * np.cos(a)) < 7 for a in angles]
+    colours = ([220, 60, 40], [20, 52, 212])
+    shown = [np.where(one[..., None], *colours).astype(np.uint8) for one in discs]
+    media.save(from_bytes(np.stack(shown), 12), folder / "clip.webp")
+    rng = np.random.default_rng(3)
+    for name in ("brick", "photo"):
+        picture = rng.integers(0, 255, (1, 24, 24, 3), np.uint8)
+        media.save(from_bytes(picture), folder / f"{name}.png")
+    recipe_file(folder, samples=1200)
+
+
+ZOOM = "zoom --example brick.png --example photo.png --canvas 32 --size 64 --seconds 2 --seed 1"
+COMMANDS = {
+    "video": ("video heart --by cascade --seed 1 -o OUT", "x.webp"),
+    "zoom": (f"{ZOOM} -o OUT", "x.mp4"),
+    "loop": ("loop clip.webp --best-loop --seed 1 -o OUT", "x.mp4"),
+    "texture grow": ("texture grow brick.png --window 9 --size 64x64 --seed 1 -o OUT", "x.png"),
+    "train": ("train letters.json --out OUT", "run"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--signals", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    well = files(asked.files, asked.seed) if asked.files else True
+    with tempfile.TemporaryDirectory() as folder:
+        inputs = Path(folder)
+        inputs_in(inputs)
+        if asked.signals:
+            well &= signalled(asked.signals, asked.seed, inputs)
+        for name, (line, out) in COMMANDS.items():
+            words = line.split()
+            if asked.kills:
+                well &= killed(name, words, out, asked.kills, asked.seed, inputs)
+    sys.exit(0 if well else 1)
+
+
+if __name__ == "__main__":
+    main()
