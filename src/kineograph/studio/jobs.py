@@ -239,7 +239,7 @@ class Jobs:
     def paused(self) -> bool:
         with self._lock:
             row = self._db.execute("SELECT value FROM switches WHERE name='paused'").fetchone()
-        return row == ("1",)
+        return bool(row == ("1",))
 
     @paused.setter
     def paused(self, rests: bool) -> None:

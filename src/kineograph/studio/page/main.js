@@ -109,6 +109,8 @@ function route() {
   document.querySelector("#rooms [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   stage = null;
   roomNow = null;
+  main.scrollTop = 0;
+  scrollTo(0, 0);
   if (where === "gallery") return main.replaceChildren(gallery(open));
   const found = rooms.find((one) => one.name === name) || rooms[0];
   document.title = `${found.title}: kineograph studio`;
