@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,36 @@ from kineograph import cli, media
 from kineograph.values.clip import from_bytes
 
 TEXT = "the cat sat on the mat and the dog ran to the hill while the sun was low. " * 40
+
+
+# One of a kind stays in `make test`; the rest of the kind, each seconds long, is for `make faults`.
+LONG = (
+    r"disk_ends_every_command.*\[(webm|apng|sprite|jpg|trace|analogy|zoom|write-plot|sheet|ladder)\]",
+    r"fills_in_the_middle.*\[(gif|html)\]",
+    r"a_place_that_cannot_be_written.*\[(html|keep)\]",
+    r"no_output_tells.*\[(mp4|webm|gif|apng|sprite|jpg|map|trace|analogy|zoom|write-map|write-plot)\]",
+    r"asks_for_the_network\[(webp|png|zoom|write|keep)\]",
+    r"row_05.*\[(pixels|profile)\]",
+    r"row_07.*\[\.(jpg|gif|apng|webm)\]",
+    r"row_09.*\[(sleep 60|echo hello|exit 3)\]",
+    r"row_12_a_public_folder.*\[index[0-4]\]",
+    r"row_14",
+    r"row_19_too_little_memory.*\[(800|950)\]",
+    r"row_19_memory_that_runs_out.*\[(python|numpy)",
+    r"row_24_a_signal.*\[(2|9)-",
+    r"row_24_a_full_stdout.*\[words[02]\]",
+    r"row_24_a_closed_stream.*\[[02]\]",
+    r"row_30_two_jobs",
+    r"a_killed_run_goes_on.*\[0\.1\]",
+    r"row_15_text_that_is_no_unicode",
+    r"needs_no_network_at_all",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "faults" in item.path.parts and any(re.search(one, item.nodeid) for one in LONG):
+            item.add_marker(pytest.mark.long)
 
 
 class Ended(NamedTuple):
