@@ -54,7 +54,8 @@ FLOORS = (
     ("evaluation", "trust"),
     ("again", "batch"),
     ("api",),
-    ("cli", "studio"),  # doors
+    ("studio",),  # doors; the command opens the studio
+    ("cli",),
     ("__main__", "__init__"),
 )
 ENGINES = next(floor for floor in FLOORS if "patches" in floor)

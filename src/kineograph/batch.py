@@ -80,7 +80,7 @@ def read(path: Path) -> list[Item]:
     if len(requests) > MOST_ITEMS:
         raise LimitError(f"file: {len(requests):,} requests, the limit is {MOST_ITEMS:,}; split it")
     items = [
-        _item(number, place, values, path.parent)
+        item_of(values, path.parent, number=number, place=place)
         for number, (place, values) in enumerate(requests, 1)
     ]
     names = [item.out for item in items]
@@ -124,7 +124,14 @@ def _grid(place: str, row: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]
         yield place, plain | dict(zip(grid, combination, strict=True))
 
 
-def _item(number: int, place: str, values: dict[str, Any], folder: Path) -> Item:
+def item_of(
+    values: Mapping[str, Any], folder: Path, *, number: int = 1, place: str = "the request"
+) -> Item:
+    """One flat request, checked; files that it names are relative to `folder`.
+
+    number: gives the seed and the name where none is said. place: where it stands, for refusals.
+    Raises InputError, naming the field.
+    """
     asked = dict(values)
     verb, seed, out = asked.pop("verb", None), asked.pop("seed", number), asked.pop("out", None)
     if not isinstance(verb, str):
@@ -147,19 +154,25 @@ def _item(number: int, place: str, values: dict[str, Any], folder: Path) -> Item
 
 def _beside(verb: str, values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The values with what is read named relative to the file of requests."""
-    from kineograph.values.settings import fields
 
     def moved(value: Any) -> Any:
         if isinstance(value, list):
             return tuple(moved(one) for one in value)
         return Source(folder / value) if isinstance(value, str) else value
 
-    known = fields(*models.families(verb))
-    read = {name for name, field in known.items() if _reads(field.annotation)}
+    read = read_by(verb)
     return {
         name: moved(value) if name in read else tuple(value) if isinstance(value, list) else value
         for name, value in values.items()
     }
+
+
+def read_by(verb: str) -> set[str]:
+    """The fields of a command that name what is read."""
+    from kineograph.values.settings import fields
+
+    known = fields(*models.families(verb))
+    return {name for name, field in known.items() if _reads(field.annotation)}
 
 
 def _reads(kind: Any) -> bool:
@@ -191,14 +204,21 @@ class Local:
     kept: tuple[tuple[Any, ...], Model[Any, Any]] | None = None
 
     def __call__(self, item: Item, folder: Path) -> None:
+        finished(self.steps(item)).save(folder / item.out)
+
+    def steps(self, item: Item) -> Iterator[Progress[Any]]:
+        """The making of an item; its last step carries the result."""
         settings = item.settings
         names = ("model", "text_encoder", "living", "motion")
         key = (type(settings), *(getattr(settings, name, None) for name in names))
         if self.kept is None or self.kept[0] != key:
             self.kept = (key, models.model_of(settings))
-        target = folder / item.out
-        request = Request(settings, target.suffix.lower() or "folder")
-        finished(self.kept[1].make(request, item.seed)).save(target)
+        return self.kept[1].make(request_of(item), item.seed)
+
+
+def request_of(item: Item) -> Request[Settings]:
+    """What an item asks of its model."""
+    return Request(item.settings, Path(item.out).suffix.lower() or "folder")
 
 
 def run(

@@ -42,6 +42,7 @@ VERBS = {
     "schema": ("schema", "Print the JSON Schema of a command's request."),
     "sheet": ("sheet", "Lay the frames of a clip side by side in one picture."),
     "zoom": ("zoom", "Fly through one world at every scale, from texts or from pictures."),
+    "studio": ("studio", "Open a page on this machine that makes all of it, and shows how."),
     "data": ("data", "Fetch and prepare a named data set."),
 }
 
