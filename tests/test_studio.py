@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import socket
 import sys
 import threading
+import time
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from starlette.testclient import TestClient
 
 from frames_browser import CHROMIUM, browser
 from kineograph import batch, models, record
-from kineograph.studio import requests
+from kineograph.studio import requests, serve
 from kineograph.studio.downloads import converted
 from kineograph.studio.guard import MOST_BODY, Guard
 from kineograph.studio.rooms import ROOMS
@@ -263,7 +266,7 @@ def test_every_example_is_a_valid_request_of_a_known_verb(studio):
         fields = requests.schema(room.verb)["properties"]
         assert {*room.first, *room.example, *room.fixed} <= set(fields)
     with_rooms = {room.verb for room in ROOMS}
-    assert set(models.VERBS) - with_rooms == {"texture extend", "texture apply"}
+    assert set(models.VERBS) - with_rooms == {"texture apply"}
 
 
 def test_the_page_is_light_and_fetches_nothing():
@@ -283,6 +286,33 @@ def test_the_interface_is_described_without_a_foreign_script(client):
     assert "<script" not in docs
 
 
+def test_a_connection_that_sends_no_whole_request_is_closed(running, monkeypatch):
+    monkeypatch.setattr(serve, "HEADERS_WITHIN", 0.2)
+    with socket.create_connection(("127.0.0.1", running.port), timeout=5) as slow:
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: 127")
+        assert slow.recv(100) == b""
+
+
+def test_headers_without_end_are_refused(running):
+    with socket.create_connection(("127.0.0.1", running.port), timeout=5) as long:
+        long.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * (serve.MOST_HEADERS + 4096))
+        assert b" 400 " in long.recv(100).split(b"\r\n")[0]
+
+
+@pytest.mark.parametrize(("last", "kind"), [("another-3", b"event: reset"), (None, b"event: job")])
+def test_a_page_hears_what_happens_and_is_told_when_it_missed_some(running, last, kind):
+    line = HTTPConnection("127.0.0.1", running.port, timeout=10)
+    headers = {"authorization": f"Bearer {TOKEN.replace(' ', '-')}"}
+    if last:
+        headers["last-event-id"] = last
+    line.request("GET", "/api/v1/events", headers=headers)
+    heard = line.getresponse()
+    assert heard.readline() == b"retry: 1000\n"
+    running.studio.events.add("job", id=0, state="done", error="")
+    assert kind in [heard.readline().strip() for _ in range(4)]
+    line.close()
+
+
 # -- made ------------------------------------------------------------------------------------------
 
 
@@ -300,6 +330,8 @@ class Running:
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, args=([self.socket],), daemon=True)
         self.thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
         self.url = f"http://127.0.0.1:{self.port}/?token={TOKEN.replace(' ', '-')}"
 
     def stop(self):

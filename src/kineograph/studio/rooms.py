@@ -82,6 +82,12 @@ ROOMS = (
         "The hole is filled from its edge inwards, the surest pixel first.",
     ),
     Room(
+        "extend", "Past the border", "The picture goes on where it was cut.", "texture extend",
+        ("picture", "size", "window", "tile"),
+        {"picture": "examples/grass.png", "size": "84x84", "window": 9, "seed": 1}, ".png",
+        "What lies outside is what lay beside something like it inside.",
+    ),
+    Room(
         "analogy", "Analogy", "A is to A2 as B is to the answer.", "analogy",
         ("a", "a2", "b", "mode"),
         {"a": "examples/a.png", "a2": "examples/a2.png", "b": "examples/b.png", "mode": "filter",

@@ -11,6 +11,7 @@ import json
 import os
 import queue
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -129,7 +130,10 @@ class Runner:
 
     def _loop(self) -> None:
         while not self._stop.is_set():
-            job = self.jobs.take()
+            try:
+                job = self.jobs.take()
+            except sqlite3.Error:  # a full disk, a lock: the queue waits and is whole
+                job = None
             if job is None:
                 self._wake.wait(timeout=1.0)
                 self._wake.clear()
@@ -138,6 +142,9 @@ class Runner:
             self._tell(job.id)
             try:
                 self._run(job)
+            except (sqlite3.Error, OSError, ValueError, KeyError) as error:
+                with suppress(sqlite3.Error):
+                    self.jobs.end(job.id, "failed", error=f"{type(error).__name__}: {error}")
             finally:
                 self._running = None
                 self._cancelled.discard(job.id)

@@ -69,9 +69,9 @@ export class Form {
     const said = { verb: this.room.verb, ...this.room.fixed };
     for (const [name, control] of this.controls) {
       const value = control.get();
-      if (name === "out") said.out = `${slug(said) || this.room.name}${value}`;
-      else if (value !== undefined) said[name] = value;
+      if (name !== "out" && value !== undefined) said[name] = value;
     }
+    said.out = `${slug(said) || this.room.name}${this.controls.get("out").get()}`;
     return said;
   }
 
