@@ -11,7 +11,7 @@ from kineograph import media, models, recipe
 from kineograph.cli import main
 from kineograph.diffusion.schedule import Schedule
 from kineograph.families.text_to_image import finish
-from kineograph.families.text_to_video.by_picture import ByPictureModel
+from kineograph.families.text_to_video.by_picture import ByPictureModel, fills_the_frame
 from kineograph.media.ground import grounded
 from kineograph.nets.compact import CompactShape
 from kineograph.nets.video_unet import VideoUNetShape
@@ -199,6 +199,13 @@ def test_frames_follow_a_track():
     assert float(made[1, 3].sum()) == pytest.approx(4, abs=1e-4)
     assert float(made[2, 3].sum()) == pytest.approx(2, abs=1e-4)
     assert torch.allclose(made[3], frames[3], atol=1e-4)
+
+
+def test_a_picture_on_a_ground_of_its_own_is_no_cut_out():
+    full = torch.ones(1, 4, 8, 8)
+    assert fills_the_frame(Clip(full)) and fills_the_frame(Clip(full[:, :3]))
+    full[:, 3, :, :2] = 0  # a quarter of the border is clear
+    assert not fills_the_frame(Clip(full))
 
 
 def test_a_wide_picture_stays_in_the_middle_of_its_frame():

@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+import torch
+
 from kineograph import media, recipe
 from kineograph.animate.maker import AnimateMaker, Knobs
 from kineograph.families.text_to_video.settings import ByPicture
@@ -106,14 +108,16 @@ class ByPictureModel:
             picture = step.value
             yield step._replace(done=DRAWN * step.done)
         assert picture is not None
-        clip = picture = following(picture, [Placed(0, size=ROOM)])
+        whole = fills_the_frame(picture)
+        clip = picture = picture.over() if whole else following(picture, [Placed(0, size=ROOM)])
         prompt = Prompt(settings.text, image=picture, seconds=loop)
         knobs = Knobs(frames=settings.frames, size=side, motion=settings.motion, loop=True)
         for step in self.alive.make(prompt, seed, knobs):
             clip = step.value
             yield step._replace(done=DRAWN + (ALIVE - DRAWN) * step.done)
         clip = Clip(clip.frames, fps)
-        if places := self.track.make(settings.text, seed):
+        places = None if whole else self.track.make(settings.text, seed)
+        if places:
             clip = following(clip, [replace(place, size=place.size / ROOM) for place in places])
         made, notes = grounded(clip, settings.ground, request.form)
         notes += self.drawing.told(settings.text)
@@ -124,3 +128,12 @@ class ByPictureModel:
         facts = {"size": side, "frames": settings.frames, "moves": places is not None}
         result: Result[Clip] = Result(ClipProduct(made), seed, record, tuple(notes), facts)
         yield Progress(1.0, "made", made, None, result)
+
+
+def fills_the_frame(picture: Clip) -> bool:
+    """Whether a picture stands on a ground of its own: its border is opaque, but for a tenth."""
+    alpha = picture.frames[0, 3:]
+    if not len(alpha):
+        return True
+    edge = torch.cat([alpha[0, 0], alpha[0, -1], alpha[0, :, 0], alpha[0, :, -1]])
+    return float(edge.mean()) > 0.9
