@@ -16,7 +16,7 @@ READY := .venv/ready
 
 demo: $(READY)
 	@mkdir -p out
-	@$(BIN)/kineograph video "a red heart beating" --seed 1 -o out/heart.webp --force >/dev/null
+	@$(BIN)/kineograph video "a red heart beating" --seed 3 -o out/heart.webp --force >/dev/null
 	@$(BIN)/kineograph sheet out/heart.webp -o out/heart.png --force >/dev/null
 	@echo "sticker        $(CURDIR)/out/heart.webp"
 	@echo "contact sheet  $(CURDIR)/out/heart.png"
