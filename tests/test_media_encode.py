@@ -71,9 +71,9 @@ def test_length_does_not_cost_memory(tmp_path):
         import resource, sys
         import numpy as np
         from kineograph import media
-        y, x = np.mgrid[:32, :32]
+        y, x = np.mgrid[:64, :64]
         def run(name, frames):
-            with media.writer(name, fps=24, size=(32, 32)) as w:
+            with media.writer(name, fps=24, size=(64, 64)) as w:
                 for t in range(frames):
                     frame = np.stack([3 * x + t, 3 * y + 2 * t, x * y // 16], -1)
                     w.add(frame.astype(np.uint8))
@@ -86,7 +86,9 @@ def test_length_does_not_cost_memory(tmp_path):
     for name in MOVING:
         command = [sys.executable, "-c", textwrap.dedent(program), name]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert int(done.stdout) < 3000, name  # kB for 1,700 more frames of 3 kB each
+        # kB for 1,700 more frames of 12 kB, 21 MB in all; the encoder's own memory differs by 5 MB
+        # between two equal runs
+        assert int(done.stdout) < 9000, name
 
 
 @pytest.mark.parametrize(
