@@ -80,6 +80,7 @@ __all__ = [
     "load",
     "load_tensors",
     "models",
+    "named_hashes",
     "narrowed",
     "network",
     "picture_maker",
@@ -203,6 +204,13 @@ def known_hashes() -> set[str]:
 def hashes(folder: Path, recipe: Recipe) -> dict[str, str]:
     """SHA-256 by file name of a model's weights."""
     return digests(folder, (part.name for part in recipe.parts))
+
+
+def named_hashes(model: str) -> dict[str, str]:
+    """SHA-256 of the weights of a model that another stands on, by its name and the file's."""
+    folder = folder_of(model)
+    known = read(folder)
+    return {f"{known.name}/{file}": sha256 for file, sha256 in hashes(folder, known).items()}
 
 
 def read_cascade(model: str) -> Cascade:

@@ -11,6 +11,7 @@ from kineograph import media, recipe
 from kineograph.animate.maker import MOST_PIXELS, AnimateMaker, Knobs
 from kineograph.families.image_to_video.forecast import forecast
 from kineograph.families.image_to_video.settings import MOST_SIZE, ImageToVideo, Moved, Refine
+from kineograph.media.ground import grounded
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
 from kineograph.trajectories.following import following
@@ -83,17 +84,19 @@ class ImageToVideoModel(_Animate):
         """The name of the model; its weights, and those that tell movements after their name."""
         weights = dict(super().about.weights)
         if self.trajectories is not None:
-            known = recipe.read(self.trajectories)
-            found = recipe.hashes(self.trajectories, known)
-            weights |= {f"{known.name}/{file}": sha256 for file, sha256 in found.items()}
+            weights |= recipe.named_hashes(str(self.trajectories))
         return About(self.recipe.name, weights, torch=True)
+
+    @cached_property
+    def track(self) -> TrajectoryMaker:
+        made: TrajectoryMaker = recipe.load(str(self.trajectories), text_encoder=self.text_encoder)
+        return made
 
     def _followed(self, clip: Clip, text: str, seed: int) -> Clip:
         """The clip on its track, where there is something to move and words that say how."""
         if clip.frames.shape[1] == 3 or not text or self.trajectories is None:
             return clip
-        track: TrajectoryMaker = recipe.load(str(self.trajectories), text_encoder=self.text_encoder)
-        places = track.make(text, seed)
+        places = self.track.make(text, seed)
         return following(clip, places) if places else clip
 
     def forecast(self, request: Request[ImageToVideo]) -> Forecast:
@@ -129,10 +132,8 @@ class ImageToVideoModel(_Animate):
             clip = step.value
             yield step._replace(done=min(step.done, 0.999))
         assert isinstance(clip, Clip)
-        clip = self._followed(clip, settings.text, seed)
-        if ready.alpha is not None and request.form == ".mp4":
-            clip = clip.over()
-            notes.append("mp4 holds no transparency: laid over white; .webm, .webp, .apng keep it")
+        clip, more = grounded(self._followed(clip, settings.text, seed), None, request.form)
+        notes += more
         said = settings.changed(size=size, seconds=length)
         record = record_of(self, Request(said, request.form), seed)
         product = ClipProduct(clip.lasting(length))

@@ -43,13 +43,9 @@ def enlarging(name: str) -> Enlarge:
 def hashes() -> dict[str, str]:
     """SHA-256 of our finisher's weights by name, as a record tells them; none where it is not."""
     try:
-        folder = recipe.folder_of(MODEL)
+        return recipe.named_hashes(MODEL)
     except MissingError:
         return {}
-    return {
-        f"finisher/{name}": sha256
-        for name, sha256 in recipe.hashes(folder, recipe.read(folder)).items()
-    }
 
 
 def sized(clip: Clip, size: int, enlarge: Enlarge) -> Clip:

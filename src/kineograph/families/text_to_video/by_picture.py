@@ -64,17 +64,14 @@ class ByPictureModel:
         text_encoder: Path | None = None,
     ) -> None:
         self.drawing, self.text_encoder = drawing, text_encoder
-        self.folders = {name: recipe.folder_of(name) for name in (motion, trajectories)}
-        self.motion, self.trajectories = self.folders[motion], self.folders[trajectories]
+        self.motion, self.trajectories = map(recipe.folder_of, (motion, trajectories))
 
     @cached_property
     def about(self) -> About:
         """The name of the drawing model; the weights of all, the others' after their names."""
         weights = dict(self.drawing.about.weights)
-        for folder in self.folders.values():
-            known = recipe.read(folder)
-            found = recipe.hashes(folder, known)
-            weights |= {f"{known.name}/{file}": sha256 for file, sha256 in found.items()}
+        for folder in (self.motion, self.trajectories):
+            weights |= recipe.named_hashes(str(folder))
         return About(self.drawing.about.name, weights, torch=True)
 
     @cached_property
