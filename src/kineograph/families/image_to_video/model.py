@@ -10,6 +10,7 @@ from pathlib import Path
 from kineograph import media, recipe
 from kineograph.animate.maker import MOST_PIXELS, AnimateMaker, Knobs
 from kineograph.families.image_to_video.forecast import forecast
+from kineograph.families.image_to_video.recipe import Animate
 from kineograph.families.image_to_video.settings import MOST_SIZE, ImageToVideo, Moved, Refine
 from kineograph.media.ground import grounded
 from kineograph.products import ClipProduct
@@ -36,7 +37,7 @@ class _Animate:
     def __init__(self, model: str = "animate", *, text_encoder: Path | None = None) -> None:
         self.folder = recipe.folder_of(model)
         about = recipe.read(self.folder)
-        if not isinstance(about, recipe.Animate):
+        if not isinstance(about, Animate):
             raise InputError("model", f"'{model}' moves no picture", "use animate")
         self.recipe, self.text_encoder = about, text_encoder
 
@@ -135,7 +136,7 @@ class ImageToVideoModel(_Animate):
         clip, more = grounded(self._followed(clip, settings.text, seed), None, request.form)
         notes += more
         said = settings.changed(size=size, seconds=length)
-        record = record_of(self, Request(said, request.form), seed)
+        record = record_of(self, request.saying(said), seed)
         product = ClipProduct(clip.lasting(length))
         result: Result[Clip] = Result(product, seed, record, tuple(notes))
         yield Progress(1.0, "made", product.clip, None, result)
@@ -183,6 +184,6 @@ class RefineModel(_Animate):
         notes = ("transparency was laid over white",) if source.frames.shape[1] == 4 else ()
         if settings.seconds:
             made = made.lasting(settings.seconds)
-        record = record_of(self, Request(settings.changed(size=size), request.form), seed)
+        record = record_of(self, request.saying(settings.changed(size=size)), seed)
         result: Result[Clip] = Result(ClipProduct(made), seed, record, notes)
         yield Progress(1.0, "made", made, None, result)
