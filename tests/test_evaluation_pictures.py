@@ -162,7 +162,7 @@ def test_every_style_is_asked_for_and_named(gallery):
 
     study = last(measure.pictures(make, gallery, count=0))
     assert set(study.styles) == set(cutouts.STYLES)  # of shades, a line tells the last best
-    assert study.styles["firefox"].value > 0.9
+    assert study.styles["firefox"].value > 0.8
     always = last(measure.pictures(parrot(gallery), gallery, count=0)).styles
     assert always["3d"].value > 0.9
     assert always["firefox"].value < 0.1
