@@ -15,7 +15,7 @@ from kineograph.families.text_to_image.recipe import Pictures
 from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Phase, Stage
 
-LONG, FALL = 214_016, 90_112  # pictures of the level phase, and while the rate falls
+LONG, FALL = 222_976, 51_200  # pictures of the level phase, and while the rate falls
 
 base = Stage(
     name="base",
