@@ -141,7 +141,7 @@ def _pyramid(
             break
         known = (~last.hole[:, :, None]).astype(np.float32)
         share = _halved(known)
-        small = _halved(last.target * known) / np.maximum(share, np.float32(1e-6))
+        small = (_halved(last.target * known) / np.maximum(share, 1e-6)).astype(np.float32)
         hole = share[:, :, 0] < 0.999
         levels.append(Level(small, hole, _halved(last.examples), smaller))
     return levels

@@ -62,8 +62,13 @@ def _best(wide: Tensor, close: Tensor, side: int, scales: list[float]) -> Found:
         if score > best.score:
             y = top + _peak(scores[:, left], int(top))
             x = left + _peak(scores[top], int(left))
-            shares = x / size[1], y / size[0], template[1] / size[1], template[0] / size[0]
-            best = Found(*(float(share) for share in shares), score)
+            best = Found(
+                left=float(x / size[1]),
+                top=float(y / size[0]),
+                width=template[1] / size[1],
+                height=template[0] / size[0],
+                score=score,
+            )
     return best
 
 
