@@ -205,13 +205,22 @@ def _image(settings: Settings) -> Model[Any, Any]:
 def _zoom(settings: Settings) -> Model[Any, Any]:
     """A ladder to a flight, and what helps to write one."""
     from kineograph.families.zoom import model as zoom
-    from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage
+    from kineograph.families.zoom.kept import FromOwnPicturesModel
+    from kineograph.families.zoom.settings import (
+        FromOwnPictures,
+        FromPictures,
+        FromTexts,
+        LadderExample,
+        PickPage,
+    )
 
     match settings:
         case FromTexts():
             encoder = _folder(settings.text_encoder)
             how: dict[str, Any] = {"living": settings.living, "text_encoder": encoder}
             return zoom.FromTextsModel(settings.model, **how)
+        case FromOwnPictures():
+            return FromOwnPicturesModel()
         case FromPictures():
             return zoom.FromPicturesModel()
         case PickPage():
