@@ -310,3 +310,12 @@ def test_bad_input_is_named(words: str, call: Any) -> None:
 def test_a_result_past_the_limit_is_refused() -> None:
     with pytest.raises(LimitError, match="64,000,000"):
         list(grow(SMALL, (9000, 9000), seed=1))
+
+
+@pytest.mark.parametrize("shape", [(24, 3), (3, 24), (3, 3), (3, 5)])
+def test_a_sample_three_pixels_wide_is_wide_enough(shape):
+    sample = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    grown = made(grow(sample, (12, 14), seed=1)).picture
+    assert grown.shape == (12, 14, 3)
+    colours = {tuple(pixel) for pixel in sample.reshape(-1, 3)}
+    assert {tuple(pixel) for pixel in grown.reshape(-1, 3)} <= colours

@@ -150,7 +150,10 @@ def staged(job: Job, width: int, below: tuple[tuple[Floats, ...], Floats] | None
         ]
         made = np.concatenate([made, doubled(below[1][:C], made.shape[1:], wrap=job.wrap)])
     reach = max(width // 2, 2)
-    sheet, firsts = sheet_of(planes, [centres(a, 2 * reach + 1) for a in job.allowed], reach)
+    whole = [centres(a, 2 * reach + 1) for a in job.allowed]
+    if not any(places.any() for places in whole):  # three pixels are wide enough for a window
+        whole = [centres(a, width) for a in job.allowed]
+    sheet, firsts = sheet_of(planes, whole, reach)
     seeds, _ = sheet_of([p[:1] for p in planes], [centres(a, 3) for a in job.allowed], reach)
     known = job.own >= 0
     rows, columns = np.divmod(job.own, planes[0].shape[2])
