@@ -25,6 +25,7 @@ VERBS = {
     "video": ("video", "Make a clip from words or from a picture; refine a clip."),
     "image": ("image", "Make a picture from words."),
     "train": ("train", "Train a model from its recipe, in pieces of any length."),
+    "tune": ("tune", "Tune a model to a pack of yours: an adapter, with its card."),
     "distill": ("distill", "Train a model to need fewer steps, from itself."),
     "influences": ("influences", "Name the training examples nearest to what a model made."),
     "measure": ("measure", "Measure a model or a clip, as figures."),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import nn
 
 from kineograph.files import placed, sha256_of
 from kineograph.nets.image_to_video_unet import Routes
+from kineograph.recipe.adapter import Adapter, AdapterPart, Worn, read_adapter
 from kineograph.recipe.animate import Animate, EncoderPart, MotionPart, narrowed
 from kineograph.recipe.cascade import Cascade, Stage
 from kineograph.recipe.codec import CodecPart, CodecRecipe
@@ -29,6 +31,7 @@ from kineograph.recipe.files import (
     folder_of,
     load_tensors,
     models,
+    read_tensors,
     save_tensors,
 )
 from kineograph.recipe.finisher import Finisher, FinisherPart
@@ -44,6 +47,8 @@ from kineograph.values.errors import InputError, KineographError
 __all__ = [
     "FAMILIES",
     "WEIGHTS",
+    "Adapter",
+    "AdapterPart",
     "Animate",
     "Cascade",
     "CodecPart",
@@ -68,6 +73,7 @@ __all__ = [
     "Tokens",
     "Trajectories",
     "VisualPrompts",
+    "Worn",
     "Writer",
     "family_of",
     "filler",
@@ -87,7 +93,9 @@ __all__ = [
     "plan",
     "prepared",
     "read",
+    "read_adapter",
     "read_cascade",
+    "read_tensors",
     "save_tensors",
     "seal",
     "started",
@@ -110,6 +118,7 @@ Recipe = (
     | Pictures
     | Finisher
     | Trajectories
+    | Adapter
 )
 FAMILIES: dict[str, type[Recipe]] = {
     kind.family: kind
@@ -124,6 +133,7 @@ FAMILIES: dict[str, type[Recipe]] = {
         Pictures,
         Finisher,
         Trajectories,
+        Adapter,
     )
 }
 
@@ -230,13 +240,14 @@ def load(
     stages: int | None = None,
     text_encoder: Path | None = None,
     routes: Routes | None = None,
+    adapters: Sequence[Worn] = (),
 ) -> Any:
     """A model ready to make things, by name or folder; see `Loading` for the arguments.
 
     What comes is what its recipe's `ready` gives: a CascadeMaker, an AnimateMaker, …
     """
     folder = folder_of(model)
-    return read(folder).ready(folder, Loading(read, stages, text_encoder, routes))
+    return read(folder).ready(folder, Loading(read, stages, text_encoder, routes, tuple(adapters)))
 
 
 def started(part: Part, model: str) -> nn.Module:

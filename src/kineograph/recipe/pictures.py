@@ -78,7 +78,7 @@ class Pictures(ModelRecipe):
 
     def ready(self, folder: Path, how: Loading) -> PictureMaker:
         """What makes pictures with the weights in a folder."""
-        net = loading.trained(self.base, folder, as_stored=True)
+        net = loading.trained(self.base, folder, as_stored=True, adapters=how.adapters)
         read = loading.of_width(loading.texts(how.text_encoder), self.base.shape.text)
         return picture_maker(self, net, read)
 
