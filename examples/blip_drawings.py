@@ -147,7 +147,17 @@ def prop(pen, what, x, y):
         dome = [(x + 0.3 * math.cos(t), y - 0.4 + 0.2 * math.sin(t)) for t in arc(math.pi, 24)]
         pen.shape(dome, YELLOW)
     elif what == "hat":
-        pen.shape([(-0.2, -0.42), (0.2, -0.42), (0.13, -0.48), (0.1, -0.68), (-0.1, -0.68), (-0.13, -0.48)], ROSE)
+        pen.shape(
+            [
+                (-0.2, -0.42),
+                (0.2, -0.42),
+                (0.13, -0.48),
+                (0.1, -0.68),
+                (-0.1, -0.68),
+                (-0.13, -0.48),
+            ],
+            ROSE,
+        )
     elif what == "flower":
         pen.line([(x, y), (x + 0.04, y - 0.16)], width=0.8)
         for i in range(5):
@@ -162,7 +172,10 @@ def prop(pen, what, x, y):
             points.append((x + radius * math.cos(turn), y - 0.12 + radius * math.sin(turn)))
         pen.shape(points, YELLOW)
     elif what == "cup":
-        pen.shape([(x - 0.08, y - 0.1), (x + 0.08, y - 0.1), (x + 0.06, y + 0.08), (x - 0.06, y + 0.08)], WHITE)
+        pen.shape(
+            [(x - 0.08, y - 0.1), (x + 0.08, y - 0.1), (x + 0.06, y + 0.08), (x - 0.06, y + 0.08)],
+            WHITE,
+        )
 
 
 def arc(turn, count):
@@ -177,7 +190,10 @@ def blip(number):
         pen.shape([(-0.1, -0.3), (0.1, -0.3), (-0.25, 0.45), (-0.6, 0.3)], ROSE)
     step = 0.16 if lift else 0.0
     for side in (-1, 1):
-        pen.line([(side * 0.12, 0.4), (side * (0.13 + step), 0.56), (side * (0.2 + step), 0.57)], width=1.3)
+        pen.line(
+            [(side * 0.12, 0.4), (side * (0.13 + step), 0.56), (side * (0.2 + step), 0.57)],
+            width=1.3,
+        )
     hands = []
     for side, turn in zip((-1, 1), arms, strict=True):
         angle = 2 * math.pi * turn

@@ -35,7 +35,9 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
     if figures.style is not None:
         notes.append(f"in the pack's style: {figures.style[0]:.0%}, now {figures.style[1]:.0%}")
     if figures.copies:
-        notes.append(f"{figures.copies:.0%} of what it made is nearer to the pack than it should be")
+        notes.append(
+            f"{figures.copies:.0%} of what it made is nearer to the pack than it should be"
+        )
     notes.append(f"its card: {asked.out / 'CARD.md'}")
     facts = {"style": figures.style, "nearest": figures.nearest, "copies": figures.copies}
     door.report(asked.as_json, started, files, model=settings.model, notes=notes, **facts)

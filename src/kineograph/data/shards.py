@@ -66,7 +66,9 @@ def write(folder: Path, samples: Iterable[Sample], about: About | Ending) -> Ite
                 shards.add(f"{key}.txt", sample.pixels.encode())
             else:
                 shards.add(f"{key}.webp", webp(sample.pixels, float(facts.get("fps", 0.0))))
-            shards.add(f"{key}.json", json.dumps(facts, ensure_ascii=False, sort_keys=True).encode())
+            shards.add(
+                f"{key}.json", json.dumps(facts, ensure_ascii=False, sort_keys=True).encode()
+            )
             count += 1
             yield count
         shards.close()

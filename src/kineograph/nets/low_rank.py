@@ -137,4 +137,6 @@ def added(
                 raise InputError("adapter", f"does not fit the model's '{place}'")
             change = times * (up.float() @ down.float())
             sums[place] = sums.get(place, old.float()) + change
-    return {name: sums[name].to(old.dtype) if name in sums else old for name, old in weights.items()}
+    return {
+        name: sums[name].to(old.dtype) if name in sums else old for name, old in weights.items()
+    }

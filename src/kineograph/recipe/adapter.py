@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kineograph.files import sha256_of
 from kineograph.nets.low_rank import LowRank, LowRankShape, Place, added, places_of
-from kineograph.recipe.fields import ModelRecipe, Part, Phase, plain_word
+from kineograph.recipe.fields import Part, Phase, Recipe, plain_word
 from kineograph.recipe.files import read_tensors
 from kineograph.recipe.loading import Loading
 from kineograph.values.errors import InputError, MissingError
@@ -43,7 +43,7 @@ class AdapterPart:
 
 
 @dataclass(frozen=True)
-class Adapter(ModelRecipe):
+class Adapter(Recipe):
     """What a model learned of a person's pack, kept beside its own weights."""
 
     family: ClassVar[str] = "adapter"
@@ -71,7 +71,7 @@ class Adapter(ModelRecipe):
 
     def objective(self, part: AdapterPart, folder: Path | None, run: Path | None) -> Any:
         """What a step of training learns from; imported when training begins."""
-        from kineograph.objectives.tuning import of_adapter
+        from kineograph.tuning.lessons import of_adapter
 
         return of_adapter(self, part, folder, run)
 

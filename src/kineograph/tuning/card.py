@@ -17,14 +17,14 @@ from kineograph.data.own.pack import Pack, opened
 from kineograph.data.own.packing import shrunk
 from kineograph.data.own.page import contact_sheet
 from kineograph.data.shards import read_about
+from kineograph.families.language.words.language import Said, continued
 from kineograph.files import sha256_of
-from kineograph.objectives.tuning import kept_in
 from kineograph.sequence.draw import Draw
+from kineograph.tuning.lessons import kept_in
 from kineograph.tuning.likeness import in_style, likeness, style_of
 from kineograph.tuning.making import pictures
 from kineograph.tuning.subjects import asked_of
 from kineograph.values.progress import Progress
-from kineograph.words.language import Said, continued
 
 if TYPE_CHECKING:
     from kineograph.tuning.tune import Work
@@ -75,13 +75,16 @@ def figured(work: Work, before: Any, after: Any) -> Iterator[Progress[Any]]:
 def judged(pack: Pack, kept: Kept, asked: Sequence[str], rows: list[Tensor]) -> Figures:
     """The figures of pictures made before and after, (N, C, S, S) each."""
     channels = rows[0].shape[1]
-    firsts = [np.array([pack.frames_of(one)[0] for one in some]) for some in (pack.trained, pack.kept_out)]
+    firsts = [
+        np.array([pack.frames_of(one)[0] for one in some]) for some in (pack.trained, pack.kept_out)
+    ]
     train, held = (_channels(pack.pictures(some.astype(np.int64)), channels) for some in firsts)
     near = likeness(rows[1], train)
     files = [pack.files[int(pack.trained[int(i)])] for i in near.of]
     figures = Figures(list(asked), nearest=float(near.nearest.median()))
     figures.neighbours = [
-        (text, float(apart), file) for text, apart, file in zip(asked, near.nearest, files, strict=True)
+        (text, float(apart), file)
+        for text, apart, file in zip(asked, near.nearest, files, strict=True)
     ]
     if len(held):
         usual = likeness(held, train).nearest
@@ -102,7 +105,9 @@ def _channels(x: Tensor, channels: int) -> Tensor:
 
 def _spoken(language: Any) -> str:
     """A text that a language model writes, always the same."""
-    *_, step = continued(language, "", 60, Draw(temperature=0.8), torch.Generator().manual_seed(SEED))
+    *_, step = continued(
+        language, "", 60, Draw(temperature=0.8), torch.Generator().manual_seed(SEED)
+    )
     said = step.value
     text = said.text if isinstance(said, Said) else str(said)
     return " ".join(text.split())[:LETTERS]
@@ -139,7 +144,9 @@ def card(work: Work, figures: Figures, place: Path) -> str:
     for part in recipe.parts:
         file = place / f"{part.name}.safetensors"
         before, after = work.losses[part.name]
-        told = f"- `{file.name}`: {file.stat().st_size:,} bytes, {work.seen[part.name]:,} samples seen"
+        told = (
+            f"- `{file.name}`: {file.stat().st_size:,} bytes, {work.seen[part.name]:,} samples seen"
+        )
         if before is not None and after is not None:
             unit = "bits a letter" if work.is_text else "loss"
             told += f"; {unit} of what is held out {before:.4f} before, {after:.4f} after"
@@ -162,7 +169,9 @@ def _told(figures: Figures) -> list[str]:
     if figures.nearest is not None:
         told = f"- distance to the nearest training picture: median {figures.nearest:.3f}"
         if figures.held is not None:
-            told += f" (of what is held out {figures.held:.3f}; {figures.copies:.0%} nearer than any)"
+            told += (
+                f" (of what is held out {figures.held:.3f}; {figures.copies:.0%} nearer than any)"
+            )
         lines.append(told)
     if figures.neighbours:
         lines += ["", "| asked | nearest training picture | distance |", "|---|---|---|"]

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from kineograph import recipe as recipes
-from kineograph.train import State, checkpoints
+from kineograph.training.loop import State, checkpoints
 
 BEST, HISTORY = "best.safetensors", "held.jsonl"
 WORSE, PATIENCE = 1.02, 4  # times the best, so many times in a row: it over-fits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from kineograph import recipe as recipes
 from kineograph.diffusion.cascade import CascadeMaker
 from kineograph.diffusion.cascade import Knobs as CascadeKnobs
-from kineograph.pictures import Knobs, PictureMaker
+from kineograph.families.text_to_image.maker import Knobs, PictureMaker
 from kineograph.values.progress import Progress
 from kineograph.values.prompt import Prompt
 
@@ -30,11 +31,11 @@ def pictures(
     for first in range(0, len(asked), AT_ONCE):
         some = asked[first : first + AT_ONCE]
         seeds = list(range(seed + first, seed + first + len(some)))
-        x = None
+        walk = deque[Tensor](maxlen=1)
         for share, x in _walk(maker, some, seeds, steps):
+            walk.append(x)
             yield Progress((first + share * len(some)) / len(asked), "making pictures", None)
-        assert x is not None
-        made.append(x)
+        made.append(walk.pop())
     yield Progress(1.0, "made", torch.cat(made))
 
 

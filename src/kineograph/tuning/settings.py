@@ -35,7 +35,9 @@ class Tune(Learning):
     about: ClassVar[str] = "a model tuned to a pack"
     forms: ClassVar[tuple[str, ...]] = ("",)
 
-    model: str = setting(..., "The model to tune: pictures, scenes, words, or a folder.", place=True)
+    model: str = setting(
+        ..., "The model to tune: pictures, scenes, words, or a folder.", place=True
+    )
     pack: FolderSource = setting(..., "A pack, from kineograph data folder.", place=True)
     whole: bool = setting(False, "Move all weights; the model made is as large as the old one.")
     rank: int = setting(4, "Columns of the adapter's thin matrices.", least=1, most=64)

@@ -1,4 +1,4 @@
-"""What would one ask a tuned model for? Prompts of the pack's subject, and of what it knew before."""
+"""What would one ask a tuned model for? The pack's subject, and what the model knew before."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from kineograph import recipe as recipes
 from kineograph.data.composed.scenes import GROUNDS
 from kineograph.data.own.feed import article
 from kineograph.data.phrases import plural
+from kineograph.families.text_to_image.recipe import vocabulary_in
 from kineograph.recipe.files import read_tensors
 
 INDEX = "influences.safetensors"
@@ -58,7 +58,7 @@ def remembered(folder: Path, count: int, seed: int) -> list[str]:
 
 def _names(folder: Path) -> list[str]:
     """What a model has names for: its vocabulary's things, or its training examples' captions."""
-    known = recipes.vocabulary_in(folder)
+    known = vocabulary_in(folder)
     if known is not None:
         return [name for name in known.names if len(name.split()) <= 3]
     if not (folder / INDEX).is_file():

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,29 +21,24 @@ from kineograph import recipe as recipes
 from kineograph.data.own.feed import Kept, subject_of
 from kineograph.data.own.pack import opened
 from kineograph.data.shards import read_about
+from kineograph.families.language.recipe import Language, language_model
+from kineograph.families.language.words.language import cost
+from kineograph.families.text_to_image.recipe import Pictures, vocabulary_in
 from kineograph.files import filled, removed_whole, sha256_of
 from kineograph.nets.low_rank import LowRankShape
-from kineograph.objectives import objective_of
-from kineograph.objectives.tuning import (
-    Tuning,
-    feed_of,
-    held_loss,
-    keep,
-    kept_in,
-    trained_text,
-)
-from kineograph.recipe import Adapter, AdapterPart, Language, Phase
+from kineograph.recipe import Adapter, AdapterPart, Phase
 from kineograph.recipe.adapter import places_in
-from kineograph.train import Run, checkpoints, fit, fresh, restore
+from kineograph.training.loop import Run, checkpoints, fit, fresh, restore
+from kineograph.training.objectives import objective_of
 from kineograph.tuning.card import Figures, card, figured, sheet
 from kineograph.tuning.judge import Judge
+from kineograph.tuning.lessons import Tuning, feed_of, held_loss, keep, kept_in, trained_text
 from kineograph.tuning.making import maker_of, pictures
 from kineograph.tuning.settings import Tune
 from kineograph.tuning.subjects import remembered
 from kineograph.values.duration import seconds_of
 from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
-from kineograph.words.language import cost
 
 BATCH = {"pictures": 16, "cascade": 32, "language": 16}
 RATE = {"pictures": 2e-3, "cascade": 2e-3, "language": 4e-3}  # of an adapter
@@ -170,7 +165,9 @@ def _kept(work: Work, subject: str) -> Iterator[Progress[Any]]:
 
 def _adapted(work: Work, part: Any, phases: tuple[Phase, ...]) -> AdapterPart:
     shape = LowRankShape(work.settings.rank, places_in(part))
-    return AdapterPart(part.name, sha256_of(work.folder / f"{part.name}.safetensors"), shape, phases)
+    return AdapterPart(
+        part.name, sha256_of(work.folder / f"{part.name}.safetensors"), shape, phases
+    )
 
 
 def _whole(work: Work, data: str, phases: tuple[Phase, ...]) -> Any:
@@ -185,7 +182,7 @@ def with_phases(recipe: Any, phases: dict[str, tuple[Phase, ...]]) -> Any:
     match recipe:
         case Adapter():
             return replace(recipe, adapted=changed)
-        case recipes.Pictures():
+        case Pictures():
             return replace(recipe, base=changed[0])
         case recipes.Cascade():
             return replace(recipe, stages=changed)
@@ -200,9 +197,10 @@ def _paced(work: Work) -> Any:
     rate = settings.rate or RATE[family] * (WHOLE if settings.whole else 1)
     batch = BATCH[family]
     left = max(1.0, work.limit * USED - work.spent)
-    shares = [SHARES.get(p.name, 1.0) if len(work.recipe.parts) > 1 else 1.0 for p in work.recipe.parts]
+    parts = work.recipe.parts
+    shares = [SHARES.get(part.name, 1.0) if len(parts) > 1 else 1.0 for part in parts]
     phases = {}
-    for part, share in zip(work.recipe.parts, shares, strict=True):
+    for part, share in zip(parts, shares, strict=True):
         samples = settings.samples
         if samples is None:
             pace = _seconds_a_sample(work, part)
@@ -268,7 +266,7 @@ def _held_loss(work: Work, part: Any, lesson: Any) -> Any:
         def bits(net: nn.Module) -> float | None:
             if len(text) < 2:
                 return None
-            return _heard(base, net, lambda one: cost(recipes.language_model(about, one), text))
+            return _heard(base, net, lambda one: cost(language_model(about, one), text))
 
         return bits
     stage = next(one for one in work.about.parts if one.name == part.name)
@@ -279,11 +277,9 @@ def _held_loss(work: Work, part: Any, lesson: Any) -> Any:
 def _heard(base: nn.Module | None, net: Any, judged: Any) -> float | None:
     """What is judged of a network, or of a base that hears it as its adapter."""
     if base is None:
-        found: float | None = judged(net)
-        return found
+        return cast(float | None, judged(net))
     with net.heard(base):
-        found = judged(base)
-    return found
+        return cast(float | None, judged(base))
 
 
 def _final(work: Work, part: Any) -> dict[str, Tensor]:
@@ -306,7 +302,7 @@ def _written(work: Work) -> Iterator[Progress[Any]]:
             about = {"part": part.name, "recipe": work.recipe.name, "base": work.about.name}
             recipes.save_tensors(place / f"{part.name}.safetensors", _final(work, part), about)
         if work.settings.whole:
-            known = recipes.vocabulary_in(work.folder)
+            known = vocabulary_in(work.folder)
             if known is not None:
                 recipes.save_tensors(place / "vocabulary.safetensors", known.tensors(), {})
         recipes.seal(work.recipe, place)

@@ -33,8 +33,40 @@ MOST_HELD = 64  # samples that are judged
 JITTER, SHIFT = 0.06, 0.03  # of the size and the place of a picture of the pack
 SHARED = 0.7  # share of captions that a word must stand in to be the subject
 LITTLE = frozenset(
-    "a an the of on in at with and or to for from by is are as it its this that two three one some "
-    "picture drawing photo image style texture pattern".split()
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "on",
+        "in",
+        "at",
+        "with",
+        "and",
+        "or",
+        "to",
+        "for",
+        "from",
+        "by",
+        "is",
+        "are",
+        "as",
+        "it",
+        "its",
+        "this",
+        "that",
+        "two",
+        "three",
+        "one",
+        "some",
+        "picture",
+        "drawing",
+        "photo",
+        "image",
+        "style",
+        "texture",
+        "pattern",
+    ]
 )
 
 
@@ -55,7 +87,9 @@ NOTHING = Kept(torch.zeros(0, 4, 1, 1, dtype=torch.uint8), ())
 
 def subject_of(captions: Sequence[str]) -> str:
     """The word that most captions share and that is no little one; "" where there is none."""
-    words = Counter(word for text in captions for word in set(re.findall(r"[^\W\d_]+", text.lower())))
+    words = Counter(
+        word for text in captions for word in set(re.findall(r"[^\W\d_]+", text.lower()))
+    )
     usual = [(count, word) for word, count in words.items() if word not in LITTLE]
     if not usual or len(captions) < 2:
         return ""

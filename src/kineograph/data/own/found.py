@@ -21,8 +21,29 @@ from typing import Any
 from kineograph.values.errors import InputError, LimitError, MissingError
 
 PICTURES = frozenset(
-    ".png .apng .jpg .jpeg .webp .gif .avif .heic .heif .bmp .tif .tiff "
-    ".mp4 .m4v .mov .webm .mkv .avi .ogv .mpg .mpeg".split()
+    [
+        ".png",
+        ".apng",
+        ".jpg",
+        ".jpeg",
+        ".webp",
+        ".gif",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".webm",
+        ".mkv",
+        ".avi",
+        ".ogv",
+        ".mpg",
+        ".mpeg",
+    ]
 )
 "Suffixes of files that are tried as pictures or clips; what they are is seen in their bytes."
 TABLES = (".arrow", ".parquet")
@@ -159,7 +180,9 @@ def _members(path: Path, shown: str) -> Iterator[Found]:
                 file = tar.extractfile(entry)
                 key, parts[kind.lower()] = own, b"" if file is None else file.read()
     except (tarfile.TarError, EOFError) as error:
-        raise InputError("folder", f"shard '{shown}' is damaged ({error})", "get it again") from error
+        raise InputError(
+            "folder", f"shard '{shown}' is damaged ({error})", "get it again"
+        ) from error
     if parts:
         yield from _sample(shown, key, parts, held)
 

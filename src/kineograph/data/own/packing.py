@@ -32,6 +32,8 @@ RULE = (
     "groups of near-duplicates in the order of sha256(name of the first) are held out until their "
     "share is reached; what the source holds out stays held out"
 )
+
+
 @dataclass
 class Understood:
     """What was understood of a folder. bad: (file, why). duplicates: files that are alike."""
@@ -140,12 +142,18 @@ def _samples(
         except KineographError as error:
             understood.bad.append((thing.name, str(error)))
             continue
-        key = f"{len(kept):06d}_{re.sub(r'[^A-Za-z0-9]+', '-', Path(thing.name).stem)[:40].strip('-')}"
+        key = _key(len(kept), thing.name)
         first = pixels if pixels.ndim == 3 else pixels[0]
         look = alike.look_of(first)
         kept.append(_Kept(thing.name, key, look, thing.held, shrunk(first, 64), caption))
         yield Sample(key, pixels, facts | {"file": thing.name, "caption": caption})
     _check(settings, tried, understood, len(kept))
+
+
+def _key(number: int, name: str) -> str:
+    """The key of a sample in its pack, "000003_blip-jumping": numbers keep it alone."""
+    told = re.sub(r"[^A-Za-z0-9]+", "-", Path(name).stem).strip("-")[:40]
+    return f"{number:06d}_{told or 'picture'}"
 
 
 def _check(settings: Folder, tried: int, understood: Understood, kept: int) -> None:
@@ -160,7 +168,8 @@ def _check(settings: Folder, tried: int, understood: Understood, kept: int) -> N
     if understood.no_caption and settings.missing == "refuse":
         raise InputError(
             "missing",
-            f"{len(understood.no_caption)} of {tried} have no caption: {_some(understood.no_caption)}",
+            f"{len(understood.no_caption)} of {tried} have no caption: "
+            + _some(understood.no_caption),
             "write them, or let them be made of file names",
         )
     if not kept:
@@ -250,9 +259,7 @@ def split(kept: list[_Kept], together: list[list[int]], share: float) -> list[in
     return sorted(held)
 
 
-def _described(
-    settings: Folder, name: str, understood: Understood, digest: str
-) -> dict[str, Any]:
+def _described(settings: Folder, name: str, understood: Understood, digest: str) -> dict[str, Any]:
     licence = settings.licence or "not said"
     return {
         "name": name,
@@ -302,7 +309,7 @@ def _texts(
             if digest in seen:
                 understood.duplicates.append([seen[digest], thing.name])
                 continue
-            key = f"{len(seen):06d}_{re.sub(r'[^A-Za-z0-9]+', '-', Path(thing.name).stem)[:40]}"
+            key = _key(len(seen), thing.name)
             seen[digest] = thing.name
             if thing.held:
                 held.append(key)

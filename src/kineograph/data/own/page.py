@@ -53,4 +53,6 @@ def page(name: str, told: Sequence[str], rows: Sequence[tuple[str, str, bool]]) 
         f"<main><h1>{{{{title}}}}</h1><ul>{lines}</ul>{sheet}"
         f"<table><tr><th>file</th><th>caption</th><th></th></tr>{cells}</table></main>"
     )
-    return Page(f"Pack {name}", body.replace("{{title}}", html.escape(f"Pack {name}")), "pack", STYLE).html()
+    return Page(
+        f"Pack {name}", body.replace("{{title}}", html.escape(f"Pack {name}")), "pack", STYLE
+    ).html()

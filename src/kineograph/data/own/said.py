@@ -56,7 +56,9 @@ def captions_for(folder: Path, given: str) -> Captions:
     if given:
         path = next((p for p in (Path(given), folder / given) if p.is_file()), None)
         if path is None:
-            raise InputError("captions", f"'{given}' is not there", "name a .csv, a .jsonl or beside")
+            raise InputError(
+                "captions", f"'{given}' is not there", "name a .csv, a .jsonl or beside"
+            )
         return Captions(dict(_table(path)), None, f"from {path.name}")
     for name in NAMED:
         if (folder / name).is_file():
@@ -74,14 +76,18 @@ def _table(path: Path) -> Iterator[tuple[str, str]]:
         case ".jsonl":
             yield from _jsonl(path)
         case suffix:
-            raise InputError("captions", f"'{path.name}' is a {suffix or 'nameless'} file", "use .csv")
+            raise InputError(
+                "captions", f"'{path.name}' is a {suffix or 'nameless'} file", "use .csv"
+            )
 
 
 def _csv(path: Path) -> Iterator[tuple[str, str]]:
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError("captions", f"'{path.name}' is not UTF-8 text", "save it as UTF-8") from error
+        raise InputError(
+            "captions", f"'{path.name}' is not UTF-8 text", "save it as UTF-8"
+        ) from error
     lines = text.splitlines()
     mark = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
     reader = csv.DictReader(lines, delimiter=mark)

@@ -28,9 +28,7 @@ class Folder(Settings):
     size: int = setting(
         256, "Longest side kept; what is smaller stays.", unit="pixels", least=16, most=1024
     )
-    frames: int = setting(
-        16, "Frames kept of a clip, evenly.", unit="frames", least=1, most=256
-    )
+    frames: int = setting(16, "Frames kept of a clip, evenly.", unit="frames", least=1, most=256)
     bad: float = setting(0.1, "Share of files that may be unreadable.", least=0, most=1)
     hold_out: float = setting(0.1, "Share held out of training.", least=0, most=0.5)
     alike: int = setting(
