@@ -50,7 +50,7 @@ FLOORS = (
     ("data",),  # stands on the frozen encoders: captions and features are kept as their states
     ("recipe",),
     ("training", "checkpoints"),
-    ("finishing",),
+    ("finishing", "own_parts"),
     ("recipe.py",),
     ("objective.py",),
     ("families",),  # peers
@@ -334,7 +334,6 @@ MANY = {
     "data.scenes.pencils._lay": "one stroke: its place, shape and colours",
     "values.settings.setting": "one field: all that can be said of it",
     "cli.distill.distill": "a training verb, not yet derived from settings",
-    "cli.train.train": "a training verb, not yet derived from settings",
 }
 
 

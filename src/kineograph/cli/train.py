@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import runpy
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from kineograph.cli import door
+from kineograph.cli.make import flags_named
+from kineograph.cli.options import Door, command
 from kineograph.files import placed
+from kineograph.tuning.settings import Train
 from kineograph.values import duration
 from kineograph.values.errors import InputError, MissingError
 from kineograph.values.prompt import Progress
@@ -19,52 +24,88 @@ from kineograph.values.prompt import Progress
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
-def train(
-    recipe: Annotated[str, typer.Argument(help="A shipped model's name, a .json or a .py recipe.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the run.")] = Path("runs/train"),
-    stage: Annotated[str, typer.Option(help="Train only this part.")] = "",
-    time_limit: Annotated[str, typer.Option(help="Stop after this long: 90s, 9m, 2h.")] = "",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    start: Annotated[
-        str,
-        typer.Option(help="Begin with the weights of this model, or with realesrgan."),
-    ] = "",
-    threads: Annotated[int, typer.Option(help="CPU threads; 0 is torch's choice.")] = 0,
-    export: Annotated[
-        Path | None, typer.Option(help="Write the weights so far as a model folder, and stop.")
-    ] = None,
-    as_json: door.Json = False,
-) -> None:
-    """Train a model; --resume goes on exactly where a run was cut."""
+HELP = "Train a model from its recipe, or from nothing on a pack; resume goes on exactly."
+
+
+def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
+    """Train what a command line asks for."""
     started = time.perf_counter()
-    import torch
+    with flags_named((Train,)):
+        settings = Train(**values)
+        import torch
 
-    from kineograph.training.loop import Run, exported
-    from kineograph.training.objectives import data_of
+        from kineograph.training.loop import Run, exported
+        from kineograph.training.objectives import data_of
 
-    if threads:
-        torch.set_num_threads(threads)
-    about = read_recipe(recipe)
-    names = [part.name for part in about.parts]
-    if stage and stage not in names:
-        raise InputError("--stage", f"'{stage}' is unknown", f"use one of {', '.join(names)}")
-    if export is not None:
-        door.report(as_json, started, exported(about, out, export), model=about.name)
-        return
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        out, pack = Path(settings.out), None
+        if settings.data is not None:
+            pack = settings.data.there("data")
+        about = _recipe_of(settings, out, pack)
+        names = [part.name for part in about.parts]
+        if settings.stage and settings.stage not in names:
+            known = ", ".join(names)
+            raise InputError("stage", f"'{settings.stage}' is unknown", f"use one of {known}")
+        if settings.export is not None:
+            files = exported(about, out, Path(settings.export))
+            door.report(asked.as_json, started, files, model=about.name)
+            return
+        learns = _hash(pack) if pack is not None else data_of(about)
+        made = Run(about, out, data=learns, warn=door.tell)
+        made.begin(resume=settings.resume)
+        notes = door.watch(_steps(made, settings, pack), about.name) or []
+    notes += [] if plotted(out) else ["no loss plot: pip install matplotlib"]
+    door.report(asked.as_json, started, [out], model=about.name, notes=notes)
 
-    run = Run(about, out, data=data_of(about), warn=door.tell)
-    run.begin(resume=resume)
-    limit = seconds_of(time_limit)
-    door.watch(_steps(run, stage, limit, start), about.name)
-    notes = [] if plotted(out) else ["no loss plot: pip install matplotlib"]
-    door.report(as_json, started, [out], model=about.name, notes=notes)
+
+app.command("train", help=HELP)(command("train", (Train,), run, HELP, door=("as_json",)))
 
 
-def _steps(run: Any, only: str, limit: float, start: str) -> Any:
+def _recipe_of(settings: Train, out: Path, pack: Path | None) -> Any:
+    """What is trained: the run's own recipe, one that is named, or one built for a pack."""
+    from kineograph import recipe as recipes
+
+    if settings.recipe is not None and settings.like is not None:
+        raise InputError("like", "is given beside a recipe", "give one of them")
+    going_on = settings.resume or settings.export is not None
+    if going_on and settings.recipe is None and (out / "recipe.json").is_file():
+        return recipes.read(out)
+    if settings.like is not None:
+        if pack is None:
+            raise InputError("data", "is missing: a recipe is built for a pack", "name one")
+        from kineograph.tuning.train import expected
+
+        found = expected(settings.like, pack, seconds_of(settings.time_limit))
+        for told in found.told:
+            door.tell(told)
+        return found.recipe
+    if settings.recipe is None:
+        raise InputError("recipe", "is missing", "name a recipe, or say what it should be like")
+    about = read_recipe(settings.recipe)
+    if pack is None:
+        return about
+    from kineograph.data.shards import read_about
+
+    return replace(about, data=read_about(pack)["name"])
+
+
+def _hash(pack: Path) -> str:
+    from kineograph.tuning.train import data_hash
+
+    return data_hash(pack)
+
+
+def _steps(run: Any, settings: Train, pack: Path | None) -> Any:
     """Every part in order as Progress; the loss is smoothed over about fifty steps."""
     from kineograph.training.objectives import objective_of
 
+    limit, only, start = seconds_of(settings.time_limit), settings.stage, settings.start
+    if pack is not None:
+        from kineograph.tuning.train import trained_on
+
+        yield from trained_on(run, pack, only=only, time_limit=limit)
+        return
     parts = [part for part in run.recipe.parts if only in ("", part.name)]
     for i, part in enumerate(parts):
         total = sum(phase.samples for phase in part.phases)

@@ -15,6 +15,7 @@ import json
 import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,19 +60,19 @@ def write(folder: Path, samples: Iterable[Sample], about: About | Ending) -> Ite
     """
     with placed(folder) as part:
         part.mkdir()
-        count, shards = 0, Shards(part)
-        for sample in samples:
-            key, facts = _checked(sample.key), sample.facts
-            if isinstance(sample.pixels, str):
-                shards.add(f"{key}.txt", sample.pixels.encode())
-            else:
-                shards.add(f"{key}.webp", webp(sample.pixels, float(facts.get("fps", 0.0))))
-            shards.add(
-                f"{key}.json", json.dumps(facts, ensure_ascii=False, sort_keys=True).encode()
-            )
-            count += 1
-            yield count
-        shards.close()
+        count = 0
+        with closing(Shards(part)) as shards:
+            for sample in samples:
+                key, facts = _checked(sample.key), sample.facts
+                if isinstance(sample.pixels, str):
+                    shards.add(f"{key}.txt", sample.pixels.encode())
+                else:
+                    shards.add(f"{key}.webp", webp(sample.pixels, float(facts.get("fps", 0.0))))
+                shards.add(
+                    f"{key}.json", json.dumps(facts, ensure_ascii=False, sort_keys=True).encode()
+                )
+                count += 1
+                yield count
         about = about(part) if callable(about) else about
         named = {path.name: sha256_of(path) for path in sorted(part.glob("*.tar"))}
         told = {"format": FORMAT, **about, "pictures": count, "shards": named}

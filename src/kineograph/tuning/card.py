@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from kineograph.data.cutouts import straightened
@@ -64,7 +65,8 @@ def figured(work: Work, before: Any, after: Any) -> Iterator[Progress[Any]]:
     pack = opened(work.pack, size, fill=True)
     asked = asked_of(kept.subject, [pack.captions[i] for i in pack.trained])
     rows = []
-    for number, maker in enumerate((before, after)):
+    same = replace(after, read=before.read)  # one text encoder serves both
+    for number, maker in enumerate((before, same)):
         for step in pictures(maker, asked, seed=SEED):
             yield step._replace(done=(number + step.done) / 2, value=None)
             made = step.value
@@ -105,9 +107,7 @@ def _channels(x: Tensor, channels: int) -> Tensor:
 
 def _spoken(language: Any) -> str:
     """A text that a language model writes, always the same."""
-    *_, step = continued(
-        language, "", 60, Draw(temperature=0.8), torch.Generator().manual_seed(SEED)
-    )
+    *_, step = continued(language, 60, SEED, draw=Draw(temperature=0.8))
     said = step.value
     text = said.text if isinstance(said, Said) else str(said)
     return " ".join(text.split())[:LETTERS]
@@ -115,12 +115,16 @@ def _spoken(language: Any) -> str:
 
 def sheet(rows: Sequence[Tensor], path: Path) -> None:
     """Before, after and the nearest of the pack, a row each, as one PNG."""
-    cells = []
-    for row in rows:
-        for one in row.clamp(0, 1):
-            full = one if one.shape[0] == 4 else torch.cat([one, torch.ones_like(one[:1])])
-            cells.append(shrunk(straightened(full.permute(1, 2, 0).contiguous().numpy()), 64))
-    contact_sheet(cells, path, columns=len(rows[0]))
+    contact_sheet([one for row in rows for one in tiles(row)], path, columns=len(rows[0]))
+
+
+def tiles(pictures: Tensor) -> list[NDArray[np.uint8]]:
+    """(H, W, 4) straight of each of (N, C, S, S), at 64 pixels at most."""
+    made = []
+    for one in pictures.clamp(0, 1):
+        full = one if one.shape[0] == 4 else torch.cat([one, torch.ones_like(one[:1])])
+        made.append(shrunk(straightened(full.permute(1, 2, 0).contiguous().numpy()), 64))
+    return made
 
 
 def card(work: Work, figures: Figures, place: Path) -> str:

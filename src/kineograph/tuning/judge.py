@@ -20,7 +20,7 @@ from kineograph import recipe as recipes
 from kineograph.training.loop import State, checkpoints
 
 BEST, HISTORY = "best.safetensors", "held.jsonl"
-WORSE, PATIENCE = 1.02, 4  # times the best, so many times in a row: it over-fits
+PATIENCE = 4  # looks in a row that are too much worse than the best: it over-fits
 
 
 @dataclass
@@ -28,13 +28,15 @@ class Judge:
     """Judges one part of a run.
 
     folder: the part's. every: samples between two looks. loss: of the network with the running
-    mean's weights; None where nothing is held out. shown: told of every look, (seen, loss).
+    mean's weights; None where nothing is held out. shown: told of every look, (seen, loss, net).
+    worse: times the best that is too much worse.
     """
 
     folder: Path
     every: int
     loss: Callable[[nn.Module], float | None]
     shown: Callable[[int, float | None, nn.Module], None] = lambda seen, loss, net: None
+    worse: float = 1.05
     history: list[tuple[int, float]] = field(default_factory=list)
     over: bool = False
 
@@ -77,7 +79,7 @@ class Judge:
         self.history.append((state.seen, loss))
         late = [one for _, one in self.history[-PATIENCE:]]
         best = self.best
-        self.over = len(late) == PATIENCE and best is not None and min(late) > WORSE * best
+        self.over = len(late) == PATIENCE and best is not None and min(late) > self.worse * best
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / HISTORY).open("a") as file:
             told = {"seen": state.seen, "loss": loss, "over": self.over}
@@ -85,9 +87,15 @@ class Judge:
         return self.over
 
     def weights(self) -> Path | None:
-        """The best weights, where the part over-fitted after them."""
-        best = self.folder / BEST
-        return best if self.over and best.is_file() else None
+        """The best weights, where the last ones are too much worse on what is held out."""
+        if not self.past or not (self.folder / BEST).is_file():
+            return None
+        return self.folder / BEST
+
+    @property
+    def past(self) -> bool:
+        """Whether the last look is too much worse than the best one."""
+        return self.best is not None and self.history[-1][1] > self.worse * self.best
 
 
 @contextmanager

@@ -36,7 +36,10 @@ LEVELS = 4  # noise levels that held-out pictures are judged at
 
 
 class PackFeed(Protocol):
-    """A feed that also knows what is held out."""
+    """A feed that also knows its captions and what is held out."""
+
+    @property
+    def captions(self) -> tuple[str, ...]: ...
 
     def __call__(self, batch: int, frames: int, *, seed: int, seen: int) -> tuple[Tensor, Cond]: ...
     def held_out(self) -> tuple[Tensor, Cond] | None: ...
@@ -54,9 +57,15 @@ class Tuning:
             yield from self.lesson(self.base, phase, seed=seed, seen=seen)
 
 
-def of_adapter(recipe: Adapter, part: AdapterPart, folder: Path | None, run: Path | None) -> Tuning:
-    """The lesson of an adapter of one part; `folder` holds the pack."""
-    where = folder_of(recipe.base)
+def of_adapter(
+    recipe: Adapter,
+    part: AdapterPart,
+    folder: Path | None,
+    run: Path | None,
+    base: Path | None = None,
+) -> Tuning:
+    """The lesson of an adapter of one part; `folder` holds the pack, `base` the model it adapts."""
+    where = base or folder_of(recipe.base)
     about: Any = read(where)
     own = next(one for one in about.parts if one.name == part.name)
     return Tuning(trained(own, where), lesson_of(about, own, _there(folder), run))

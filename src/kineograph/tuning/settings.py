@@ -12,7 +12,7 @@ from kineograph.values.settings import Settings, setting
 from kineograph.values.source import FolderSource
 
 LIMIT = "Stop after this long: 90s, 9m, 2h."
-Like = Literal["pictures", "stickers", "scenes", "words"]
+Like = Literal["pictures", "scenes", "words"]
 
 
 class Learning(Settings):
@@ -22,10 +22,6 @@ class Learning(Settings):
 
     threads: int = setting(0, "CPU threads; 0 is torch's choice.", least=0, most=1024)
     resume: bool = setting(False, "Go on with a run that was cut.")
-    samples: int | None = setting(
-        None, "Samples seen, in place of what the time limit allows.", least=1, most=10**9
-    )
-    seed: int = setting(0, "Seed of the run.", least=0, most=2**62 - 1)
 
 
 class Tune(Learning):
@@ -45,6 +41,10 @@ class Tune(Learning):
         "", "The word for what the pack shows; found in the captions. none: not one thing."
     )
     time_limit: str = setting("10m", LIMIT)
+    samples: int | None = setting(
+        None, "Samples seen, in place of what the time limit allows.", least=1, most=10**9
+    )
+    seed: int = setting(0, "Seed of the run.", least=0, most=2**62 - 1)
     rate: float = setting(0.0, "Learning rate; 0 is the usual one.", least=0, most=1)
     prior: int = setting(
         32, "Pictures of the model's own that are kept in mind; 0 none.", least=0, most=1024
@@ -67,13 +67,12 @@ class Train(Learning):
         None, "A shipped model's name, a .json or a .py recipe.", place=True
     )
     like: Like | None = setting(None, "Build a recipe like this model's, of the right size.")
+    out: str = setting("runs/train", "Folder of the run.")
     data: FolderSource | None = setting(None, "A pack to learn from, in place of the named data.")
     stage: str = setting("", "Train only this part.")
     time_limit: str = setting("", LIMIT)
     start: str = setting("", "Begin with the weights of this model, or with realesrgan.")
-    export: FolderSource | None = setting(
-        None, "Write the weights so far as a model folder, and stop."
-    )
+    export: str | None = setting(None, "Write the weights so far as a model folder, and stop.")
 
     @field_validator("time_limit")
     @classmethod

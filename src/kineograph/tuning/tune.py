@@ -29,10 +29,17 @@ from kineograph.nets.low_rank import LowRankShape
 from kineograph.recipe import Adapter, AdapterPart, Phase
 from kineograph.recipe.adapter import places_in
 from kineograph.training.loop import Run, checkpoints, fit, fresh, restore
-from kineograph.training.objectives import objective_of
 from kineograph.tuning.card import Figures, card, figured, sheet
 from kineograph.tuning.judge import Judge
-from kineograph.tuning.lessons import Tuning, feed_of, held_loss, keep, kept_in, trained_text
+from kineograph.tuning.lessons import (
+    PackFeed,
+    Tuning,
+    held_loss,
+    keep,
+    lesson_of,
+    of_adapter,
+    trained_text,
+)
 from kineograph.tuning.making import maker_of, pictures
 from kineograph.tuning.settings import Tune
 from kineograph.tuning.subjects import remembered
@@ -40,12 +47,14 @@ from kineograph.values.duration import seconds_of
 from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 
+EVERY = 30.0  # seconds between checkpoints
 BATCH = {"pictures": 16, "cascade": 32, "language": 16}
 RATE = {"pictures": 2e-3, "cascade": 2e-3, "language": 4e-3}  # of an adapter
 WHOLE = 0.1  # times that, where all weights move
 LOOKS = 12  # times a part is judged
 PRIOR_STEPS = 12
 USED = 0.8  # share of the time that learning may take
+WORSE = 1.25  # of what little is held out: a pose unseen costs more before the style is learned
 MOST_SEEN = 800  # times that a picture is seen; more only copies
 LEAST = 8  # steps of any part
 SHARES = {"base": 0.5, "space64": 0.3, "space256": 0.2}  # of the time, where there are more parts
@@ -92,7 +101,7 @@ def tuned(settings: Tune, out: Path) -> Iterator[Progress[Any]]:
         work.recipe = recipes.read(work.run)
     else:
         yield from _begun(work)
-    run = Run(work.recipe, work.run, every=30.0, data=sha256_of(work.pack / "pack.json"))
+    run = Run(work.recipe, work.run, every=EVERY, data=sha256_of(work.pack / "pack.json"))
     run.begin(resume=True)
     parts = work.recipe.parts
     for number, part in enumerate(parts):
@@ -199,11 +208,11 @@ def _paced(work: Work) -> Any:
     left = max(1.0, work.limit * USED - work.spent)
     parts = work.recipe.parts
     shares = [SHARES.get(part.name, 1.0) if len(parts) > 1 else 1.0 for part in parts]
-    phases = {}
+    phases: dict[str, tuple[Phase, ...]] = {}
     for part, share in zip(parts, shares, strict=True):
         samples = settings.samples
         if samples is None:
-            pace = _seconds_a_sample(work, part)
+            pace = seconds_a_sample(work.recipe, part, _lesson(work, part))
             samples = int(left * share / sum(shares) / pace)
             if not work.is_text:
                 count = max(8, int(read_about(work.pack)["pictures"]))
@@ -214,10 +223,10 @@ def _paced(work: Work) -> Any:
     return with_phases(work.recipe, phases)
 
 
-def _seconds_a_sample(work: Work, part: Any, steps: int = 3) -> float:
-    lesson = objective_of(work.recipe, part, folder=work.pack, run=work.run)
-    state = fresh(work.recipe, part)
-    walk = fit(work.recipe, part, state, lesson)
+def seconds_a_sample(recipe: Any, part: Any, lesson: Any, steps: int = 3) -> float:
+    """The pace of training, measured on a few steps that are thrown away."""
+    state = fresh(recipe, part)
+    walk = fit(recipe, part, state, lesson)
     next(walk)  # the first one also sets up
     begun, first = time.monotonic(), state.seen
     for _, _report in zip(range(steps), walk, strict=False):
@@ -230,13 +239,14 @@ def _seconds_a_sample(work: Work, part: Any, steps: int = 3) -> float:
 
 def _learned(work: Work, run: Run, part: Any) -> Iterator[Progress[Any]]:
     """Train one part to its end, or until it over-fits."""
-    lesson = objective_of(work.recipe, part, folder=work.pack, run=work.run)
+    lesson = _lesson(work, part)
     total = sum(phase.samples for phase in part.phases)
     loss_of = _held_loss(work, part, lesson)
     own = isinstance(part, AdapterPart)
     start = None if own else recipes.started(part, str(work.folder))
     before = loss_of(fresh(work.recipe, part).net if own else start)
-    judge = Judge(work.run / part.name, max(part.phases[0].batch, total // LOOKS), loss_of)
+    every = max(part.phases[0].batch, total // LOOKS)
+    judge = Judge(work.run / part.name, every, loss_of, worse=WORSE)
     mean: float | None = None
     seen = int(checkpoints(judge.folder)[-1].name) if checkpoints(judge.folder) else 0
     if not judge.over:
@@ -249,11 +259,17 @@ def _learned(work: Work, run: Run, part: Any) -> Iterator[Progress[Any]]:
                 note += f", held out {judge.history[-1][1]:.4f}"
             yield Progress(min(1.0, seen / total), note, None)
     work.seen[part.name] = seen
-    if judge.over:
+    if judge.past:
         work.over.append(part.name)
     net = fresh(work.recipe, part).net
     net.load_state_dict({k: v.float() for k, v in _final(work, part).items()})
     work.losses[part.name] = (before, loss_of(net))
+
+
+def _lesson(work: Work, part: Any) -> Any:
+    if isinstance(part, AdapterPart):
+        return of_adapter(work.recipe, part, work.pack, work.run, work.folder)
+    return lesson_of(work.recipe, part, work.pack, work.run)
 
 
 def _held_loss(work: Work, part: Any, lesson: Any) -> Any:
@@ -269,8 +285,8 @@ def _held_loss(work: Work, part: Any, lesson: Any) -> Any:
             return _heard(base, net, lambda one: cost(language_model(about, one), text))
 
         return bits
-    stage = next(one for one in work.about.parts if one.name == part.name)
-    feed = feed_of(stage, work.pack, kept_in(work.run))
+    own = lesson.lesson if isinstance(lesson, Tuning) else lesson
+    stage, feed = own.stage, cast(PackFeed, own.feed)
     return lambda net: _heard(base, net, lambda one: held_loss(stage, feed, one))
 
 
@@ -284,7 +300,7 @@ def _heard(base: nn.Module | None, net: Any, judged: Any) -> float | None:
 
 def _final(work: Work, part: Any) -> dict[str, Tensor]:
     """A part's weights as they are kept: the best, where it over-fitted, else the last mean."""
-    judge = Judge(work.run / part.name, 1, lambda net: None)
+    judge = Judge(work.run / part.name, 1, lambda net: None, worse=WORSE)
     if (best := judge.weights()) is not None:
         return recipes.read_tensors(best, most=2**34)
     state = fresh(work.recipe, part)

@@ -15,6 +15,7 @@ from PIL import Image
 
 SIDE = 16
 BITS = SIDE * SIDE
+STEP = 8  # levels of grey that one pixel is lighter by than the one before
 COLOUR = 24  # mean colours, 0 … 255 a channel, that differ by more are not alike
 
 
@@ -32,7 +33,7 @@ def look_of(pixels: NDArray[np.uint8]) -> Look:
     over = x[..., :3] * alpha + 127 * (1 - alpha)
     grey = Image.fromarray((over @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8))
     small = np.asarray(grey.resize((SIDE + 1, SIDE), Image.Resampling.BOX)).astype(np.int16)
-    bits = np.packbits((small[:, 1:] > small[:, :-1] + 1).ravel())
+    bits = np.packbits((small[:, 1:] > small[:, :-1] + STEP).ravel())
     return Look(bits, over.mean((0, 1)).astype(np.float32))
 
 

@@ -176,6 +176,11 @@ class CutoutsOfPack:
         clean = torch.stack(made)[:, :, None] * 2 - 1
         return clean, self.said.batch(texts)
 
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """Of what is trained on."""
+        return tuple(self.pack.captions[one] for one in self.pack.trained)
+
     def held_out(self) -> tuple[Tensor, Cond] | None:
         """What is held out, as a batch, every sample's first frame; None where nothing is."""
         samples = self.pack.kept_out[:MOST_HELD]
@@ -266,6 +271,11 @@ class PaintingsOfPack:
             made.append(self._shown(picture, rng))
             texts.append(text)
         return self._lowered(torch.stack(made), texts)
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """Of what is trained on."""
+        return tuple(self.pack.captions[one] for one in self.pack.trained)
 
     def held_out(self) -> tuple[Tensor, Cond] | None:
         """What is held out, as a batch; None where nothing is."""

@@ -126,7 +126,9 @@ def text_of(folder: Path) -> tuple[str, str]:
     about = read_about(folder)
     if about.get("kind") != "texts":
         raise InputError("pack", "holds no texts", "make one of a folder of .txt files")
-    kept_out, trained, held = set(about.get("held_out", ())), [], []
+    kept_out = set(about.get("held_out", ()))
+    trained: list[str] = []
+    held: list[str] = []
     for sample in read(folder):
         assert isinstance(sample.pixels, str)
         (held if sample.key in kept_out else trained).append(sample.pixels.strip())

@@ -74,6 +74,8 @@ class Pictures(Recipe):
         """What goes into a model's folder beside its weights, by file name."""
         from kineograph.data.known import known
 
+        if self.data not in ("cutouts", "composed"):
+            return {}
         return {VOCABULARY: known().tensors()}
 
     def ready(self, folder: Path, how: Loading) -> PictureMaker:
