@@ -25,7 +25,7 @@ def picture(seed, size=(48, 36), alpha=True):
     rng = np.random.default_rng(seed)
     pixels = np.zeros((*size, 4), np.uint8)
     pixels[..., 3] = 0 if alpha else 255
-    part = size[1] // 3
+    part = min(size) // 3
     for _ in range(4):
         top, left = rng.integers(size[0] - part), rng.integers(size[1] - part)
         pixels[top : top + part, left : left + part, :3] = rng.integers(0, 256, 3)

