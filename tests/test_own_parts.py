@@ -24,7 +24,8 @@ DOCS = Path(__file__).parent.parent / "docs" / "own_parts.md"
 @pytest.fixture
 def denoiser(tmp_path, monkeypatch):
     """The denoiser of the docs as a module in the folder one stands in."""
-    code = re.search(r"```python\n# clouds.py\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)[1]
+    text = DOCS.read_text("utf-8")
+    code = re.search(r"```python\n# clouds.py\n(.*?)```", text, re.DOTALL)[1]
     assert len(code.splitlines()) <= 30
     (tmp_path / "clouds.py").write_text(code)
     monkeypatch.chdir(tmp_path)

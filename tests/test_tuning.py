@@ -8,10 +8,11 @@ import torch
 import tiny_models
 from kineograph import recipe as recipes
 from kineograph.training.loop import Run, State
+from kineograph.training.settings import Train
 from kineograph.tuning import tune
 from kineograph.tuning.judge import Judge
 from kineograph.tuning.likeness import in_style, likeness, style_of
-from kineograph.tuning.settings import Train, Tune
+from kineograph.tuning.settings import Tune
 from kineograph.tuning.subjects import asked_of, remembered
 from kineograph.tuning.train import expected, trained_on
 from kineograph.values.errors import InputError
@@ -169,8 +170,8 @@ def test_a_part_that_over_fits_is_stopped_and_its_best_weights_kept(tmp_path):
     assert float(kept["weight"]) == 2.0
 
 
-def test_train_takes_what_it_takes():
-    assert Train(like="pictures", data="pack").out == "runs/train"
+def test_train_takes_a_pack():
+    assert Train(like="pictures", data="pack").like == "pictures"
     with pytest.raises(InputError, match="time_limit"):
         Train(time_limit="ten minutes")
 

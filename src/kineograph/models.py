@@ -214,7 +214,14 @@ def _image(settings: Settings) -> Model[Any, Any]:
 def _zoom(settings: Settings) -> Model[Any, Any]:
     """A ladder to a flight, and what helps to write one."""
     from kineograph.families.zoom import model as zoom
-    from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage
+    from kineograph.families.zoom.kept import FromOwnPicturesModel
+    from kineograph.families.zoom.settings import (
+        FromOwnPictures,
+        FromPictures,
+        FromTexts,
+        LadderExample,
+        PickPage,
+    )
 
     match settings:
         case FromTexts():
@@ -222,6 +229,8 @@ def _zoom(settings: Settings) -> Model[Any, Any]:
             how: dict[str, Any] = {"living": settings.living, "text_encoder": encoder}
             how |= {"adapters": settings.adapters(), "denoiser": _denoiser(settings.denoiser)}
             return zoom.FromTextsModel(settings.model, **how)
+        case FromOwnPictures():
+            return FromOwnPicturesModel()
         case FromPictures():
             return zoom.FromPicturesModel()
         case PickPage():
@@ -320,12 +329,16 @@ def load(name: str) -> Model[Any, Any]: ...
 def load(name: str) -> Model[Any, Any]:
     """A model by its shipped name, or by a folder of ours or in the diffusers layout.
 
+    name: as `kineograph models list` tells them, or a folder's path.
+
     Its weights are read when it first makes. Raises MissingError when there is no such model,
     InputError when it makes nothing by itself (a codec, a distillation).
 
-        model = load("stickers")
-        settings = TextToVideo(text="a red heart beating")
-        result = finished(model.make(Request(settings), seed=1))
+        >>> from kineograph.families.text_to_video.settings import TextToVideo
+        >>> model = kg.load("stickers")
+        >>> settings = TextToVideo(text="a red heart beating", size=16, frames=8)
+        >>> kg.finished(model.make(kg.Request(settings), seed=1)).frames.shape
+        (8, 16, 16, 3)
     """
     from kineograph import recipe
     from kineograph.families.checkpoint.settings import is_checkpoint

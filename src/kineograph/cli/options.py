@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from kineograph.values.settings import Settings, choices, fields, limits_of
+from kineograph.values.settings import TRACE, Settings, choices, fields, limits_of
 from kineograph.values.source import Source
 
 Values = Mapping[str, Any]
@@ -50,7 +50,7 @@ _DOOR: dict[str, tuple[Any, Any]] = {
     "dry_run": (bool, typer.Option("--dry-run", help="Print the plan and stop.")),
     "trace": (
         Path | None,
-        typer.Option(help="Write the steps of the making too: a clip, a sheet or a folder."),
+        typer.Option(help=f"{TRACE.help}."),
     ),
     "no_record": (
         bool,
@@ -86,7 +86,8 @@ def command(
         values = {name: given[name] for name in known if _said(given[name])}
         many = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
         second = {name: given[name] for name in extras if given[name] is not None}
-        rest = {name: given[name] for name in ("out", *_DOOR) if name in given}
+        own = [name for name in ("out", *_DOOR) if name not in known]  # `out` may be a field
+        rest = {name: given[name] for name in own if name in given}
         run(verb, values | many, Door(extras=second, **rest))
 
     parameters = [_parameter(name, known[name], _words(families, name)) for name in known]

@@ -15,73 +15,73 @@ import typer
 from kineograph.cli import door
 from kineograph.cli.make import flags_named
 from kineograph.cli.options import Door, command
-from kineograph.files import placed
-from kineograph.tuning.settings import Train
-from kineograph.values import duration
+from kineograph.files import placed, sha256_of
+from kineograph.training.settings import Train
 from kineograph.values.errors import InputError, MissingError
 from kineograph.values.prompt import Progress
 
 app = typer.Typer(add_completion=False)
 
 
-HELP = "Train a model from its recipe, or from nothing on a pack; resume goes on exactly."
-
-
 def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
-    """Train what a command line asks for."""
+    """Train a model, or export what a run has so far."""
     started = time.perf_counter()
     with flags_named((Train,)):
-        settings = Train(**values)
-        import torch
+        _train(Train(**values), started, asked.as_json)
 
-        from kineograph.training.loop import Run, exported
-        from kineograph.training.objectives import data_of
 
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
-        out, pack = Path(settings.out), None
-        if settings.data is not None:
-            pack = settings.data.there("data")
-        about = _recipe_of(settings, out, pack)
-        names = [part.name for part in about.parts]
-        if settings.stage and settings.stage not in names:
-            known = ", ".join(names)
-            raise InputError("stage", f"'{settings.stage}' is unknown", f"use one of {known}")
-        if settings.export is not None:
-            files = exported(about, out, Path(settings.export))
-            door.report(asked.as_json, started, files, model=about.name)
-            return
-        learns = _hash(pack) if pack is not None else data_of(about)
-        made = Run(about, out, data=learns, warn=door.tell)
-        made.begin(resume=settings.resume)
-        notes = door.watch(_steps(made, settings, pack), about.name) or []
+def _train(settings: Train, started: float, as_json: bool) -> None:
+    import torch
+
+    from kineograph.training.loop import Run, exported
+    from kineograph.training.objectives import data_of
+
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    pack = settings.data.there("data") if settings.data is not None else None
+    about, out, stage = _recipe_of(settings, pack), settings.out, settings.stage
+    names = [part.name for part in about.parts]
+    if stage and stage not in names:
+        raise InputError("stage", f"'{stage}' is unknown", f"use one of {', '.join(names)}")
+    if settings.export is not None:
+        door.report(as_json, started, exported(about, out, settings.export), model=about.name)
+        return
+
+    learns = sha256_of(pack / "pack.json") if pack is not None else data_of(about)
+    run = Run(about, out, data=learns, warn=door.tell)
+    run.begin(resume=settings.resume)
+    notes: list[str] = []
+    if pack is None:
+        door.watch(_steps(run, stage, settings.limit, settings.start), about.name)
+    else:
+        from kineograph.tuning.train import trained_on
+
+        steps = trained_on(run, pack, only=stage, time_limit=settings.limit)
+        notes = door.watch(steps, about.name)
     notes += [] if plotted(out) else ["no loss plot: pip install matplotlib"]
-    door.report(asked.as_json, started, [out], model=about.name, notes=notes)
+    door.report(as_json, started, [out], model=about.name, notes=notes)
 
 
-app.command("train", help=HELP)(command("train", (Train,), run, HELP, door=("as_json",)))
-
-
-def _recipe_of(settings: Train, out: Path, pack: Path | None) -> Any:
-    """What is trained: the run's own recipe, one that is named, or one built for a pack."""
+def _recipe_of(settings: Train, pack: Path | None) -> Any:
+    """What is trained: a recipe that is named, the run's own, or one built for a pack."""
     from kineograph import recipe as recipes
 
     if settings.recipe is not None and settings.like is not None:
         raise InputError("like", "is given beside a recipe", "give one of them")
     going_on = settings.resume or settings.export is not None
-    if going_on and settings.recipe is None and (out / "recipe.json").is_file():
-        return recipes.read(out)
+    if going_on and settings.recipe is None and (settings.out / "recipe.json").is_file():
+        return recipes.read(settings.out)
     if settings.like is not None:
         if pack is None:
             raise InputError("data", "is missing: a recipe is built for a pack", "name one")
         from kineograph.tuning.train import expected
 
-        found = expected(settings.like, pack, seconds_of(settings.time_limit))
+        found = expected(settings.like, pack, settings.limit)
         for told in found.told:
             door.tell(told)
         return found.recipe
     if settings.recipe is None:
-        raise InputError("recipe", "is missing", "name a recipe, or say what it should be like")
+        raise InputError("recipe", "is missing", "name one, or say what it should be like")
     about = read_recipe(settings.recipe)
     if pack is None:
         return about
@@ -90,22 +90,14 @@ def _recipe_of(settings: Train, out: Path, pack: Path | None) -> Any:
     return replace(about, data=read_about(pack)["name"])
 
 
-def _hash(pack: Path) -> str:
-    from kineograph.tuning.train import data_hash
-
-    return data_hash(pack)
+HELP = "Train a model from its recipe, or on a pack; --resume goes on exactly where it was cut."
+app.command(help=HELP)(command("train", (Train,), run, HELP, door=("as_json",)))
 
 
-def _steps(run: Any, settings: Train, pack: Path | None) -> Any:
+def _steps(run: Any, only: str, limit: float, start: str) -> Any:
     """Every part in order as Progress; the loss is smoothed over about fifty steps."""
     from kineograph.training.objectives import objective_of
 
-    limit, only, start = seconds_of(settings.time_limit), settings.stage, settings.start
-    if pack is not None:
-        from kineograph.tuning.train import trained_on
-
-        yield from trained_on(run, pack, only=only, time_limit=limit)
-        return
     parts = [part for part in run.recipe.parts if only in ("", part.name)]
     for i, part in enumerate(parts):
         total = sum(phase.samples for phase in part.phases)
@@ -187,8 +179,3 @@ def read_recipe(name: str) -> Any:
         except UnicodeDecodeError as error:
             raise InputError("recipe", f"'{path}' is not UTF-8 text", "save it so") from error
     return recipe.read(recipe.folder_of(name))
-
-
-def seconds_of(text: str) -> float:
-    """Seconds of "90s", "9m" or "2h"; infinite when empty."""
-    return duration.seconds_of(text, "--time-limit")

@@ -21,7 +21,7 @@ from kineograph.families.language.recipe import Language, LanguagePart, language
 from kineograph.families.language.words.byte_pairs import byte_pairs
 from kineograph.families.language.words.language import cost
 from kineograph.families.text_to_image.recipe import Pictures, picture_maker
-from kineograph.files import placed, sha256_of
+from kineograph.files import placed
 from kineograph.recipe import Phase
 from kineograph.training.loop import Run
 from kineograph.tuning.card import tiles
@@ -162,11 +162,6 @@ def trained_on(
         if run.out_of_time(time_limit):
             break
     yield Progress(1.0, "done", notes)
-
-
-def data_hash(pack: Path) -> str:
-    """What a run on a pack is known by."""
-    return sha256_of(pack / "pack.json")
 
 
 def _loss(recipe: Any, part: Any, pack: Path) -> Callable[[nn.Module], float | None]:

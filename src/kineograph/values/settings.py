@@ -76,6 +76,13 @@ class Extra(BaseModel):
     beside: str = ""
 
 
+TRACE = Extra(
+    suffixes=(*MOVING, ".png", ".jpg", ".jpeg"),
+    help="Write the steps of the making too: a clip, a sheet or a folder",
+)
+"The second output that every family has."
+
+
 class Settings(BaseModel):
     """A family's settings.
 
@@ -85,6 +92,12 @@ class Settings(BaseModel):
     whether chance takes part, so that a seed matters. extras: second outputs by name.
 
     Raises InputError, naming the field, the value and the remedy, when a value is refused.
+
+        >>> class Dots(kg.Settings):
+        ...     verb, about, forms = "dots", "a row of dots", (".png",)
+        ...     count: int = 3
+        >>> Dots(count=4).changed(count=5).plain()
+        {'count': 5}
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -171,10 +184,17 @@ def trusted(*families: type[Settings]) -> frozenset[str]:
     )
 
 
+def seconds(*families: type[Settings]) -> dict[str, Extra]:
+    """Every second output of some families by name: those of their own, and the trace."""
+    own = {name: extra for family in families for name, extra in family.extras.items()}
+    return {**own, "trace": TRACE}
+
+
 def schema(verb: str, families: tuple[type[Settings], ...]) -> dict[str, Any]:
     """The JSON Schema of a flat request: `verb`, every field, `seed` and `out`.
 
-    A field that only some families take lists them under `families`.
+    A field that only some families take lists them under `families`; a second output, whose value
+    is where it is written, lists its suffixes under `writes`.
     """
     properties: dict[str, Any] = {"verb": {"const": verb}}
     for name in fields(*families):
@@ -183,6 +203,12 @@ def schema(verb: str, families: tuple[type[Settings], ...]) -> dict[str, Any]:
         if len(takers) < len(families):
             part = part | {"families": [family.about for family in takers]}
         properties[name] = part
+    for name, extra in seconds(*families).items():
+        about = {"type": "string", "description": f"{extra.help}.", "writes": [*extra.suffixes]}
+        takers = [family for family in families if name in seconds(family)]
+        if len(takers) < len(families):
+            about["families"] = [family.about for family in takers]
+        properties[name] = about
     properties["seed"] = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
     properties["out"] = {"type": "string", "description": "Where it is written."}
     required = [
