@@ -90,6 +90,8 @@ JOINS = {
     "data.sticker_features": "a frozen encoder: picture features are data",
     "data.cutout_features": "a frozen encoder: picture features are data",
     "checkpoints.realesrgan": "a published network of the finisher's own shape",
+    "tuning.lessons": "an adapter is heard by whatever network it adapts",
+    "tuning.tune": "the shape of an adapter follows from the network",
 }
 # Who touches weights, and why it may.
 WEIGHTS = {

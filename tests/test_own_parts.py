@@ -57,7 +57,8 @@ def test_the_denoiser_of_the_docs_is_exact_for_its_clouds(denoiser):
 def test_it_flies_through_a_zoom_and_makes_a_cascade(denoiser, tmp_path):
     tiny_models.scenes(tmp_path / "tiny")
     run("zoom", "--level", "a", "--level", "b", "--denoiser", denoiser, "--model", "./tiny",
-        "--seconds", "0.5", "--fps", "4", "--size", "32", "--seed", "1", "-o", "flight.webp")  # fmt: skip
+        "--seconds", "0.5", "--fps", "4", "--size", "32", "--seed", "1",
+        "-o", "flight.webp")  # fmt: skip
     assert read("flight.webp").frames.shape[-1] == 32
     run("image", "clouds", "--by", "cascade", "--denoiser", denoiser, "--model", "./tiny",
         "--seed", "1", "-o", "own.png")  # fmt: skip
