@@ -6,8 +6,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-import tiny_models
 
+import tiny_models
 from kineograph.cli import main
 from kineograph.media import read
 from kineograph.record import read as record_in

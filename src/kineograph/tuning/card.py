@@ -159,7 +159,7 @@ def card(work: Work, figures: Figures, place: Path) -> str:
         lines.append(told)
         if adapter:
             lines.append(f"  - for weights of sha256 {part.sha256}, rank {part.shape.rank}")
-    lines += [*_told(figures), "", "## Use", "", "```sh", _use(work, adapter), "```", ""]
+    lines += [*_told(figures), "", "## Use", "", "```sh", _use(work, figures), "```", ""]
     return "\n".join(lines)
 
 
@@ -186,16 +186,26 @@ def _told(figures: Figures) -> list[str]:
     return lines
 
 
-def _use(work: Work, adapter: bool) -> str:
-    """The command that makes something with it."""
-    name = work.out.name
-    how = f"--adapter {name}" if adapter else f"--model ./{name}"
-    if work.is_text:
-        return f"kineograph write --model {work.about.name} --adapter {name}" if adapter else (
-            f"kineograph write --model ./{name}"
-        )  # fmt: skip
-    subject = getattr(work.recipe, "subject", "") or "thing"
-    if work.about.family == "cascade":
-        model = f"--by cascade --model {work.about.name} " if adapter else "--by cascade "
-        return f'kineograph image "{subject}" {model}{how} -o picture.png'
-    return f'kineograph image "a {subject} jumping" {how} -o picture.png'
+USE = {
+    "language": (
+        "kineograph write --model {base} --adapter {name}",
+        "kineograph write --model ./{name}",
+    ),
+    "cascade": (
+        'kineograph image "{asked}" --by cascade --model {base} --adapter {name} -o picture.png',
+        'kineograph image "{asked}" --by cascade --model ./{name} -o picture.png',
+    ),
+    "pictures": (
+        'kineograph image "{asked}" --adapter {name} -o picture.png',
+        'kineograph image "{asked}" --model ./{name} -o picture.png',
+    ),
+}
+"The command that makes something with an adapter, and with a whole model, by family."
+
+
+def _use(work: Work, figures: Figures) -> str:
+    """The command that makes something with what was tuned."""
+    adapter, whole = USE[work.about.family]
+    asked = figures.asked[0] if figures.asked else ""
+    command = whole if work.settings.whole else adapter
+    return command.format(base=work.about.name, name=work.out.name, asked=asked.replace('"', ""))

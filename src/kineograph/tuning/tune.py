@@ -285,7 +285,7 @@ def _held_loss(work: Work, part: Any, lesson: Any) -> Any:
             return _heard(base, net, lambda one: cost(language_model(about, one), text))
 
         return bits
-    own = lesson.lesson if isinstance(lesson, Tuning) else lesson
+    own: Any = lesson.lesson if isinstance(lesson, Tuning) else lesson
     stage, feed = own.stage, cast(PackFeed, own.feed)
     return lambda net: _heard(base, net, lambda one: held_loss(stage, feed, one))
 
