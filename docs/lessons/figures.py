@@ -1,4 +1,4 @@
-"""What the lessons draw with: pictures in a row, bars, and the examples that ship in the package."""
+"""What the lessons draw with: pictures in a row, bars, points; and the shipped examples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def row(*pictures, titles=(), height=1.6):
     shown = [array(one) for one in pictures]
     widths = [one.shape[1] / one.shape[0] for one in shown]
     size = (height * sum(widths) + 0.1, height + (0.3 if titles else 0.05))
-    figure, axes = plt.subplots(1, len(shown), figsize=size, width_ratios=widths, squeeze=False)
+    _, axes = plt.subplots(1, len(shown), figsize=size, width_ratios=widths, squeeze=False)
     for axis, picture in zip(axes[0], shown, strict=True):
         axis.imshow(picture, cmap="gray", interpolation="nearest")
         axis.axis("off")

@@ -187,8 +187,8 @@ def make(verb: str, *, seed: int | None = None, **values: Any) -> Result[Any]:
 def steps(verb: str, *, seed: int | None = None, **values: Any) -> Iterator[Progress[Any]]:
     """The same, a step at a time: each has the best guess so far, the last one the result.
 
-        for step in kg.steps("image", text="a snowman", seed=1):
-            print(f"{step.done:4.0%}", step.note, step.value)
+    for step in kg.steps("image", text="a snowman", seed=1):
+        print(f"{step.done:4.0%}", step.note, step.value)
     """
     settings = models.settings_of(verb, {name: v for name, v in values.items() if v is not None})
     chosen = secrets.randbelow(2**32) if seed is None else seed
