@@ -18,7 +18,7 @@ from kineograph.values.result import Result
 from kineograph.values.settings import Settings
 
 WINDOW = 11  # pixels, where a window was measured and not set
-SHOWN = 3  # pixels whose candidates are shown
+SHOWN, TRIED = 3, 16  # pixels whose candidates are shown, of how many
 RED, BLUE = (230, 60, 40), (40, 90, 220)
 MOST_CELLS = 240  # frames of a drawn matrix
 
@@ -40,7 +40,7 @@ def copied(settings: Settings, seen: Seen, result: Result[Any], count: int) -> l
         return [grown]
     example = _example(settings, int(source.example[source.fresh][0]))
     whole = result.product.value()
-    found = _asked(settings, example, whole, source)
+    found = _asked(settings, example, whole, source, seen)
     painted = Figure(from_bytes(map_picture(source)[None]), "the result, by where from", 200)
     key = Figure(from_bytes(_ramp(source)[None]), "the first example, painted by place", 200)
     maps = Chapter(
@@ -65,65 +65,91 @@ def _example(settings: Settings, number: int) -> Clip | None:
 
 
 def _asked(
-    settings: Settings, example: Clip | None, made: Clip, source: SourceMap
+    settings: Settings, example: Clip | None, made: Clip, source: SourceMap, seen: Seen
 ) -> Chapter | None:
-    """Some pixels of a texture, each with the places of the example that fit its surroundings."""
+    """Some pixels of a texture, each with the places of the example that fitted what was known."""
     if settings.verb == "analogy" or example is None:
         return None
     width = int(getattr(settings, "window", None) or WINDOW)
     sample, picture = example.over().array()[0], made.over().array()[0]
     if min(sample.shape[:2]) < width or min(picture.shape[:2]) < width:
         return None
-    rows = np.argwhere(source.fresh & (source.example == source.example[source.fresh][0]))
     half = width // 2
-    inner = np.array(picture.shape[:2]) - half
-    rows = rows[((rows >= half) & (rows < inner)).all(axis=1)]
-    if not len(rows):
-        return None
-    shown: list[Figure] = []
+    rows = np.argwhere(source.fresh & (source.example == source.example[source.fresh][0]))
+    rows = rows[((rows >= half) & (rows < np.array(picture.shape[:2]) - half)).all(axis=1)]
     epsilon = float(getattr(settings, "epsilon", 0.1))
-    for at in rows[np.linspace(0, len(rows) - 1, SHOWN + 2).astype(int)[1:-1]]:
-        y, x = map(int, at)
-        here = picture[y - half : y + half + 1, x - half : x + half + 1]
-        places = candidates(sample, here, epsilon)
-        marked = sample.copy()
-        for one in places:
-            marked[one[0], one[1]] = RED
+    found = []
+    for y, x in rows[np.linspace(0, len(rows) - 1, min(len(rows), TRIED)).astype(int)]:
+        around = np.s_[y - half : y + half + 1, x - half : x + half + 1]
+        known = known_before(seen, source.fresh, (y, x))[around]
+        if known.any():
+            fit = candidates(sample, picture[around], known, epsilon)
+            found.append((len(fit), _marked(sample, picture[around], known, fit), (y, x)))
+    found.sort(key=lambda one: -one[0])
+    shown: list[Figure] = []
+    for count, (here, marked), (y, x) in found[:SHOWN]:
         marked[source.y[y, x], source.x[y, x]] = BLUE
-        shown += [
-            Figure(from_bytes(here[None]), f"around pixel {x}, {y}", 90),
-            Figure(
-                from_bytes(marked[None]),
-                f"{len(places)} places fit (red), one was taken (blue)",
-                160,
-            ),
-        ]
+        shown.append(Figure(from_bytes(here[None]), f"known around pixel {x}, {y}"))
+        shown.append(
+            Figure(from_bytes(marked[None]), f"places that fit: {count} (red); taken: blue", 200)
+        )
     told = (
-        f"Three pixels of the result, what is around them ({width} pixels wide), and the places of "
-        f"the example that fit within {epsilon:.0%} of the best. This compares with the finished "
-        "picture; when the pixel was drawn less was known, so more places fitted.",
+        f"Of {len(found)} pixels, those with most choice: what was known around each shortly "
+        f"before it was drawn ({width} pixels wide), and the places of the example that fit within "
+        f"{epsilon:.0%} of the best. Where one place alone fits, the example is copied on.",
     )
-    return Chapter("The candidates", told, tuple(shown))
+    return Chapter("The candidates", told, tuple(shown)) if shown else None
+
+
+def known_before(seen: Seen, fresh: NDArray[np.bool_], at: tuple[int, int]) -> NDArray[np.bool_]:
+    """(H, W): what was known when a pixel was about to be drawn, as far as steps were kept."""
+    known = ~fresh
+    for _, _, one in seen.pictures:
+        so_far = (one.array()[0] > 0).any(axis=2)
+        if so_far.shape != fresh.shape or so_far[at]:
+            break
+        known = so_far | ~fresh
+    return known
 
 
 def candidates(
-    sample: NDArray[np.uint8], here: NDArray[np.uint8], epsilon: float
+    sample: NDArray[np.uint8],
+    here: NDArray[np.uint8],
+    known: NDArray[np.bool_],
+    epsilon: float,
 ) -> NDArray[np.int64]:
-    """(N, 2) rows and columns of the sample whose surroundings fit, near pixels counting more.
+    """(N, 2) rows and columns of the sample whose surroundings fit what is known.
 
-    here: (w, w, C), w odd. The Gaussian's deviation is w / 6.4 (Efros and Leung 1999).
+    here: (w, w, C), known: (w, w), w odd. Near pixels count more: the Gaussian's deviation is
+    w / 6.4 (Efros and Leung 1999).
     """
     width = here.shape[0]
     half = width // 2
     away = np.arange(width) - half
-    gauss = np.exp(-(away[:, None] ** 2 + away[None] ** 2) / (2 * (width / 6.4) ** 2))
+    weight = np.exp(-(away[:, None] ** 2 + away[None] ** 2) / (2 * (width / 6.4) ** 2)) * known
+    weight[half, half] = 0  # the pixel itself is what is asked
     view = np.lib.stride_tricks.sliding_window_view(sample, (width, width), axis=(0, 1))
     rows = []
     for line in view:  # (W, C, w, w): a row at a time bounds memory
         apart = line.astype(np.float64) - np.moveaxis(here, 2, 0)
-        rows.append(((apart**2).sum(axis=1) * gauss).sum(axis=(1, 2)))
+        rows.append(((apart**2).sum(axis=1) * weight).sum(axis=(1, 2)))
     distance = np.stack(rows)
-    return np.argwhere(distance <= distance.min() * (1 + epsilon) + 1e-9) + half
+    fit: NDArray[np.int64] = np.argwhere(distance <= distance.min() * (1 + epsilon) + 1e-9)
+    return fit + half
+
+
+def _marked(
+    sample: NDArray[np.uint8],
+    here: NDArray[np.uint8],
+    known: NDArray[np.bool_],
+    fit: NDArray[np.int64],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What was known, the rest white; the sample with the places that fit."""
+    shown = np.where(known[:, :, None], here, 255).astype(np.uint8)
+    marked = sample.copy()
+    for y, x in fit:
+        marked[y - 1 : y + 2, x - 1 : x + 2] = RED
+    return shown, marked
 
 
 def _ramp(source: SourceMap) -> NDArray[np.uint8]:

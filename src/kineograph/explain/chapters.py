@@ -47,14 +47,17 @@ def ending(file: Path, known: Again, result: Result[Any]) -> Chapter:
     if isinstance(value, Clip):
         shown = (Figure(_modest(value), repr(value), side=256),)
     text = (str(value)[:2000],) if isinstance(value, str) else ()
-    again = f"kineograph rerun {file.name} makes it again; --set seed={known.seed + 1} another one."
+    again = (
+        f"The same bytes once more: kineograph rerun {file.name}",
+        f"Another one: kineograph rerun {file.name} --set seed={known.seed + 1}",
+    )
     changed = tuple(f"Since then: {line}." for line in known.changes)
     told = tuple(f"{line}." for line in result.notes)
     model = result.record.get("model", {})
     rows = [(name, f"sha256 {digest}") for name, digest in model.get("weights", {}).items()]
     if rows:
         rows.insert(0, (f"weights of {model['name']}", ""))
-    return Chapter("What came out", (*text, *told, *changed, again), shown, rows=tuple(rows))
+    return Chapter("What came out", (*text, *told, *changed, *again), shown, rows=tuple(rows))
 
 
 def told_of(
@@ -148,7 +151,10 @@ def _sticker(
         "A third model turns the words into a track: place, turn, size and opacity at each moment "
         "of the loop. It is denoised too, like a picture of one pixel.",
     )
-    svg = Figure(track(places), f"{len(places)} moments of the loop; the first is filled")
+    svg = Figure(
+        track(places),
+        f"{len(places)} moments of the loop; the first is filled, the frame is dashed",
+    )
     return [*chapters, Chapter("Its way", way, (svg,))]
 
 
@@ -156,18 +162,20 @@ def track(places: list[Placed]) -> str:
     """Where the whole goes, as a drawing: a square a moment, turned and sized as it is."""
     marks = []
     for number, one in enumerate(places):
-        half = 26 * one.size
+        half = 100 * one.size
         x, y = 200 * one.x, 200 * one.y
         filled = "#b4452b" if number == 0 else "none"
         marks.append(
             f'<rect x="{x - half:.1f}" y="{y - half:.1f}" width="{2 * half:.1f}" '
             f'height="{2 * half:.1f}" transform="rotate({360 * one.turn:.1f} {x:.1f} {y:.1f})" '
-            f'fill="{filled}" fill-opacity="0.5" stroke="#1d1e21" '
+            f'fill="{filled}" fill-opacity="0.3" stroke="#1d1e21" '
             f'stroke-opacity="{0.15 + 0.6 * one.opacity:.2f}"/>'
         )
     line = " ".join(f"{200 * one.x:.1f},{200 * one.y:.1f}" for one in places)
-    path = f'<polyline points="{line}" fill="none" stroke="#b4452b" stroke-width="1.5"/>'
-    return f'<svg viewBox="-20 -20 240 240" width="240" role="img">{"".join(marks)}{path}</svg>'
+    path = f'<polyline points="{line}" fill="none" stroke="#b4452b" stroke-width="3"/>'
+    frame = '<rect width="200" height="200" fill="none" stroke="#b4452b" stroke-dasharray="6"/>'
+    inside = "".join(marks) + frame + path
+    return f'<svg viewBox="-100 -100 400 400" width="256" role="img">{inside}</svg>'
 
 
 def _stages(seen: Seen, count: int) -> list[Chapter]:

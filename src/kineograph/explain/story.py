@@ -14,17 +14,21 @@ from kineograph.values.clip import Clip
 
 Shares = Sequence[Sequence[Any]]
 "Pairs of a symbol and its share, 0 … 1, the likeliest first."
-WIDE = 256  # pixels to which small pictures are enlarged, whole times
+LOSSLESS = 256  # pixels; larger pictures are compressed
 MOST_FRAMES = 64  # of a clip on the page
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One picture with its words. shown: a Clip, which moves if it has frames, or an SVG."""
+    """One picture with its words.
+
+    shown: a Clip, which moves if it has frames, or an SVG. side: pixels of the page that its longer
+    side takes; a smaller picture is enlarged a whole number of times.
+    """
 
     shown: Clip | str
     caption: str = ""
-    side: int = 120  # pixels at least
+    side: int = 128
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,10 @@ def _figure(figure: Figure) -> str:
     shown = figure.shown
     if isinstance(shown, Clip):
         width, height = shown.frames.shape[3], shown.frames.shape[2]
-        times = max(1, figure.side // max(width, height))
+        times = figure.side // max(width, height)
+        across = width * times if times else round(width * figure.side / max(width, height))
         crisp = ' class="crisp"' if times > 1 else ""
-        shown = f'<img{crisp} src="{uri(shown)}" width="{width * times}" alt="{caption}">'
+        shown = f'<img{crisp} src="{uri(shown)}" width="{across}" alt="{caption}">'
     return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
 
 
@@ -106,7 +111,7 @@ def uri(clip: Clip) -> str:
     stride = -(-len(clip) // MOST_FRAMES)
     frames = [Image.fromarray(frame) for frame in clip.array()[::stride]]
     file = io.BytesIO()
-    small = max(frames[0].size) <= WIDE
+    small = max(frames[0].size) <= LOSSLESS
     how: dict[str, Any] = {"lossless": True} if small and len(frames) == 1 else {"quality": 90}
     if len(frames) > 1:
         how |= {"save_all": True, "append_images": frames[1:], "loop": 0}
