@@ -49,7 +49,7 @@ def ending(file: Path, known: Again, result: Result[Any]) -> Chapter:
     text = (str(value)[:2000],) if isinstance(value, str) else ()
     again = (
         f"The same bytes once more: kineograph rerun {file.name}",
-        f"Another one: kineograph rerun {file.name} --set seed={known.seed + 1}",
+        f"Another one: the same command with the seed set to {known.seed + 1}, or to any other.",
     )
     changed = tuple(f"Since then: {line}." for line in known.changes)
     told = tuple(f"{line}." for line in result.notes)
