@@ -1,4 +1,4 @@
-"""The gallery: its page is its list, its files are those that were hashed and say how they were made.
+"""The gallery: its page is its list, its files are those that were hashed, with their records.
 
 `make gallery` makes every one of them again and compares the bytes.
 """

@@ -139,20 +139,32 @@ def command(verb: str) -> str:
 
 
 def helped(name: str) -> str:
-    """Another command: its help as it is printed."""
+    """Another command, and those below it: what each takes."""
     import typer
 
     from kineograph import cli
 
     group: Any = typer.main.get_command(cli.root)
     one = group.get_command(None, name)
-    parts = [(name, one)]
-    parts += [(f"{name} {sub}", each) for sub, each in getattr(one, "commands", {}).items()]
-    told = [f"# {name}"]
+    below = getattr(one, "commands", {})
+    parts = [(f"{name} {sub}", each) for sub, each in below.items()] or [(name, one)]
+    told = [f"# {name}", cli.VERBS[name][1]]
     for title, each in parts:
-        context = each.make_context(f"kineograph {title}", [], resilient_parsing=True)
-        plain = re.sub(r"\x1b\[[0-9;]*m", "", each.get_help(context))
-        told.append(f"```text\n{plain}\n```")
+        lines = [
+            f"## kineograph {title}",
+            "",
+            each.help or "",
+            "",
+            "| | what it means |",
+            "|---|---|",
+        ]
+        for param in each.params:
+            typed = (
+                ", ".join(param.opts) if param.param_type_name == "option" else param.name.upper()
+            )
+            meaning = (getattr(param, "help", None) or "").replace("|", "\\|")
+            lines.append(f"| `{typed}` | {meaning} |")
+        told.append("\n".join(lines))
     return "\n\n".join(told) + "\n"
 
 

@@ -134,8 +134,8 @@ def candidates(
         apart = line.astype(np.float64) - np.moveaxis(here, 2, 0)
         rows.append(((apart**2).sum(axis=1) * weight).sum(axis=(1, 2)))
     distance = np.stack(rows)
-    fit: NDArray[np.int64] = np.argwhere(distance <= distance.min() * (1 + epsilon) + 1e-9)
-    return fit + half
+    fit = np.argwhere(distance <= distance.min() * (1 + epsilon) + 1e-9)
+    return np.asarray(fit + half, np.int64)
 
 
 def _marked(
