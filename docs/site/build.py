@@ -178,7 +178,7 @@ def described(name: str, thing: Any) -> str:
     for line in (inspect.getdoc(thing) or "").splitlines():
         indented = line.startswith("    ") or (code and not line)
         if indented != code:
-            lines.append("```python" if indented else "```\n")
+            lines.append("```pycon" if indented else "```\n")
             code = indented
         lines.append(line[4:] if code else line)
     if code:

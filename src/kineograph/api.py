@@ -212,8 +212,12 @@ def make(verb: str, *, seed: int | None = None, **values: Any) -> Result[Any]:
 def steps(verb: str, *, seed: int | None = None, **values: Any) -> Iterator[Progress[Any]]:
     """The same, a step at a time: each has the best guess so far, the last one the result.
 
-    for step in kg.steps("image", text="a snowman", seed=1):
-        print(f"{step.done:4.0%}", step.note, step.value)
+    verb: one of `models.VERBS`. seed: 0 … 2**63 - 1; drawn when None.
+
+        >>> for step in kg.steps("texture grow", sample="brick.png", size="9x9", window=5, seed=1):
+        ...     note = step.note
+        >>> step.result.frames.shape
+        (1, 9, 9, 3)
     """
     settings = models.settings_of(verb, {name: v for name, v in values.items() if v is not None})
     chosen = secrets.randbelow(2**32) if seed is None else seed
