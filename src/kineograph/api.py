@@ -214,10 +214,9 @@ def steps(verb: str, *, seed: int | None = None, **values: Any) -> Iterator[Prog
 
     verb: one of `models.VERBS`. seed: 0 … 2**63 - 1; drawn when None.
 
-        >>> for step in kg.steps("texture grow", sample="brick.png", size="9x9", window=5, seed=1):
-        ...     note = step.note
-        >>> step.result.frames.shape
-        (1, 9, 9, 3)
+        >>> grown = kg.steps("texture grow", sample=["brick.png"], size="9x9", window=5, seed=1)
+        >>> [step.note for step in grown][-1]
+        'done'
     """
     settings = models.settings_of(verb, {name: v for name, v in values.items() if v is not None})
     chosen = secrets.randbelow(2**32) if seed is None else seed
