@@ -67,6 +67,7 @@ FLOORS = (
     ("evaluation", "trust"),
     ("tuning",),  # stands on families as they are, and judges what it made
     ("again", "batch"),
+    ("explain",),
     ("api",),
     ("studio",),  # doors; the command opens the studio
     ("cli",),

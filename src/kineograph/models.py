@@ -56,10 +56,10 @@ def families(verb: str) -> Families:
     match verb:
         case "video":
             from kineograph.families.checkpoint.settings import CheckpointVideo
-            from kineograph.families.image_to_video.settings import ImageToVideo, Refine
+            from kineograph.families.image_to_video.settings import Extend, ImageToVideo, Refine
             from kineograph.families.text_to_video.settings import ByPicture, TextToVideo
 
-            return (CheckpointVideo, Refine, ImageToVideo, TextToVideo, ByPicture)
+            return (CheckpointVideo, Refine, Extend, ImageToVideo, TextToVideo, ByPicture)
         case "image":
             from kineograph.families.image_tokens.settings import ByTokens
             from kineograph.families.text_to_image.settings import ByCascade, ByDiffusion
@@ -135,6 +135,15 @@ def model_of(settings: Settings) -> Model[Any, Any]:
     return Guarded(model, usual())
 
 
+def bare(model: Model[Any, Any]) -> Any:
+    """The family's own model, without the policy and the shaping around it."""
+    from kineograph.shaping import Shaped
+
+    while isinstance(model, Guarded | Shaped):
+        model = model.model
+    return model
+
+
 def _model_of(settings: Settings) -> Model[Any, Any]:
     match settings.verb.split(" ")[0]:
         case "video":
@@ -155,7 +164,7 @@ def _model_of(settings: Settings) -> Model[Any, Any]:
 def _video(settings: Settings) -> Model[Any, Any]:
     """Words, a picture or a clip to a clip."""
     from kineograph.families.checkpoint.settings import CheckpointVideo
-    from kineograph.families.image_to_video.settings import ImageToVideo, Refine
+    from kineograph.families.image_to_video.settings import Extend, ImageToVideo, Refine
     from kineograph.families.text_to_video.settings import ByPicture, TextToVideo
 
     match settings:
@@ -178,6 +187,10 @@ def _video(settings: Settings) -> Model[Any, Any]:
             from kineograph.families.image_to_video.model import ImageToVideoModel
 
             return ImageToVideoModel(settings.model, text_encoder=_folder(settings.text_encoder))
+        case Extend():
+            from kineograph.families.image_to_video.model import ExtendModel
+
+            return ExtendModel(settings.model, text_encoder=_folder(settings.text_encoder))
         case Refine():
             from kineograph.families.image_to_video.model import RefineModel
 

@@ -33,7 +33,16 @@ from kineograph.recipe.files import (
     read_tensors,
     save_tensors,
 )
-from kineograph.recipe.loading import Loading, begun, frozen, network, prepared, texts, trained
+from kineograph.recipe.loading import (
+    Loading,
+    begun,
+    frozen,
+    needed,
+    network,
+    prepared,
+    texts,
+    trained,
+)
 from kineograph.recipe.plan import Plan, plan
 from kineograph.values.errors import InputError, KineographError
 
@@ -63,6 +72,7 @@ __all__ = [
     "load_tensors",
     "models",
     "named_hashes",
+    "needed",
     "network",
     "plan",
     "prepared",

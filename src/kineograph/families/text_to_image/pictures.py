@@ -138,6 +138,11 @@ class PicturesModel:
         learned = {word for one in self.adapters for word in recipe.read_adapter(one.folder).words}
         return known.with_words(learned).told(text, self.maker.read)
 
+    def near(self, text: str, count: int = 6) -> list[tuple[str, float]]:
+        """The things it was shown that are most like the words, each with its cosine."""
+        known = vocabulary_in(self.folder)
+        return known.ranked(text, self.maker.read, count) if known is not None else []
+
     def drawn(self, settings: Asked, seed: int) -> Iterator[Progress[Clip]]:
         """The cut-out itself, with alpha, at the size asked for: the last value."""
         enlarge = enlarging(settings.finish)
