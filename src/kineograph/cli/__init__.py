@@ -128,7 +128,8 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         sys.exit(_told(error, "--json" in words))
     if code == INTERRUPTED:  # typer answers Ctrl-C with this code
-        kept = "; what was trained is saved, --resume goes on" if words[:1] == ["train"] else ""
+        trains = words[:1] in (["train"], ["tune"])
+        kept = "; what was trained is saved, --resume goes on" if trains else ""
         told = kept or "; nothing was written under the final name"
         _fail("Interrupted", "interrupted" + told, INTERRUPTED, "--json" in words)
     sys.exit(code if isinstance(code, int) else 0)
