@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from kineograph import batch
-from kineograph.studio import requests, shown
+from kineograph.studio import inside, requests, shown
 from kineograph.studio.home import Home
 from kineograph.values.errors import KineographError, LimitError, is_full, is_memory
 from kineograph.values.progress import Progress
@@ -69,7 +69,8 @@ class Worker:
         item, trace = requests.item(self.home, request), Trace()
         folder, result, last = self.home.folder(number), None, None
         folder.mkdir(parents=True, exist_ok=True)
-        for step in self._watched(number, self._engine.steps(item), WRITING, 0.0):
+        making = self._engine.steps(item, inside.wanted(item.settings))
+        for step in self._watched(number, making, WRITING, 0.0):
             trace.add(step)
             last = step.value if step.value is not None else last
             result = step.result or result
@@ -82,6 +83,7 @@ class Worker:
         small = shown.thumbnail(result.product, last)
         if small is not None:
             (folder / "thumbnail.webp").write_bytes(small)
+        inside.keep(result, request, folder)
         text = result.value if item.out.endswith((".txt", ".csv")) else ""
         facts = dict(result.facts)
         return {

@@ -62,6 +62,9 @@ class ImageToVideo(Moved):
         words=STRENGTHS,
     )
     loop: bool = setting(False, "Ask for a clip that loops.")
+    moves: PictureSource | None = setting(
+        None, "A picture of the same size, white where it may move; the rest stays as it is."
+    )
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:

@@ -6,6 +6,7 @@ import { brush } from "./brush.js";
 
 const MOVES = /\.(mp4|webm|mov)$/i;
 const SEEN = /\.(png|jpe?g|webp|gif|apng)$/i;
+const BRUSHED = { mask: ["picture", "Brush the hole"], moves: ["image", "Brush where it moves"] };
 let count = 0;
 
 // What a property is: its own keys, or those of its one kind that is not null.
@@ -184,14 +185,15 @@ function file(name, property, form) {
     if (event.dataTransfer.files[0]) take(event.dataTransfer.files[0]);
   });
   const parts = [zone, clear];
-  if (name === "mask") {
+  if (BRUSHED[name]) {
+    const [over, title] = BRUSHED[name];
     const paint = async () => {
-      const under = form.controls.get("picture")?.get();
+      const under = form.controls.get(over)?.get();
       if (!under) return toast("Choose the picture first");
-      const made = await brush(shown(under), place && shown(place));
-      if (made) take(new File([made], "mask.png", { type: "image/png" }));
+      const made = await brush(shown(under), place && shown(place), title);
+      if (made) take(new File([made], `${name}.png`, { type: "image/png" }));
     };
-    parts.push(h("button", { type: "button", class: "brush", onclick: paint }, "Brush the hole"));
+    parts.push(h("button", { type: "button", class: "brush", onclick: paint }, title));
   }
   set();
   return { element: h("div", { class: "file" }, parts), focus: input, wide: true, get: () => place, set };
