@@ -115,7 +115,7 @@ ROOMS = (
         "copy", "Copy by a map", "A texture again, in other colours or depths.", "texture apply",
         ("map", "others"),
         {"map": "examples/brick_map.npz", "others": ["examples/brick_night.png"], "seed": 1},
-        ".png", "The map says where each pixel came from; any picture of the sample's size will do.",
+        ".png", "A map says where each pixel came from; any picture of the sample's size will do.",
     ),
     Room(
         "analogy", "Analogy", "A is to A2 as B is to the answer.", "analogy",

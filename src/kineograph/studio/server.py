@@ -61,7 +61,7 @@ MADE = (
 )
 "The policy of a page that was made: a place of its own, without the studio's rights."
 BEAT = 15.0  # seconds between two signs of life to a page that listens
-LISTENERS = 64
+LISTENERS = 256
 STATUS = {InputError: 422, MissingError: 424, LimitError: 413, PolicyError: 403}
 Flat = Annotated[dict[str, Any], Body()]
 

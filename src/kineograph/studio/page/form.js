@@ -60,7 +60,7 @@ export class Form {
     control.focus.id = id;
     control.focus.setAttribute("aria-describedby", `${id}-hint ${id}-wrong`);
     const title = name === "out" ? "file" : label(name);
-    const head = h("label", { for: id }, title, raw.unit ? h("i", {}, ` ${raw.unit}`) : null);
+    const head = h("label", { for: id }, title, raw.unit && raw.unit !== title ? h("i", {}, ` ${raw.unit}`) : null);
     control.wrong = error;
     return h("div", { class: `field ${control.wide ? "wide" : ""} ${control.check ? "check" : ""}`, "data-field": name }, head, control.element, hint, error);
   }
