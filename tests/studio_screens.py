@@ -1,6 +1,6 @@
 """Pictures of the studio for docs/studio.md, and for looking at: every room, made and opened up.
 
-    python tests/studio_screens.py OUT [ROOM…]     # PNG of each room: wide and narrow, light and dark
+python tests/studio_screens.py OUT [ROOM…]     # PNG of each: wide and narrow, light and dark
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 from frames_browser import browser
-from studio_driving import Driven, Running
 from kineograph.studio.rooms import ROOMS
+from studio_driving import Driven, Running
 
 SIZES = {"wide": (1280, 800), "phone": (390, 844)}
 

@@ -26,7 +26,8 @@ from urllib.parse import parse_qs, urlsplit
 
 QUICK = {"verb": "chain", "states": "examples/weather.csv", "sample": 20, "seed": 1}
 LONG = {
-    "verb": "texture grow", "sample": ["examples/brick.png"], "size": "56x56", "window": 9, "seed": 1,
+    "verb": "texture grow", "sample": ["examples/brick.png"], "size": "56x56", "window": 9,
+    "seed": 1,
 }  # fmt: skip
 
 
@@ -36,7 +37,10 @@ class Served:
     def __init__(self, home: Path) -> None:
         words = [sys.executable, "-m", "kineograph", "studio", "--no-browser", "--port", "0"]
         self.process = subprocess.Popen(
-            [*words, "--home", str(home)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*words, "--home", str(home)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         assert self.process.stdout is not None
         line = ""
@@ -79,7 +83,7 @@ class Served:
         raise RuntimeError("the queue did not come to its end")
 
     def descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def memory(self) -> int:
         """Bytes that the server holds."""
@@ -163,8 +167,8 @@ def submits(home: Path, count: int, lines: int = 20, within: float = 5.0) -> boo
     good = set(said) <= {201, 429} and whole and done == len(ids) + 1 and all(w >= 1 for w in waits)
     print(
         f"submits  {sum(said.values()):,} in {took:.1f} s over {lines} connections: "
-        f"{said[201]} taken, {said[429]} told to come back (429), {len(ids) - len(set(ids))} twice, "
-        f"{len(ids) + 1 - done} lost: {'as documented' if good else 'WRONG'}"
+        f"{said[201]} taken, {said[429]} told to come back (429), "
+        f"{len(ids) - len(set(ids))} twice, {len(ids) + 1 - done} lost: {'as documented' if good else 'WRONG'}"
     )
     return good
 
@@ -234,7 +238,8 @@ def tabs(home: Path) -> bool:
         thread.join(120)
     served.end()
     good = bool(heard[0]) and heard[0] == heard[1] == heard[2]
-    print(f"tabs     3 heard {len(heard[0]) // 3} events each: {'as documented' if good else 'WRONG'}")
+    told = "as documented" if good else "WRONG"
+    print(f"tabs     3 heard {len(heard[0]) // 3} events each: {told}")
     return good
 
 
@@ -304,7 +309,8 @@ def main() -> None:
     said = asked.parse_args()
     rng = random.Random(said.seed)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        homes = [Path(folder) / name for name in ("submits", "streams", "tabs", "servers", "workers")]
+        names = ("submits", "streams", "tabs", "servers", "workers")
+        homes = [Path(folder) / name for name in names]
         ends = [
             submits(homes[0], said.submits),
             streams(homes[1], said.streams),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kineograph.frames.texture import Texture
     from kineograph.patches.source_map import SourceMap
     from kineograph.values.settings import Settings
-    from kineograph.words.language import Looked
+    from kineograph.families.language.words.language import Looked
 
 MOST_PIXELS = 512 * 512  # of a picture whose map the page gets
 MOST_FRAMES = 240  # of a clip whose matrix the page gets
@@ -91,7 +91,7 @@ def _views(
     if "attention" in result.extras:
         yield attention(result.extras["attention"].value())
     page = getattr(result.product, "page", None)
-    whole = getattr(page if hasattr(page, "shown") else result.product, "shown", None)
+    whole: Any = getattr(page if hasattr(page, "shown") else result.product, "shown", None)
     kind = type(whole).__name__
     if kind == "Texture":
         yield jumps(whole, folder)

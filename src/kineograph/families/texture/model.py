@@ -81,8 +81,8 @@ def grown_from(settings: Growth) -> tuple[list[Picture], list[NDArray[np.bool_]]
     """The pictures that a texture is grown from, and where each of them may be read."""
     if isinstance(settings, Grow):
         pictures = [picture_of(one, "sample") for one in settings.sample]
-        masks = [picture_of(one, "avoid") for one in settings.avoid] or [None] * len(pictures)
-        return pictures, list(texture.allowed_in(pictures, masks))
+        masks = [picture_of(one, "avoid") for one in settings.avoid]
+        return pictures, list(texture.allowed_in(pictures, masks or None))
     assert isinstance(settings, Fill | Extend)
     avoid = _only([picture_of(one, "avoid") for one in settings.avoid])
     if isinstance(settings, Extend):

@@ -122,7 +122,7 @@ class Filler:
 
 def _written(ids: Tensor, hidden: Tensor) -> list[int]:
     """Codes (N,) of a picture, -1 where one is still open."""
-    return torch.where(hidden, -1, ids).tolist()  # type: ignore[no-any-return]
+    return torch.where(hidden, -1, ids).tolist()
 
 
 def checked(pairs: Sequence[Pair], query: Clip) -> int:
