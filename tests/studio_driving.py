@@ -15,6 +15,11 @@ from kineograph.studio.serve import Prompt, bound
 from kineograph.studio.server import Studio, create
 
 KEY = "a-token-of-the-test"
+KEYS = {
+    "Tab": (9, ""), "Enter": (13, "\r"), "Space": (32, " "), "ArrowLeft": (37, ""),
+    "ArrowUp": (38, ""), "ArrowRight": (39, ""), "ArrowDown": (40, ""),
+}  # fmt: skip
+"Windows' number of a key, and the text that it writes."
 
 
 class Running:
@@ -76,6 +81,45 @@ class Driven:
         """Press Make and wait for the result and all that it is opened up into."""
         self.page.run("document.querySelector('.make').click()")
         self.done(seconds)
+
+    def press(self, name: str) -> None:
+        """A key, down and up, as a keyboard sends it."""
+        code, text = KEYS[name]
+        how = {"key": " " if name == "Space" else name, "code": name}
+        how |= {"windowsVirtualKeyCode": code}
+        down = {"type": "keyDown", "text": text} if text else {"type": "rawKeyDown"}
+        self.page.call("Input.dispatchKeyEvent", **down, **how)
+        self.page.call("Input.dispatchKeyEvent", type="keyUp", **how)
+
+    def tab_to(self, selector: str, most: int = 250) -> None:
+        """Tab until what is focused matches; fails when it never does."""
+        there = f"document.activeElement.matches({json.dumps(selector)})"
+        for _ in range(most):
+            if self.page.run(there):
+                return
+            self.press("Tab")
+        raise AssertionError(f"{selector} cannot be reached by the Tab key")
+
+    def slide(self, label: str, value: int) -> None:
+        """A slider, by its name, set to a value."""
+        self.page.run(
+            f"(() => {{ const it = document.querySelector('[aria-label={json.dumps(label)}]');"
+            f" it.value = {value}; it.dispatchEvent(new Event('input')); }})()"
+        )
+
+    def click(self, selector: str) -> None:
+        """The mouse, moved over the middle of an element, pressed and let go there."""
+        self.page.run(
+            f"document.querySelector({json.dumps(selector)}).scrollIntoView({{block: 'center'}})"
+        )
+        x, y = self.page.run(
+            f"(() => {{ const b = document.querySelector({json.dumps(selector)})"
+            ".getBoundingClientRect(); return [b.left + b.width / 2, b.top + b.height / 2]; })()"
+        )
+        how = {"x": x, "y": y, "button": "left", "clickCount": 1}
+        self.page.mouse(x, y)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.page.call("Input.dispatchMouseEvent", type=kind, **how)
 
     def done(self, seconds: float = 240) -> None:
         self.until("document.querySelector('.below .go')?.textContent === 'Another seed'", seconds)

@@ -4,13 +4,11 @@ import asyncio
 import json
 import socket
 import sys
-import threading
-import time
+
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
 from frames_browser import CHROMIUM, browser
@@ -19,9 +17,9 @@ from kineograph.studio import requests, serve
 from kineograph.studio.downloads import converted
 from kineograph.studio.guard import MOST_BODY, Guard
 from kineograph.studio.rooms import ROOMS
-from kineograph.studio.serve import Prompt, bound
 from kineograph.studio.server import PAGE, Studio, create
 from kineograph.values.errors import InputError
+from studio_driving import KEY, Running, waiting
 
 TOKEN, PORT = "a token of the test", 8000
 CHAIN = {"verb": "chain", "states": "examples/weather.csv", "sample": 5, "seed": 1}
@@ -266,7 +264,7 @@ def test_every_example_is_a_valid_request_of_a_known_verb(studio):
         fields = requests.schema(room.verb)["properties"]
         assert {*room.first, *room.example, *room.fixed} <= set(fields)
     with_rooms = {room.verb for room in ROOMS}
-    assert set(models.VERBS) - with_rooms == {"texture apply"}
+    assert set(models.VERBS) == with_rooms
 
 
 def test_the_page_is_light_and_fetches_nothing():
@@ -302,7 +300,7 @@ def test_headers_without_end_are_refused(running):
 @pytest.mark.parametrize(("last", "kind"), [("another-3", b"event: reset"), (None, b"event: job")])
 def test_a_page_hears_what_happens_and_is_told_when_it_missed_some(running, last, kind):
     line = HTTPConnection("127.0.0.1", running.port, timeout=10)
-    headers = {"authorization": f"Bearer {TOKEN.replace(' ', '-')}"}
+    headers = {"authorization": f"Bearer {KEY}"}
     if last:
         headers["last-event-id"] = last
     line.request("GET", "/api/v1/events", headers=headers)
@@ -314,30 +312,6 @@ def test_a_page_hears_what_happens_and_is_told_when_it_missed_some(running, last
 
 
 # -- made ------------------------------------------------------------------------------------------
-
-
-class Running:
-    """A studio with its own worker, listening."""
-
-    def __init__(self, home):
-        self.socket = bound(0)
-        self.port = self.socket.getsockname()[1]
-        self.studio = Studio(home)
-        app = create(self.studio, token=TOKEN.replace(" ", "-"), port=self.port)
-        config = uvicorn.Config(
-            app, http=Prompt, ws="none", log_level="error", timeout_graceful_shutdown=1
-        )
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, args=([self.socket],), daemon=True)
-        self.thread.start()
-        while not self.server.started:
-            time.sleep(0.01)
-        self.url = f"http://127.0.0.1:{self.port}/?token={TOKEN.replace(' ', '-')}"
-
-    def stop(self):
-        self.server.should_exit = True
-        self.thread.join(20)
-        self.socket.close()
 
 
 @pytest.fixture(scope="module")
@@ -358,16 +332,6 @@ def page(running):
         yield made
         refusals = "status of 422"  # a forecast of what is half typed
         assert [error for error in made.errors if refusals not in error] == []
-
-
-def waiting(true, seconds=60):
-    """A promise that is kept when an expression is true."""
-    return (
-        "new Promise((kept, broken) => { let n = 0; const look = () => { let it = false; "
-        f"try {{ it = {true}; }} catch (error) {{}} if (it) kept(it); "
-        f"else if (++n > {seconds * 20}) broken(new Error('never')); "
-        "else setTimeout(look, 50); }; look(); })"
-    )
 
 
 @pytest.mark.browser

@@ -168,7 +168,8 @@ def submits(home: Path, count: int, lines: int = 20, within: float = 5.0) -> boo
     print(
         f"submits  {sum(said.values()):,} in {took:.1f} s over {lines} connections: "
         f"{said[201]} taken, {said[429]} told to come back (429), "
-        f"{len(ids) - len(set(ids))} twice, {len(ids) + 1 - done} lost: {'as documented' if good else 'WRONG'}"
+        f"{len(ids) - len(set(ids))} twice, {len(ids) + 1 - done} lost: "
+        f"{'as documented' if good else 'WRONG'}"
     )
     return good
 

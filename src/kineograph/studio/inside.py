@@ -21,11 +21,11 @@ from kineograph.values.errors import InputError
 from kineograph.values.result import Result
 
 if TYPE_CHECKING:
+    from kineograph.families.language.words.language import Looked
     from kineograph.families.zoom.stack import ZoomStack
     from kineograph.frames.texture import Texture
     from kineograph.patches.source_map import SourceMap
     from kineograph.values.settings import Settings
-    from kineograph.families.language.words.language import Looked
 
 MOST_PIXELS = 512 * 512  # of a picture whose map the page gets
 MOST_FRAMES = 240  # of a clip whose matrix the page gets

@@ -107,7 +107,7 @@ function make(name, property, form) {
   if (property.type === "array" && items?.type === "string") return list(form, () => line(name, items), name === "level" ? "level" : "line");
   if (property.type === "array") return line(name, property, (text) => (property.prefixItems ? text : text.split(",").map(Number)));
   if (property.type === "boolean" || property.const === true) return check();
-  if (property.enum) return choice(property, property.default === undefined || property.default === null);
+  if (property.enum) return choice(property, property.default === undefined || property.default === null, name === "by");
   if ((property.type === "integer" || property.type === "number") && !property.words) return number(name, property, form);
   return line(name, property);
 }
@@ -145,14 +145,15 @@ function check() {
   return { element: box, focus: box, check: true, get: () => (box.checked ? true : undefined), set: (value) => { box.checked = Boolean(value); } };
 }
 
-function choice(property, open) {
+// open: nothing may be chosen. always: it is said even when it is the usual, as what makes differs by it.
+function choice(property, open, always) {
   const select = h("select", {}, open ? h("option", { value: "" }, "as usual") : null,
     property.enum.map((word) => h("option", { value: String(word) }, String(word))));
   const set = (value) => { select.value = String(value ?? property.default ?? ""); };
   set();
   const get = () => {
     const found = property.enum.find((word) => String(word) === select.value);
-    return found === property.default && property.default !== undefined && !property.description?.startsWith("What kind of file") ? undefined : found;
+    return !always && found === property.default && property.default !== undefined && !property.description?.startsWith("What kind of file") ? undefined : found;
   };
   return { element: select, focus: select, get, set };
 }

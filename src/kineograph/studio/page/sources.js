@@ -57,7 +57,7 @@ export async function sources(job, view, acts) {
   const say = () => {
     const [k, x, y] = origin(...at), turn = turns ? turns[at[1] * width + at[0]] : 1;
     const where = `${x},${y} of ${(view.places[k] || `example ${k + 1}`).split("/").pop()}`;
-    told.textContent = `Pixel ${at.join(",")}${turn ? `, number ${turn.toLocaleString("en")} of ${whole.toLocaleString("en")}, was copied from ${where}.` : " was there before."}${candidates ? choice(candidates) : ""}`;
+    told.textContent = `Pixel ${at.join(",")}${turn ? `${turns ? `, number ${turn.toLocaleString("en")} of ${whole.toLocaleString("en")},` : ""} was copied from ${where}.` : " was there before."}${candidates ? choice(candidates) : ""}`;
   };
   const choice = ({ count }) => (count ? ` ${count === 1 ? "One window was" : `${count} windows were`} near enough to what was around it; one was drawn.` : " It was begun with, not looked for.");
   const point = (x, y) => {

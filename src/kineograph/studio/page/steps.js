@@ -4,7 +4,7 @@ import { bars, h } from "./dom.js";
 import { get, of } from "./api.js";
 import { codes } from "./codes.js";
 
-const STRIP = 9;
+const STRIP = 9, LEAST = 5; // frames of the strip, and steps below which there is none
 
 // jobs: one, or two that are looked at at the same share of their making.
 export async function steps(jobs) {
@@ -32,20 +32,21 @@ export async function steps(jobs) {
   return h("details", { class: "inside", open: true }, h("summary", {}, "See inside: the steps of this making"),
     h("div", { class: "row scrubber" }, play, range),
     h("div", { class: sides.length > 1 ? "twins" : "" }, sides.map((one) => one.element)),
-    sides.length === 1 ? filmstrip(seen[0], go) : "");
+    sides.length === 1 && seen[0].kept.length >= LEAST && seen[0].kept[0].text === undefined ? filmstrip(seen[0], go) : "");
 }
 
 function side({ job, kept }) {
-  const picture = h("img", { alt: "This step", class: "step" });
+  const text = kept.some((step) => step.text !== undefined);
+  const picture = text ? h("pre", { class: "step" }) : h("img", { alt: "This step", class: "step" });
   const told = h("p", { class: "quiet" });
   const more = h("div", { class: "bars" });
   const look = (share) => {
     const at = Math.round(share * (kept.length - 1)), step = kept[at];
-    picture.src = of(job.id, `steps/${at}`);
+    if (text) picture.textContent = step.text ?? ""; else picture.src = of(job.id, `steps/${at}`);
     told.textContent = `step ${at + 1} of ${kept.length} · ${Math.round((step.done || 0) * 100)} % · ${step.note || ""}`;
     more.replaceChildren(...(step.codes ? [codes(step)] : bars(step)));
   };
-  return { element: h("div", { class: "scrub" }, picture, h("div", {}, told, more)), look, count: kept.length };
+  return { element: h("div", { class: text ? "scrub text" : "scrub" }, picture, h("div", {}, told, more)), look, count: kept.length };
 }
 
 // Some of the steps in a row, as frames of a film; each leads there.
