@@ -75,7 +75,7 @@ class Driven:
         """The room by its address, its example in the form and its cost told."""
         self.page.run(f"location.hash = '#/room/{room.name}'")
         self.until(f"document.title.startsWith({json.dumps(room.title)})")
-        self.until("/about .* s/.test(document.querySelector('.cost').textContent)")
+        self.until("/about .*memory/.test(document.querySelector('.cost').textContent)", 150)
 
     def make(self, seconds: float = 240) -> None:
         """Press Make and wait for the result and all that it is opened up into."""

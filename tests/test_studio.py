@@ -4,7 +4,6 @@ import asyncio
 import json
 import socket
 import sys
-
 from http.client import HTTPConnection
 from pathlib import Path
 

@@ -24,7 +24,9 @@ IDLE = (sys.executable, "-c", "import sys; sys.stdin.read()")
 def test_no_request_that_the_description_allows_or_forbids_is_a_fault_of_ours(tmp_path):
     studio = Studio(tmp_path / "home", command=IDLE)
     guard = create(studio, token=TOKEN, port=PORT)
-    with TestClient(guard, base_url=f"http://127.0.0.1:{PORT}", raise_server_exceptions=False) as to:
+    with TestClient(
+        guard, base_url=f"http://127.0.0.1:{PORT}", raise_server_exceptions=False
+    ) as to:
         to.headers["authorization"] = f"Bearer {TOKEN}"
         described = schemathesis.openapi.from_dict(to.get("/api/openapi.json").json())
         operations = [one.ok() for one in described.get_all_operations()]

@@ -210,7 +210,7 @@ async def forecast(request: Request, values: Flat) -> dict[str, Any]:
 def _forecast(home: Home, values: dict[str, Any]) -> dict[str, Any]:
     from kineograph import batch
 
-    item = requests.item(home, requests.checked(home, values))
+    _, item = requests.checked(home, values)
     plan = models.model_of(item.settings).forecast(batch.request_of(item))
     facts = {"seconds": plan.seconds, "memory": plan.memory, "file": plan.file}
     return {**facts, "plan": plan.plan, "told": plan.told()}
@@ -273,8 +273,8 @@ async def status(request: Request) -> dict[str, Any]:
 async def add(request: Request, values: Flat) -> dict[str, Any]:
     """Queue a flat request. 429 with Retry-After when too many wait."""
     studio = _of(request)
-    said = await _aside(partial(requests.checked, studio.home, values))
-    item = await _aside(partial(requests.item, studio.home, said))
+    studio.jobs.check_room()
+    said, item = await _aside(partial(requests.checked, studio.home, values))
     job = studio.jobs.add(said, item.out)
     studio.events.add("job", id=job.id, state=job.state, error="")
     studio.runner.wake()
