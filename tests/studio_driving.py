@@ -79,8 +79,14 @@ class Driven:
 
     def make(self, seconds: float = 240) -> None:
         """Press Make and wait for the result and all that it is opened up into."""
+        before = self.newest()
         self.page.run("document.querySelector('.make').click()")
-        self.done(seconds)
+        self.done(before, seconds)
+
+    def newest(self) -> int:
+        """The number of the last job that was asked for."""
+        studio = self.running.studio.jobs
+        return max([job.id for job in [*studio.active(), *studio.results()]], default=0)
 
     def press(self, name: str) -> None:
         """A key, down and up, as a keyboard sends it."""
@@ -121,5 +127,10 @@ class Driven:
         for kind in ("mousePressed", "mouseReleased"):
             self.page.call("Input.dispatchMouseEvent", type=kind, **how)
 
-    def done(self, seconds: float = 240) -> None:
-        self.until("document.querySelector('.below .go')?.textContent === 'Another seed'", seconds)
+    def done(self, before: int, seconds: float = 240) -> int:
+        """Wait until a later job than `before` is shown, opened up; its number."""
+        shows = (
+            f"document.querySelector('.stage').dataset.shows?.split(' ').some(n => n > {before})"
+        )
+        self.until(f"{shows} && document.querySelector('.below .go')", seconds)
+        return self.newest()

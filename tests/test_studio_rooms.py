@@ -87,8 +87,9 @@ def faults(driven):
 def test_a_room_is_driven_by_mouse_to_a_file_and_opened_up(driven, room):
     driven.click(f"nav a[href='#/room/{room.name}']")
     driven.enter(room)
+    before = driven.newest()
     driven.click(".make")
-    driven.done()
+    driven.done(before)
     newest(driven, room)
     titles = driven.page.run(
         "[...document.querySelectorAll('.inside summary')].map(e => e.textContent)"
@@ -113,13 +114,12 @@ def test_a_room_is_driven_by_keyboard_alone_to_a_file(driven, room):
     driven.tab_to(f"nav a[href='#/room/{room.name}']")
     driven.press("Enter")
     driven.enter(room)
-    before = len(driven.running.studio.jobs.results())
+    before = driven.newest()
     driven.tab_to("[data-field=seed] input")
     driven.press("ArrowUp")  # another seed than the mouse's
     driven.tab_to(".make")
     driven.press("Enter")
-    driven.done()
-    assert len(driven.running.studio.jobs.results()) == before + 1
+    assert driven.done(before) == before + 1
     job = driven.running.studio.jobs.results()[0]
     assert job.request["seed"] == room.example["seed"] + 1
     driven.tab_to("select[aria-label='Download as']")
@@ -183,7 +183,7 @@ def test_a_jump_of_the_matrix_is_played_when_its_cell_is_touched(driven):
     driven.page.run(
         "[...document.querySelectorAll('.face')].find(e => e.ariaLabel.includes('loop')).click()"
     )
-    driven.done()
+    driven.until("document.querySelector('.screen')")
     screen = "document.querySelector('.screen').toDataURL()"
     before = driven.page.run(screen)
     told = driven.page.run("document.querySelector('.opened .quiet').textContent")

@@ -13,6 +13,9 @@ export function h(tag, props = {}, ...children) {
   return made;
 }
 
+// What may scroll, so that keys reach it too.
+export const scrolled = (tag, look, name, ...children) => h(tag, { class: look, tabindex: "0", role: "region", "aria-label": name }, ...children);
+
 export function svg(tag, props = {}, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(props)) {

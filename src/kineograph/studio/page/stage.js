@@ -1,6 +1,6 @@
 // Where a making is watched and its result is looked at: live, whole, step by step, beside another.
 
-import { bars, bytes, calm, h, seconds, toast } from "./dom.js";
+import { bars, bytes, calm, h, scrolled, seconds, toast } from "./dom.js";
 import { call, get, of, post } from "./api.js";
 import { walk } from "./chain.js";
 import { codes } from "./codes.js";
@@ -51,7 +51,7 @@ class Gate {
       this.live.src = `/api/v1/jobs/${facts.id}/preview?n=${Math.random()}`;
       if (facts.facts?.codes) this.more.replaceChildren(codes(facts.facts));
     } else if (facts.text !== undefined) {
-      if (this.live?.tagName !== "PRE") this.gate.replaceChildren((this.live = h("pre", { class: "live" })), (this.bars = h("div", { class: "bars" })));
+      if (this.live?.tagName !== "PRE") this.gate.replaceChildren((this.live = scrolled("pre", "live", "The text so far")), (this.bars = h("div", { class: "bars" })));
       this.live.textContent = facts.text.slice(-900);
       this.bars.replaceChildren(...bars(facts.facts));
     }
@@ -96,10 +96,15 @@ export class Stage {
   async show(job) {
     const gate = this.gate(job.id) || this.main;
     gate.show(job);
-    if (gate === this.twin) return this.below.replaceChildren(...(await this.opened()));
+    if (gate === this.twin) return this.open(await this.opened());
     this.part();
     const again = () => post(`/jobs/${job.id}/retry`).then((next) => this.watch(next)).catch((error) => toast(error.message));
-    this.below.replaceChildren(...(job.state === "done" ? await this.opened() : [h("button", { type: "button", onclick: again }, "Try again")]));
+    this.open(job.state === "done" ? await this.opened() : [h("button", { type: "button", onclick: again }, "Try again")]);
+  }
+
+  open(parts) {
+    this.below.replaceChildren(...parts);
+    this.element.dataset.shows = [this.main, this.twin].map((one) => one?.job?.id ?? "").join(" ").trim();
   }
 
   // What there is to do with a result, and all that it can be opened up into.
@@ -177,7 +182,7 @@ export function viewer(job) {
   if (/\.(mp4|webm)$/.test(job.out)) return h("video", { src: url, class: "made", loop: true, muted: true, autoplay: !calm(), controls: true, playsInline: true });
   if (job.out.endsWith(".html")) return h("iframe", { src: url, class: "made", sandbox: "allow-scripts", title: `${name}: a page to play with` });
   if (job.verb === "chain" && job.facts.matrix) return walk(job.facts);
-  return h("pre", { class: "made" }, job.text);
+  return scrolled("pre", "made", "The text", job.text);
 }
 
 // What it was made from; each field can be taken over alone.

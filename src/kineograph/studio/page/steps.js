@@ -1,6 +1,6 @@
 // The real steps of a making: a scrubber over what was kept of them, of one run or of two in step.
 
-import { bars, h } from "./dom.js";
+import { bars, h, scrolled } from "./dom.js";
 import { get, of } from "./api.js";
 import { codes } from "./codes.js";
 
@@ -37,7 +37,7 @@ export async function steps(jobs) {
 
 function side({ job, kept }) {
   const text = kept.some((step) => step.text !== undefined);
-  const picture = text ? h("pre", { class: "step" }) : h("img", { alt: "This step", class: "step" });
+  const picture = text ? scrolled("pre", "step", "The text at this step") : h("img", { alt: "This step", class: "step" });
   const told = h("p", { class: "quiet" });
   const more = h("div", { class: "bars" });
   const look = (share) => {
