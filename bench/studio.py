@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from frames_browser import CHROMIUM, browser
+from browser import CHROMIUM, browser
 from kineograph.studio.rooms import ROOMS
 from kineograph.studio.server import PAGE
 from studio_driving import Driven, Running
@@ -63,7 +63,7 @@ def main() -> None:
         running = Running(Path(home) / "home")
         driven = Driven(page, running)
         driven.open()
-        page.call("Page.navigate", url=running.url)
+        page.tab.goto(running.url)
         driven.until("document.documentElement.dataset.ready")
         paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
         ready = "performance.now()"
@@ -80,7 +80,7 @@ def main() -> None:
                     told("a texture that grows again", page.run(GAPS))
         for name in ("loop", "zoom", "sprite"):
             url = f"http://127.0.0.1:{running.port}/api/v1/results/{made[name]}/file"
-            page.call("Page.navigate", url=url)
+            page.tab.goto(url)
             page.wait(1.0)
             told(f"the page of a {name}", page.run(GAPS))
         running.stop()

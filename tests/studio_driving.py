@@ -15,11 +15,6 @@ from kineograph.studio.serve import Prompt, bound
 from kineograph.studio.server import Studio, create
 
 KEY = "a-token-of-the-test"
-KEYS = {
-    "Tab": (9, ""), "Enter": (13, "\r"), "Space": (32, " "), "ArrowLeft": (37, ""),
-    "ArrowUp": (38, ""), "ArrowRight": (39, ""), "ArrowDown": (40, ""),
-}  # fmt: skip
-"Windows' number of a key, and the text that it writes."
 
 
 class Running:
@@ -65,7 +60,7 @@ class Driven:
     def open(self) -> None:
         """The page, in a window of 1280 x 800."""
         self.page.size(1280, 800)
-        self.page.call("Page.navigate", url=self.running.url)
+        self.page.tab.goto(self.running.url)
         self.until("document.documentElement.dataset.ready")
 
     def until(self, true: str, seconds: float = 60) -> Any:
@@ -89,13 +84,8 @@ class Driven:
         return max([job.id for job in [*studio.active(), *studio.results()]], default=0)
 
     def press(self, name: str) -> None:
-        """A key, down and up, as a keyboard sends it."""
-        code, text = KEYS[name]
-        how = {"key": " " if name == "Space" else name, "code": name}
-        how |= {"windowsVirtualKeyCode": code}
-        down = {"type": "keyDown", "text": text} if text else {"type": "rawKeyDown"}
-        self.page.call("Input.dispatchKeyEvent", **down, **how)
-        self.page.call("Input.dispatchKeyEvent", type="keyUp", **how)
+        """A key, down and up."""
+        self.page.tab.keyboard.press(name)
 
     def tab_to(self, selector: str, most: int = 250) -> None:
         """Tab until what is focused matches; fails when it never does."""
@@ -115,17 +105,7 @@ class Driven:
 
     def click(self, selector: str) -> None:
         """The mouse, moved over the middle of an element, pressed and let go there."""
-        self.page.run(
-            f"document.querySelector({json.dumps(selector)}).scrollIntoView({{block: 'center'}})"
-        )
-        x, y = self.page.run(
-            f"(() => {{ const b = document.querySelector({json.dumps(selector)})"
-            ".getBoundingClientRect(); return [b.left + b.width / 2, b.top + b.height / 2]; })()"
-        )
-        how = {"x": x, "y": y, "button": "left", "clickCount": 1}
-        self.page.mouse(x, y)
-        for kind in ("mousePressed", "mouseReleased"):
-            self.page.call("Input.dispatchMouseEvent", type=kind, **how)
+        self.page.tab.click(selector)
 
     def done(self, before: int, seconds: float = 240) -> int:
         """Wait until a later job than `before` is shown, opened up; its number."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from frames_browser import browser
+from browser import browser
 from kineograph.studio.rooms import ROOMS
 from studio_driving import Driven, Running
 
@@ -79,7 +79,7 @@ def taken(driven: Driven, path: Path, size: tuple[int, int], *, dark: bool = Fal
     driven.page.size(*size, dark=dark)
     driven.page.wait(1.0)
     png = path.with_suffix(".png")
-    driven.page.picture(png)
+    driven.page.tab.screenshot(path=png)
     if path.suffix != ".png":
         Image.open(png).save(path, quality=82, method=6)
         png.unlink()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from frames_browser import CHROMIUM, browser
+from browser import CHROMIUM, browser
 from kineograph import record
 from kineograph.studio.rooms import ROOMS
 from studio_driving import Driven, Running
