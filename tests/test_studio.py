@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import sys
 from http.client import HTTPConnection
@@ -155,6 +156,22 @@ def test_paths_in_the_address_lead_nowhere(client):
         assert client.get(f"/page/{path}").status_code == 404
         assert client.get(f"/api/v1/files/{path}").status_code == 422
     assert client.get("/page/examples/alice.txt").status_code == 404
+
+
+def test_the_size_on_the_disk_is_told_while_files_come_and_go(studio, monkeypatch):
+    (studio.home.uploads / "a.txt").write_bytes(b"12345")
+    gone = studio.home.uploads / "gone.txt"
+    gone.write_bytes(b"123")
+    whole = studio.home.size()
+    walk = os.walk
+
+    def walked(root):
+        for step in walk(root):
+            gone.unlink(missing_ok=True)
+            yield step
+
+    monkeypatch.setattr(os, "walk", walked)
+    assert studio.home.size() == whole - 3
 
 
 def test_a_link_out_of_the_home_is_not_followed(client, studio, tmp_path):

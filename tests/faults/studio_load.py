@@ -1,6 +1,6 @@
 """The studio under load and under the knife, over HTTP, as its own process. Run by `make faults`.
 
-    python tests/faults/studio_load.py [--kills N] [--submits N] [--streams N]
+    python tests/faults/studio_load.py [--kills N] [--submits N] [--streams N] [--only NAME…]
 
 Prints one line a sweep, with counts; ends with 1 when anything was lost, doubled or left open.
 """
@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -306,19 +307,20 @@ def main() -> None:
     asked.add_argument("--kills", type=int, default=20)
     asked.add_argument("--submits", type=int, default=1000)
     asked.add_argument("--streams", type=int, default=200)
+    names = ["submits", "streams", "tabs", "servers", "workers"]
+    asked.add_argument("--only", nargs="+", choices=names, default=names)
     asked.add_argument("--seed", type=int, default=1)
     said = asked.parse_args()
     rng = random.Random(said.seed)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        names = ("submits", "streams", "tabs", "servers", "workers")
-        homes = [Path(folder) / name for name in names]
-        ends = [
-            submits(homes[0], said.submits),
-            streams(homes[1], said.streams),
-            tabs(homes[2]),
-            servers(homes[3], said.kills, rng),
-            workers(homes[4], said.kills, rng),
-        ]
+        sweeps: dict[str, Callable[[Path], bool]] = {
+            "submits": lambda home: submits(home, said.submits),
+            "streams": lambda home: streams(home, said.streams),
+            "tabs": tabs,
+            "servers": lambda home: servers(home, said.kills, rng),
+            "workers": lambda home: workers(home, said.kills, rng),
+        }
+        ends = [run(Path(folder) / name) for name, run in sweeps.items() if name in said.only]
     sys.exit(0 if all(ends) else 1)
 
 
