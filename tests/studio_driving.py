@@ -70,6 +70,8 @@ class Driven:
         """The room by its address, its example in the form and its cost told."""
         self.page.run(f"location.hash = '#/room/{room.name}'")
         self.until(f"document.title.startsWith({json.dumps(room.title)})")
+        self.page.run("document.querySelector('.lesson button').click()")
+        self.page.wait(0.4)
         self.until("/about .*memory/.test(document.querySelector('.cost').textContent)", 150)
 
     def make(self, seconds: float = 240) -> None:

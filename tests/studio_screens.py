@@ -78,6 +78,8 @@ def taken(driven: Driven, path: Path, size: tuple[int, int], *, dark: bool = Fal
     """A screenshot by its suffix, once what moves has come."""
     driven.page.size(*size, dark=dark)
     driven.page.wait(1.0)
+    near = "[...document.images].filter(i => i.getBoundingClientRect().top < innerHeight)"
+    driven.until(f"{near}.every(i => i.complete)")
     png = path.with_suffix(".png")
     driven.page.tab.screenshot(path=png)
     if path.suffix != ".png":

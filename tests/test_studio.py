@@ -279,6 +279,13 @@ def test_every_example_is_a_valid_request_of_a_known_verb(studio):
         assert requests.item(studio.home, values).seed == 1
         fields = requests.schema(room.verb)["properties"]
         assert {*room.first, *room.example, *room.fixed} <= set(fields)
+        for beside in room.beside:
+            changed = {**values, **beside.changes}
+            changed = {name: value for name, value in changed.items() if value is not None}
+            assert (
+                requests.item(studio.home, changed).settings
+                != requests.item(studio.home, values).settings
+            )
     with_rooms = {room.verb for room in ROOMS}
     assert set(models.VERBS) == with_rooms
 

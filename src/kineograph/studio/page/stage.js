@@ -111,7 +111,9 @@ export class Stage {
   async opened() {
     const job = this.main.job, two = this.twin?.job?.state === "done" ? [job, this.twin.job] : [job];
     const told = job.notes.length ? h("ul", { class: "notes" }, job.notes.map((note) => h("li", {}, note))) : "";
-    return [this.actions(job), this.beside(job), told, await steps(two), ...(await inside(job, this.acts)), settings(job, this.acts)];
+    const other = two[1] ? await inside(two[1], this.acts) : [];
+    return [this.actions(job), this.beside(job), told, await steps(two), ...(await inside(job, this.acts)),
+      other.length ? h("h2", {}, "Beside it") : "", ...other, settings(job, this.acts)];
   }
 
   part() {
