@@ -66,6 +66,7 @@ FLOORS = (
     ("models",),
     ("evaluation", "trust"),
     ("again", "batch"),
+    ("explain",),
     ("api",),
     ("studio",),  # doors; the command opens the studio
     ("cli",),

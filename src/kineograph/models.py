@@ -54,10 +54,10 @@ def families(verb: str) -> Families:
     match verb:
         case "video":
             from kineograph.families.checkpoint.settings import CheckpointVideo
-            from kineograph.families.image_to_video.settings import ImageToVideo, Refine
+            from kineograph.families.image_to_video.settings import Extend, ImageToVideo, Refine
             from kineograph.families.text_to_video.settings import ByPicture, TextToVideo
 
-            return (CheckpointVideo, Refine, ImageToVideo, TextToVideo, ByPicture)
+            return (CheckpointVideo, Refine, Extend, ImageToVideo, TextToVideo, ByPicture)
         case "image":
             from kineograph.families.image_tokens.settings import ByTokens
             from kineograph.families.text_to_image.settings import ByCascade, ByDiffusion
@@ -130,6 +130,15 @@ def model_of(settings: Settings) -> Model[Any, Any]:
     return Guarded(model, usual())
 
 
+def bare(model: Model[Any, Any]) -> Any:
+    """The family's own model, without the policy and the shaping around it."""
+    from kineograph.shaping import Shaped
+
+    while isinstance(model, Guarded | Shaped):
+        model = model.model
+    return model
+
+
 def _model_of(settings: Settings) -> Model[Any, Any]:
     match settings.verb.split(" ")[0]:
         case "video":
@@ -150,7 +159,7 @@ def _model_of(settings: Settings) -> Model[Any, Any]:
 def _video(settings: Settings) -> Model[Any, Any]:
     """Words, a picture or a clip to a clip."""
     from kineograph.families.checkpoint.settings import CheckpointVideo
-    from kineograph.families.image_to_video.settings import ImageToVideo, Refine
+    from kineograph.families.image_to_video.settings import Extend, ImageToVideo, Refine
     from kineograph.families.text_to_video.settings import ByPicture, TextToVideo
 
     match settings:
@@ -169,6 +178,10 @@ def _video(settings: Settings) -> Model[Any, Any]:
             from kineograph.families.image_to_video.model import ImageToVideoModel
 
             return ImageToVideoModel(settings.model, text_encoder=_folder(settings.text_encoder))
+        case Extend():
+            from kineograph.families.image_to_video.model import ExtendModel
+
+            return ExtendModel(settings.model, text_encoder=_folder(settings.text_encoder))
         case Refine():
             from kineograph.families.image_to_video.model import RefineModel
 
@@ -201,13 +214,22 @@ def _image(settings: Settings) -> Model[Any, Any]:
 def _zoom(settings: Settings) -> Model[Any, Any]:
     """A ladder to a flight, and what helps to write one."""
     from kineograph.families.zoom import model as zoom
-    from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage
+    from kineograph.families.zoom.kept import FromOwnPicturesModel
+    from kineograph.families.zoom.settings import (
+        FromOwnPictures,
+        FromPictures,
+        FromTexts,
+        LadderExample,
+        PickPage,
+    )
 
     match settings:
         case FromTexts():
             encoder = _folder(settings.text_encoder)
             how: dict[str, Any] = {"living": settings.living, "text_encoder": encoder}
             return zoom.FromTextsModel(settings.model, **how)
+        case FromOwnPictures():
+            return FromOwnPicturesModel()
         case FromPictures():
             return zoom.FromPicturesModel()
         case PickPage():

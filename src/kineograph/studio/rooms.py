@@ -100,9 +100,11 @@ ROOMS = (
     ),
     Room(
         "fill", "Fill a hole", "Brush what should go; it grows over.", "texture fill",
-        ("picture", "mask", "window"),
-        {"picture": "examples/grass.png", "mask": "examples/hole.png", "seed": 1}, ".png",
+        ("picture", "mask", "by", "window"),
+        {"picture": "examples/grass.png", "mask": "examples/hole.png", "by": "exact", "seed": 1},
+        ".png",
         "The hole is filled from its edge inwards, the surest pixel first.",
+        beside=(Beside("by patches, as a whole", {"by": "patches"}),),
     ),
     Room(
         "extend", "Past the border", "The picture goes on where it was cut.", "texture extend",
