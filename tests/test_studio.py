@@ -1,6 +1,7 @@
 """The studio over HTTP: who may ask, what is refused and how, and a room driven to a file."""
 
 import asyncio
+import io
 import json
 import os
 import socket
@@ -16,8 +17,10 @@ from kineograph import batch, models, record
 from kineograph.studio import requests, serve
 from kineograph.studio.downloads import converted
 from kineograph.studio.guard import MOST_BODY, Guard
+from kineograph.studio.home import Home
 from kineograph.studio.rooms import ROOMS
 from kineograph.studio.server import PAGE, Studio, create
+from kineograph.studio.worker import Worker
 from kineograph.values.errors import InputError
 from studio_driving import KEY, Running, waiting
 
@@ -409,6 +412,22 @@ def test_a_refusal_stands_at_its_field(page):
     )
     told = "document.querySelector('[data-field=range] .wrong').textContent"
     assert "first:last" in page.run(waiting(told))
+
+
+def test_a_transformer_shows_where_it_looked_and_its_record_names_no_second_output(tmp_path):
+    pytest.importorskip("matplotlib")
+    worker = Worker(Home(tmp_path / "home"), io.StringIO())
+    asked = {"verb": "write", "by": "transformer", "model": "words", "n": 12, "seed": 1}
+    made = worker._made(1, {**asked, "out": "a.txt"})
+    folder = worker.home.folder(1)
+    (view,) = json.loads((folder / "inside" / "inside.json").read_text())["views"]
+    assert view["kind"] == "attention"
+    for block in view["blocks"]:
+        assert [sum(row) for row in block] == pytest.approx([1] * len(view["pieces"]), abs=0.1)
+    assert "extras" not in record.read(folder / "a.txt").whole
+    told = json.loads((folder / "steps" / "steps.json").read_text())
+    assert len(told) == made["steps"]
+    assert all(step["text"] for step in told)
 
 
 def test_a_made_picture_is_had_in_another_form_with_its_record(running, tmp_path):

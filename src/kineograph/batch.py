@@ -252,7 +252,8 @@ class Local:
         key = (type(settings), *(getattr(settings, name, None) for name in names))
         if self.kept is None or self.kept[0] != key:
             self.kept = (key, models.model_of(settings))
-        return self.kept[1].make(replace(request_of(item), extras=extras), item.seed)
+        asked = request_of(item)
+        return self.kept[1].make(replace(asked, extras=asked.extras | extras), item.seed)
 
 
 def request_of(item: Item) -> Request[Settings]:

@@ -43,6 +43,11 @@ def wanted(settings: Settings) -> frozenset[str]:
     return frozenset({"attention"} & set(settings.extras)) if drawn else frozenset()
 
 
+def unasked(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record without the second outputs that views are drawn from: nobody asked for them."""
+    return {name: value for name, value in record.items() if name != "extras"}
+
+
 def map_of(folder: Path) -> Path:
     """The file of the source map beside a result. Raises InputError when there is none."""
     if not (folder / MAP).is_file():

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -76,6 +77,7 @@ class Worker:
             result = step.result or result
         if result is None:
             raise KineographError("nothing was made: the model ended without a result")
+        result = replace(result, record=inside.unasked(result.record))
         notes = list(result.notes)
         saving = result.saving(folder / item.out)
         for step in self._watched(number, saving, 1.0, WRITING):
