@@ -1,7 +1,7 @@
 # make demo   a sticker made from words, and a contact sheet of it
 # make test   lint, types and every test
 # make check  lint and types alone     make bench  benchmarks     make clean  what was built here
-# make faults  the long sweeps: mutated files, kills, signals
+# make faults  the long sweeps: mutated files, kills, signals, the studio under load
 # make lessons Jupyter on the lessons    make docs  the docs as a site, in build/site
 # make gallery every picture of the gallery again, its bytes compared
 # make readme every command of the README, run as written
@@ -36,7 +36,10 @@ bench: $(READY)
 
 faults: $(READY)
 	@$(BIN)/python -m pytest -q -m "long or not long" tests/faults
+	@KINEOGRAPH_CALLS=10000 $(BIN)/python -m pytest -q -s tests/test_studio_schema.py
+	@$(BIN)/python -m pytest -q -m "long or not long" tests/test_studio_rooms.py
 	@cd tests/faults && ../../$(BIN)/python sweep.py
+	@$(BIN)/python tests/faults/studio_load.py
 
 lessons: $(READY)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[lessons]'
