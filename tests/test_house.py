@@ -51,7 +51,7 @@ FLOORS = (
     ("objectives",),
     ("families",),  # peers
     ("models",),
-    ("evaluation", "trust"),
+    ("evaluation", "trust", "scale"),
     ("again", "batch"),
     ("api",),
     ("studio",),  # doors; the command opens the studio
@@ -91,6 +91,7 @@ JOINS = {
     "data.sticker_features": "a frozen encoder: picture features are data",
     "data.cutout_features": "a frozen encoder: picture features are data",
     "public.realesrgan": "a published network of the finisher's own shape",
+    "scale.papers": "the papers' models as networks of ours, counted and never trained",
     "objectives.codec": "a codec's running means and its critic learn outside the gradient",
 }
 # Who touches weights, and why it may.

@@ -28,6 +28,7 @@ VERBS = {
     "distill": ("distill", "Train a model to need fewer steps, from itself."),
     "influences": ("influences", "Name the training examples nearest to what a model made."),
     "measure": ("measure", "Measure a model or a clip, as figures."),
+    "study": ("study", "Study what the papers say, as figures: sizes, costs, fleets."),
     "models": ("models", "List models, show their cards, check their files."),
     "write": ("write", "Write text that reads like a corpus, by counting or by a transformer."),
     "chain": ("chain", "Fit a Markov chain to states in a CSV file and ask it what comes next."),
