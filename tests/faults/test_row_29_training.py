@@ -13,9 +13,10 @@ import pytest
 
 from conftest import TEXT, left_over
 from kineograph import recipe as recipes
+from kineograph.families.language.recipe import Language, LanguagePart
+from kineograph.families.language.words.byte_pairs import BytePairs
 from kineograph.nets.causal import CausalShape
-from kineograph.recipe import Language, LanguagePart, Phase
-from kineograph.words.byte_pairs import BytePairs
+from kineograph.recipe import Phase
 
 
 def recipe_file(folder: Path, *, small: bool = False, text: str = TEXT, samples: int = 64) -> Path:
@@ -63,9 +64,9 @@ def test_other_data_is_noticed_and_refused(run, tmp_path):
 def test_a_damaged_checkpoint_is_said_aloud(run, tmp_path):
     words = ["train", recipe_file(tmp_path), "--out", tmp_path / "run"]
     assert run(*words).code == 0
-    from kineograph import train
+    from kineograph.training import loop
 
-    newest = train.checkpoints(tmp_path / "run" / "speaker")[-1]
+    newest = loop.checkpoints(tmp_path / "run" / "speaker")[-1]
     older = newest.with_name(f"{int(newest.name) - 8:012d}")
     older.mkdir()  # the same state under an older name is no checkpoint either
     for path in newest.iterdir():
