@@ -94,6 +94,7 @@ def absent(job: str, module: str) -> Ratio | None:
 def words() -> Iterator[Ratio]:
     """Counting a book of words and writing from it, beside markovify."""
     import words as bench
+
     from kineograph.words import ngrams, read_corpus, write
 
     text, count = bench.zipf_book(30_000), 50_000
@@ -184,6 +185,7 @@ def textures() -> Iterator[Ratio]:
     """Efros–Leung, and holes filled, beside an exhaustive stand-in and two libraries."""
     import numpy as np
     import patches as bench
+
     from kineograph.patches.texture import fill
 
     sample = pebbles(64)
@@ -233,8 +235,9 @@ def analogies() -> Iterator[Ratio]:
 
     import numpy as np
     import patches as bench
-    from kineograph.patches.analogies import FILTER, analogy
     from PIL import Image
+
+    from kineograph.patches.analogies import FILTER, analogy
 
     job, program = "learn a blur, 96²", shutil.which("ebsynth")
     if program is None:
@@ -268,6 +271,7 @@ def clips() -> Iterator[Ratio]:
     """Distances between all frames, and reading a film, beside numpy and OpenCV."""
     import frames as bench
     import numpy as np
+
     from kineograph import media
     from kineograph.data.simulations import drawings
     from kineograph.frames import distance
@@ -368,9 +372,9 @@ def machine() -> str:
 
 ABOUT = """# Benchmarks
 
-Written by `make bench`, which installs the peers into an environment of their own and skips with a line
-those that it cannot have. A ratio above 1 means that ours is better. Ours and the peer take turns within the same minute, on one
-thread; times are CPU seconds, so a busy machine slows both alike.
+Written by `make bench`, which installs the peers into an environment of their own and skips with
+a line those that it cannot have. A ratio above 1 means that ours is better. Ours and the peer take
+turns within the same minute, on one thread, in CPU seconds, so that a busy machine slows both.
 """
 
 

@@ -2,9 +2,9 @@
 
 Floating-point operations and the bytes kept for the backward pass are counted by torch itself while
 a forward pass runs on tensors without data, so that attention is counted too and any size is. Time
-on one machine is `rate x FLOP + pace x bytes kept`, both fitted on a few small networks. For many
-devices the arithmetic is that of the papers: a share of the peak, rings over the wire (Rajbhandari
-et al. 2020, ZeRO), checkpointed activations.
+on one machine is `rate x FLOP + pace x bytes kept + start`, fitted on a few small networks. For
+many devices the arithmetic is that of the papers: a share of the peak, rings over the wire
+(Rajbhandari et al. 2020, ZeRO), checkpointed activations.
 """
 
 from __future__ import annotations
@@ -118,20 +118,20 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Fit:
-    """Seconds a FLOP, a byte kept and a parameter; bytes of memory a byte kept.
+    """Seconds a FLOP, seconds a byte kept, seconds of any step; bytes of memory a byte kept.
 
-    A step computes three times the forward's FLOP, writes and reads what is kept, and walks over
-    weights, gradients, two means of the optimizer and the running mean.
+    A step computes three times the forward's FLOP, writes and reads what is kept, and calls about
+    the same operations whatever the width is.
     """
 
     rate: float
     pace: float
-    walk: float
+    start: float
     growth: float
 
     def seconds(self, count: Count) -> float:
         """Of one training step."""
-        return 3 * self.rate * count.flop + self.pace * count.kept + self.walk * count.parameters
+        return 3 * self.rate * count.flop + self.pace * count.kept + self.start
 
     def memory(self, count: Count) -> float:
         """Bytes at most in one training step: weights, gradients, optimizer, what is kept."""
@@ -142,13 +142,13 @@ def fitted(samples: Sequence[Sample]) -> Fit:
     """Least squares of relative errors; no coefficient is below 0."""
     if len(samples) < 3:
         raise InputError("samples", f"{len(samples)}", "measure three steps or more")
-    work = np.array([(3 * s.count.flop, s.count.kept, s.count.parameters) for s in samples])
-    rate, pace, walk = _weights(work / np.array([[s.seconds] for s in samples]))
+    work = np.array([(3 * s.count.flop, s.count.kept, 1.0) for s in samples])
+    rate, pace, start = _weights(work / np.array([[s.seconds] for s in samples]))
     known = [s for s in samples if s.memory]
     rest = np.array([1 - STATE_BYTES * s.count.parameters / s.memory for s in known])
     kept = np.array([s.count.kept / s.memory for s in known])
     growth = float(rest @ kept / (kept @ kept)) if known else 1.0
-    return Fit(rate, pace, walk, max(growth, 0.0))
+    return Fit(rate, pace, start, max(growth, 0.0))
 
 
 def _weights(rows: Any) -> tuple[float, float, float]:

@@ -107,8 +107,15 @@ def simulated(fleet: Fleet, work: float, seed: int) -> Month:
         raise InputError("lifetime", "the run hardly ever reaches a checkpoint", "save more often")
     waiting = work * (stretch - 1)
     total = work + waiting + saved + lost + restarts
-    shares = (each / total for each in (work, saved, lost, restarts, waiting))
-    return Month(*shares, failures, total)
+    return Month(
+        useful=work / total,
+        checkpoints=saved / total,
+        lost=lost / total,
+        restarts=restarts / total,
+        waiting=waiting / total,
+        failures=failures,
+        seconds=total,
+    )
 
 
 def _down(fleet: Fleet, rng: np.random.Generator) -> tuple[float, float]:
@@ -167,8 +174,8 @@ def outcome(fleet: Fleet, work: float, *, runs: int, seed: int) -> Outcome:
     if runs < 2:
         raise InputError("runs", f"{runs}", "ask for two or more")
     found = [simulated(fleet, work, seed + i) for i in range(runs)]
-    means = [float(np.mean([month[k] for month in found])) for k in range(len(Month._fields))]
+    means = {name: float(np.mean([getattr(m, name) for m in found])) for name in Month._fields}
     useful = np.sort([month.useful for month in found])
     low, high = np.quantile(useful, (0.025, 0.975))
-    month = Month(*means[:5], round(means[5]), means[6])
-    return Outcome(month, float(low), float(high))
+    failures = round(means.pop("failures"))
+    return Outcome(Month(**means, failures=failures), float(low), float(high))

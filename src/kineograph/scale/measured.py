@@ -1,4 +1,4 @@
-"""How long does a training step take here, and how much memory? Measured, to fit `cost` and test it.
+"""How long does a training step take here, and how much memory? Measured, to fit and test `cost`.
 
 Seconds are CPU seconds of one thread, the least of some steps in which all sizes take turns, so
 that a busy machine slows all alike. Memory is what the process grew by, as the system counts it
@@ -126,7 +126,11 @@ def _kilobytes(status: Path, name: str) -> int:
 
 
 def tested(
-    fit_on: Sequence[Published], test_on: Sequence[Published], *, batches: Sequence[int], rounds: int
+    fit_on: Sequence[Published],
+    test_on: Sequence[Published],
+    *,
+    batches: Sequence[int],
+    rounds: int,
 ) -> Iterator[Progress[Tested]]:
     """Fit on some sizes, forecast others; the last value is Tested."""
     found: list[Sample] = []

@@ -83,7 +83,13 @@ def _stage(
 
 
 def _shape(
-    width: int, times: tuple[int, ...], depth: int, looks: tuple[bool, ...], state: int, *, low: bool
+    width: int,
+    times: tuple[int, ...],
+    depth: int,
+    looks: tuple[bool, ...],
+    state: int,
+    *,
+    low: bool,
 ) -> VideoUNetShape:
     """A U-Net of T5's states: frames by attention in the base, by convolution above it."""
     return VideoUNetShape(

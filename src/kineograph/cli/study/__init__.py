@@ -11,7 +11,8 @@ import typer
 
 from kineograph.cli.make import check_outputs, flags_named
 from kineograph.cli.options import Door, command
-from kineograph.scale import settings as studies
+from kineograph.scale import settings as scale
+from kineograph.study import settings as taught
 from kineograph.values.settings import Settings
 
 app = typer.Typer(
@@ -19,17 +20,30 @@ app = typer.Typer(
 )
 
 STUDIES: dict[str, tuple[type[Settings], str]] = {
+    "ways": (
+        taught.Ways,
+        "Autoregressive, diffusion and adversarial models of the same drawn figures: sizes x "
+        "shares of data at equal compute; quality, diversity, memory, speed.",
+    ),
+    "targets": (
+        taught.Targets,
+        "The network estimates v, the noise or the clean picture: few and many steps.",
+    ),
+    "guidance": (
+        taught.Guiding,
+        "Guidance scales, plain, thresholded, oscillating: what is right against what varies.",
+    ),
     "scale": (
-        studies.Sizes,
+        scale.Sizes,
         "The papers' models as networks of ours: parameters beside the papers', FLOP, memory with "
         "sharding, bytes on the wire and days on so many devices. Nothing large is allocated.",
     ),
     "cost": (
-        studies.Costs,
+        scale.Costs,
         "Fit the cost model on three small sizes, forecast three others and measure them.",
     ),
     "fleet": (
-        studies.Fleets,
+        scale.Fleets,
         "Lose workers and wait for slow ones in a simulation; the closed form stands beside it.",
     ),
 }
@@ -40,10 +54,11 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
     started = time.perf_counter()
     subject = verb.split(" ")[-1]
     kind, _ = STUDIES[subject]
+    file = "taught" if issubclass(kind, taught.Taught) else subject
     with flags_named((kind,)):
         settings = kind(**values)
         check_outputs(settings, asked)
-        import_module(f"kineograph.cli.study.{subject}").tell(settings, asked, started)
+        import_module(f"kineograph.cli.study.{file}").tell(settings, asked, started)
 
 
 for _name, (_kind, _help) in STUDIES.items():

@@ -37,7 +37,10 @@ def tell(settings: Costs, asked: Door, started: float) -> None:
         draw(found, plot)
     notes = [f"worst forecast of a step's time on sizes not fitted: {found.worst:.1%} off"]
     facts = {"fit": vars(found.fit), "worst": found.worst}
-    rows = {"seen": [r._asdict() for r in found.seen], "unseen": [r._asdict() for r in found.unseen]}
+    rows = {
+        "seen": [r._asdict() for r in found.seen],
+        "unseen": [r._asdict() for r in found.unseen],
+    }
     report(asked.as_json, started, [] if plot is None else [plot], notes=notes, **facts, **rows)
 
 
