@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,30 +30,31 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
 def train(settings: Spreading, asked: Door, started: float) -> None:
     import torch
 
-    from kineograph.cli.train import read_recipe, seconds_of
+    from kineograph.cli.train import read_recipe
     from kineograph.training import loop, spread
     from kineograph.training.objectives import data_of
 
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    torch.set_num_threads(settings.threads or 1)
     about = read_recipe(settings.recipe)
     names = [part.name for part in about.parts]
-    if settings.part and settings.part not in names:
-        raise InputError("part", f"'{settings.part}' is unknown", f"use one of {', '.join(names)}")
-    limit = seconds_of(settings.time_limit) if settings.time_limit else math.inf
+    if settings.stage and settings.stage not in names:
+        raise InputError(
+            "stage", f"'{settings.stage}' is unknown", f"use one of {', '.join(names)}"
+        )
     how = spread.Spread(
         settings.pieces, settings.shards, settings.checkpointing, not settings.exact
     )
-    folder = Path(settings.folder)
-    data = Path(settings.data_folder) if settings.data_folder else None
+    data = settings.data_folder
     with spread.team(how) as crew:
         if crew.leads:
-            loop.Run(about, folder).begin(resume=settings.resume)
-        crew_run = spread.Run(about, folder, crew, how, settings.every, limit, data_of(about, data))
-        steps = _steps(crew_run, settings.part, data)
+            loop.Run(about, settings.out).begin(resume=settings.resume)
+        run = spread.Run(
+            about, settings.out, crew, how, settings.every, settings.limit, data_of(about, data)
+        )
+        steps = _steps(run, settings.stage, data)
         if crew.leads:
             door.watch(steps, about.name)
-            door.report(asked.as_json, started, [folder], model=about.name)
+            door.report(asked.as_json, started, [settings.out], model=about.name)
         else:
             for _ in steps:
                 pass
