@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from torch.utils.checkpoint import checkpoint  # noqa: F401 - imported once, before the fork
+import torch._dynamo  # what FSDP would import in every process: once, before they fork
 
 from kineograph.recipe import Phase
 from kineograph.training import loop, spread

@@ -75,7 +75,8 @@ def _given(ray: Any, items: Sequence[Item], folder: Path, threads: int) -> Itera
     """Keep enough tasks under way, write what comes back."""
     environment = {"env_vars": {name: str(threads) for name in ("OMP_NUM_THREADS",)}}
     task = ray.remote(num_cpus=threads, max_retries=RETRIES, runtime_env=environment)(made)
-    waiting, under_way = list(items)[::-1], {}
+    waiting = list(items)[::-1]
+    under_way: dict[Any, Item] = {}
     while waiting or under_way:
         room = AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
         while waiting and len(under_way) < room:

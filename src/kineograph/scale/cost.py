@@ -28,7 +28,8 @@ HALF = 2  # bytes of a bfloat16
 DAY = 86_400.0
 
 
-class Count(NamedTuple):
+@dataclass(frozen=True)
+class Count:
     """One sample's forward pass: parameters, FLOP, bytes kept for the backward pass in float32.
 
     checkpointed: bytes kept when every block keeps what enters it alone and computes the rest
@@ -42,8 +43,8 @@ class Count(NamedTuple):
 
     def times(self, batch: int) -> Count:
         """The same network on so many samples at once."""
-        more = (batch * each for each in self[1:])
-        return Count(self.parameters, *more)
+        kept, least = batch * self.kept, batch * self.checkpointed
+        return Count(self.parameters, batch * self.flop, kept, least)
 
 
 @dataclass
@@ -107,7 +108,8 @@ def count_of(model: Published) -> Count:
 # -- one machine -----------------------------------------------------------------------------------
 
 
-class Sample(NamedTuple):
+@dataclass(frozen=True)
+class Sample:
     """A measured training step: its count for the whole batch, seconds, bytes of memory at most."""
 
     name: str
@@ -217,12 +219,13 @@ class Training:
 class Bill(NamedTuple):
     """The forecast of a training run.
 
-    shards: devices that share one copy of weights and optimizer. memory: bytes a device. wire:
-    bytes that a device sends in a step. compute, sending: seconds of a step. fits: whether the
-    memory does. days: of the whole run. flop: of the whole run.
+    shards: devices that share one copy of weights and optimizer. together: samples at once on a
+    device. memory: bytes a device. wire: bytes that a device sends in a step. compute, sending:
+    seconds of a step. fits: whether the memory does. days: of the whole run. flop: of it.
     """
 
     shards: int
+    together: int
     memory: float
     wire: float
     compute: float
@@ -233,24 +236,27 @@ class Bill(NamedTuple):
 
 
 def bill(count: Count, how: Training) -> Bill:
-    """The least sharding that fits in the device's memory, and what a run then costs."""
+    """The least sharding that fits in the device's memory, and what a run then costs.
+
+    As many of a device's samples go at once as fit; the others follow and gradients add up.
+    """
     again = 4 if how.checkpointing else 3  # forward, backward twice, and forward anew
     flop = again * count.flop * how.batch
     compute = flop / (how.devices * how.device.peak * how.share)
     alone = max(1, math.ceil(how.batch / how.devices))
-    seen = alone * (count.checkpointed if how.checkpointing else count.kept) / 2  # in bfloat16
+    one = (count.checkpointed if how.checkpointing else count.kept) / 2  # in bfloat16
+    room = ROOM * how.device.memory
     shards = 1
-    while True:
-        memory = held(count, shards) + seen
-        if memory <= ROOM * how.device.memory or 2 * shards > how.devices:
-            break
+    while held(count, shards) + one > room > one and 2 * shards <= how.devices:
         shards *= 2
-    wire, sending = sent(count, shards, how)
+    state = held(count, shards)
+    together = min(alone, max(1, int((room - state) // one)))
+    memory = state + together * one
+    wire, sending = sent(count, shards, math.ceil(alone / together), how)
     step = max(compute, sending) / how.useful  # sending hides behind computing while it can
     days = step * how.samples / how.batch / DAY
-    fits = memory <= ROOM * how.device.memory
     whole = flop * how.samples / how.batch
-    return Bill(shards, memory, wire, compute, sending, fits, days, whole)
+    return Bill(shards, together, memory, wire, compute, sending, memory <= room, days, whole)
 
 
 ROOM = 0.9  # of the memory; fragments and kernels' workspace take the rest
@@ -262,14 +268,15 @@ def held(count: Count, shards: int) -> float:
     return STATE_BYTES * count.parameters / shards + gathered
 
 
-def sent(count: Count, shards: int, how: Training) -> tuple[float, float]:
+def sent(count: Count, shards: int, times: int, how: Training) -> tuple[float, float]:
     """Bytes a device sends in a step, and seconds that it takes where nothing hides it.
 
     A ring sends (n - 1)/n of the data once to gather or to scatter, twice to sum. Shards gather
-    bfloat16 weights forward and backward and scatter float32 gradients; copies sum theirs.
+    bfloat16 weights forward and backward, so many times a step, and scatter float32 gradients;
+    copies sum theirs.
     """
     copies = max(1, how.devices // shards)
-    inside = (shards - 1) / shards * count.parameters * (2 * HALF + 4)
+    inside = (shards - 1) / shards * count.parameters * (2 * HALF * times + 4)
     across = 2 * (copies - 1) / copies * 4 * count.parameters / shards
     near = how.device.near if shards <= how.device.together else how.device.far
     far = how.device.near if how.devices <= how.device.together else how.device.far

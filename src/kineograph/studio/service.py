@@ -30,6 +30,7 @@ from kineograph.studio import requests, server
 from kineograph.studio.crew import Crew, commands
 from kineograph.studio.guard import LOOPBACK, Guard
 from kineograph.studio.home import MOST_BYTES
+from kineograph.studio.jobs import Job
 from kineograph.studio.serve import MOST_HEADERS, Prompt
 from kineograph.studio.settings import Serving
 from kineograph.values.errors import InputError
@@ -55,7 +56,7 @@ class Service(server.Studio):
         self._same: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def added(self, said: dict[str, Any], out: str) -> tuple[server.Job, bool]:
+    def added(self, said: dict[str, Any], out: str) -> tuple[Job, bool]:
         """The job of a checked request, and whether it is new."""
         key = json.dumps(said, sort_keys=True, default=str)
         with self._lock:

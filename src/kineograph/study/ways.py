@@ -129,7 +129,8 @@ class Diffusion:
         noise = noise_from(row_generators([seed + i for i in range(len(text))]))
         start = noise(torch.empty(shape)) * float(sigmas[0])
         *_, last = integrate(denoise, start, sigmas, heard(text), order=2)
-        return last.clean
+        clean: Tensor = last.clean
+        return clean
 
 
 # -- symbol by symbol ------------------------------------------------------------------------------
@@ -141,7 +142,7 @@ def codebook(pictures: Tensor, seed: int, *, rounds: int = 10, most: int = 20_00
     patches = patched(pictures).flatten(0, 1)
     patches = patches[torch.randperm(len(patches), generator=rng)[:most]]
     kinds = torch.unique(patches, dim=0)  # most are plain paper: begin with different ones
-    book = kinds[torch.randperm(len(kinds), generator=rng)[:CODES]]
+    book: Tensor = kinds[torch.randperm(len(kinds), generator=rng)[:CODES]]
     if len(book) < CODES:
         raise InputError("data", f"{len(book)} different patches", f"{CODES} or more are needed")
     for _ in range(rounds):
@@ -262,14 +263,14 @@ class _Part:
 def step_flop(way: Way, batch: int = 8) -> float:
     """FLOP of one training step a picture: forward, backward, and the critic's own."""
     phase = Phase(samples=batch, batch=batch, frames=1, rate=0.0)
-    with _Counter() as counter:
+    with _Counter() as counter:  # type: ignore[no-untyped-call]
         for loss in way(way.net, phase, seed=0, seen=0):
             loss.backward()  # type: ignore[no-untyped-call]
     way.net.zero_grad(set_to_none=True)
-    return counter.flop / batch
+    return float(counter.flop) / batch
 
 
-class _Counter(TorchDispatchMode):
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """FLOP by torch's own formulas; its FlopCounterMode cannot follow a gradient of a gradient."""
 
     flop = 0.0

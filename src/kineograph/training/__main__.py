@@ -1,4 +1,4 @@
-"""Train on many devices: `torchrun --nproc-per-node 4 -m kineograph.training RECIPE`."""
+"""Train on many devices: `torchrun -m kineograph.training RECIPE` (docs/scale.md)."""
 
 from kineograph.cli import main
 from kineograph.cli.train_spread import app

@@ -29,19 +29,24 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
-from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.hf_storage import (
+    HuggingFaceStorageReader,
+    HuggingFaceStorageWriter,
+)
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_optimizer_state_dict,
     set_optimizer_state_dict,
 )
+from torch.distributed.checkpoint.state_dict_loader import load as read_sharded
+from torch.distributed.checkpoint.state_dict_saver import save as write_sharded
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor
 from torch.utils.checkpoint import checkpoint
 
+from kineograph import recipe as recipes
 from kineograph.files import publish, remove, removed_whole, sha256_of, sweep
 from kineograph.recipe import Part, Phase, Recipe
 from kineograph.signals import held
@@ -116,7 +121,7 @@ def fresh(recipe: Recipe, part: Part, crew: Team, how: Spread) -> loop.State:
     """As `loop.fresh`, spread: every process draws the same weights and keeps its share."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        net = loop.recipes.network(part)
+        net = recipes.network(part)
     net.to(crew.device)
     for block in blocks_of(net):
         if how.checkpointing:
@@ -267,7 +272,7 @@ def _tensors(state: loop.State) -> dict[str, Tensor]:
     flat = {f"net.{k}": v for k, v in state.net.state_dict().items()}
     flat |= {f"ema.{k}": v for k, v in state.ema.items()}
     for i, optimizer in enumerate(state.optimizers):
-        told = get_optimizer_state_dict(state.net, optimizer, options=FLAT)
+        told: dict[str, Any] = {**get_optimizer_state_dict(state.net, optimizer, options=FLAT)}
         flat |= {f"opt.{i}.{k}": v for k, v in told.items() if isinstance(v, Tensor)}
     return flat
 
@@ -286,7 +291,7 @@ def save(state: loop.State, folder: Path, crew: Team, how: Spread) -> Path:
         partial_folder.mkdir()
     dist.barrier()
     writer = HuggingFaceStorageWriter(str(partial_folder), save_distributed=True)
-    dcp.save(_tensors(state), storage_writer=writer)
+    write_sharded(_tensors(state), storage_writer=writer)
     dist.barrier()
     if crew.leads:
         files = {p.name: sha256_of(p) for p in sorted(partial_folder.glob("*.safetensors"))}
@@ -335,11 +340,11 @@ def _load(state: loop.State, place: Path) -> None:
     reader = HuggingFaceStorageReader(str(place))
     stored = set(reader.read_metadata().state_dict_metadata)
     flat = _tensors(state)
-    dcp.load({k: v for k, v in flat.items() if k in stored}, storage_reader=reader)
+    read_sharded({k: v for k, v in flat.items() if k in stored}, storage_reader=reader)
     state.net.load_state_dict({k[4:]: v for k, v in flat.items() if k.startswith("net.")})
     for i, optimizer in enumerate(state.optimizers):
         start = f"opt.{i}."
-        told = get_optimizer_state_dict(state.net, optimizer, options=FLAT)
+        told: dict[str, Any] = {**get_optimizer_state_dict(state.net, optimizer, options=FLAT)}
         told |= {k.removeprefix(start): v for k, v in flat.items() if k.startswith(start)}
         set_optimizer_state_dict(state.net, optimizer, told, options=FLAT)
         for name, weight in state.net.named_parameters():
@@ -432,7 +437,7 @@ class Run:
             about = {"part": part.name, "samples": str(state.seen), "recipe": self.recipe.name}
             path = self.folder / "model" / f"{part.name}.safetensors"
             path.parent.mkdir(exist_ok=True)
-            loop.recipes.save_tensors(path, half, about)
+            recipes.save_tensors(path, half, about)
         dist.barrier()
 
     def _agreed(self, wanted: bool) -> bool:
@@ -463,4 +468,4 @@ def _board(folder: Path) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(folder / "board"))  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(folder / "board"))

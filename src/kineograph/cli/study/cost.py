@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from kineograph.cli.door import report, watch
 from kineograph.cli.options import Door
@@ -36,12 +37,12 @@ def tell(settings: Costs, asked: Door, started: float) -> None:
     if plot is not None:
         draw(found, plot)
     notes = [f"worst forecast of a step's time on sizes not fitted: {found.worst:.1%} off"]
-    facts = {"fit": vars(found.fit), "worst": found.worst}
-    rows = {
+    facts: dict[str, Any] = {"fit": vars(found.fit), "worst": found.worst}
+    facts |= {
         "seen": [r._asdict() for r in found.seen],
         "unseen": [r._asdict() for r in found.unseen],
     }
-    report(asked.as_json, started, [] if plot is None else [plot], notes=notes, **facts, **rows)
+    report(asked.as_json, started, [] if plot is None else [plot], notes=notes, **facts)
 
 
 def line(name: str, row: Error) -> str:

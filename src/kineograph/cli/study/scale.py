@@ -41,7 +41,7 @@ def tell(settings: Sizes, asked: Door, started: float) -> None:
         draw(rows, how, plot)
     facts = {
         f"{model.paper} {model.name}": {
-            "billions": model.billions, **count._asdict(), **billed._asdict(),
+            "billions": model.billions, **vars(count), **billed._asdict(),
         }
         for model, count, billed in rows
     }  # fmt: skip
@@ -52,9 +52,9 @@ def tell(settings: Sizes, asked: Door, started: float) -> None:
 def table(rows: Sequence[Row]) -> list[str]:
     """Markdown: a model a line."""
     lines = [
-        "| model | paper, B | ours, B | off | TFLOP a sample | shards | GB a device "
+        "| model | paper, B | ours, B | off | TFLOP a sample | shards | at once | GB a device "
         "| GB sent a step | s a step | days |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for model, count, cost in rows:
         own = count.parameters / 1e9
@@ -62,7 +62,7 @@ def table(rows: Sequence[Row]) -> list[str]:
         lines.append(
             f"| {model.paper} {model.name} | {model.billions:g} | {own:.3f} "
             f"| {own / model.billions - 1:+.1%} | {count.flop / 1e12:,.2f} | {cost.shards} "
-            f"| {cost.memory / 1e9:,.0f}{wide} | {cost.wire / 1e9:,.1f} "
+            f"| {cost.together} | {cost.memory / 1e9:,.0f}{wide} | {cost.wire / 1e9:,.1f} "
             f"| {max(cost.compute, cost.sending):,.2f} | {cost.days:,.0f} |"
         )
     return lines
