@@ -54,10 +54,10 @@ def families(verb: str) -> Families:
     match verb:
         case "video":
             from kineograph.families.checkpoint.settings import CheckpointVideo
-            from kineograph.families.image_to_video.settings import ImageToVideo, Refine
+            from kineograph.families.image_to_video.settings import Extend, ImageToVideo, Refine
             from kineograph.families.text_to_video.settings import ByPicture, TextToVideo
 
-            return (CheckpointVideo, Refine, ImageToVideo, TextToVideo, ByPicture)
+            return (CheckpointVideo, Refine, Extend, ImageToVideo, TextToVideo, ByPicture)
         case "image":
             from kineograph.families.image_tokens.settings import ByTokens
             from kineograph.families.text_to_image.settings import ByCascade, ByDiffusion
@@ -150,7 +150,7 @@ def _model_of(settings: Settings) -> Model[Any, Any]:
 def _video(settings: Settings) -> Model[Any, Any]:
     """Words, a picture or a clip to a clip."""
     from kineograph.families.checkpoint.settings import CheckpointVideo
-    from kineograph.families.image_to_video.settings import ImageToVideo, Refine
+    from kineograph.families.image_to_video.settings import Extend, ImageToVideo, Refine
     from kineograph.families.text_to_video.settings import ByPicture, TextToVideo
 
     match settings:
@@ -169,6 +169,10 @@ def _video(settings: Settings) -> Model[Any, Any]:
             from kineograph.families.image_to_video.model import ImageToVideoModel
 
             return ImageToVideoModel(settings.model, text_encoder=_folder(settings.text_encoder))
+        case Extend():
+            from kineograph.families.image_to_video.model import ExtendModel
+
+            return ExtendModel(settings.model, text_encoder=_folder(settings.text_encoder))
         case Refine():
             from kineograph.families.image_to_video.model import RefineModel
 
@@ -201,13 +205,22 @@ def _image(settings: Settings) -> Model[Any, Any]:
 def _zoom(settings: Settings) -> Model[Any, Any]:
     """A ladder to a flight, and what helps to write one."""
     from kineograph.families.zoom import model as zoom
-    from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage
+    from kineograph.families.zoom.kept import FromOwnPicturesModel
+    from kineograph.families.zoom.settings import (
+        FromOwnPictures,
+        FromPictures,
+        FromTexts,
+        LadderExample,
+        PickPage,
+    )
 
     match settings:
         case FromTexts():
             encoder = _folder(settings.text_encoder)
             how: dict[str, Any] = {"living": settings.living, "text_encoder": encoder}
             return zoom.FromTextsModel(settings.model, **how)
+        case FromOwnPictures():
+            return FromOwnPicturesModel()
         case FromPictures():
             return zoom.FromPicturesModel()
         case PickPage():
@@ -297,12 +310,16 @@ def load(name: str) -> Model[Any, Any]: ...
 def load(name: str) -> Model[Any, Any]:
     """A model by its shipped name, or by a folder of ours or in the diffusers layout.
 
+    name: as `kineograph models list` tells them, or a folder's path.
+
     Its weights are read when it first makes. Raises MissingError when there is no such model,
     InputError when it makes nothing by itself (a codec, a distillation).
 
-        model = load("stickers")
-        settings = TextToVideo(text="a red heart beating")
-        result = finished(model.make(Request(settings), seed=1))
+        >>> from kineograph.families.text_to_video.settings import TextToVideo
+        >>> model = kg.load("stickers")
+        >>> settings = TextToVideo(text="a red heart beating", size=16, frames=8)
+        >>> kg.finished(model.make(kg.Request(settings), seed=1)).frames.shape
+        (8, 16, 16, 3)
     """
     from kineograph import recipe
     from kineograph.families.checkpoint.settings import is_checkpoint

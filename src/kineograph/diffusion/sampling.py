@@ -69,7 +69,14 @@ def integrate(
     order 1, rising levels DDIM against its direction: from a clip to the noise it would come from
     leap                   the N-step sampler of Imagen Video: one deterministic move of twice the
                            step, then noise back up to sigma'
-    Noise is needed when churn > 0 or leap. Arithmetic is float32 or more.
+    denoise: what estimates the clean x under the noise, told `cond`. noise_like: draws noise of x's
+    shape, needed when churn > 0 or leap. Arithmetic is float32 or more.
+
+        >>> levels = kg.Schedule(0.01, 100.0).grid(8)
+        >>> grey = kg.Ideal(torch.zeros(1, 3, 1, 4, 4))
+        >>> *_, end = kg.integrate(grey, torch.randn(1, 3, 1, 4, 4) * 100, levels, kg.Cond())
+        >>> end.x.abs().max()
+        tensor(0.)
     """
     if order not in (1, 2):
         raise InputError("order", f"{order} is not 1 or 2")
