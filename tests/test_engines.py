@@ -61,9 +61,10 @@ def test_a_worker_gives_a_files_bytes_and_a_failure_as_words(requests, tmp_path)
     found, error = cluster.made(items[0], 1)
     last(batch.run(items[:1], tmp_path / "local"))
     assert error is None and found == files(tmp_path / "local")
-    bad = items[0]._replace(settings=items[0].settings.changed(start="a word it never saw zzz"))
-    found, error = cluster.made(bad, 1)
-    assert found == {} and "start" in str(error)
+    (tmp_path / "corpus.txt").unlink()
+    cluster._local.clear()  # a worker that has not read it
+    found, error = cluster.made(items[0], 1)
+    assert found == {} and "corpus" in str(error)
 
 
 def test_an_unknown_engine_is_named(requests, tmp_path, capsys):

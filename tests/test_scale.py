@@ -51,7 +51,7 @@ def test_what_is_counted_without_data_is_what_a_real_pass_does():
     # torch has no formula for the CPU's fused attention, which hears the text at three levels here
     heard = 3 * 4 * (4 * 8 * 8) * 17 * 64
     assert found.flop == counter.get_total_flops() + heard
-    assert found.kept == pytest.approx(sum(size for size, _ in kept.values()), rel=0.02)
+    assert found.kept == pytest.approx(sum(size for size, _ in kept.values()), rel=0.03)  # as above
     assert found.checkpointed < 0.6 * found.kept
 
 
