@@ -3,6 +3,8 @@
 # make check  lint and types alone     make clean  what was built here
 # make bench  ours beside the peers that can be installed: one table, docs/benchmarks.md
 # make faults  the long sweeps: mutated files, kills, signals
+# make lessons Jupyter on the lessons    make docs  the docs as a site, in build/site
+# make gallery every picture of the gallery again, its bytes compared
 # make readme every command of the README, run as written
 #
 # Each does all of its own set-up; only make and a Python of at least 3.11 must be there.
@@ -14,7 +16,7 @@ BIN := .venv/bin
 READY := .venv/ready
 PEERS := .venv/peers
 
-.PHONY: demo test check bench faults readme clean
+.PHONY: demo test check bench faults lessons docs gallery readme clean
 
 demo: $(READY)
 	@mkdir -p out
@@ -37,6 +39,17 @@ bench: $(PEERS)/ready
 faults: $(READY)
 	@$(BIN)/python -m pytest -q -m "long or not long" tests/faults
 	@cd tests/faults && ../../$(BIN)/python sweep.py
+
+lessons: $(READY)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[lessons]'
+	@cd docs/lessons && ../../$(BIN)/jupyter lab
+
+docs: $(READY)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@$(BIN)/python docs/site/build.py
+
+gallery: $(READY)
+	@$(BIN)/python docs/gallery/gallery.py
 
 readme: $(READY)
 	@$(BIN)/python tests/readme_commands.py

@@ -68,6 +68,7 @@ FLOORS = (
     ("study",),
     ("again", "batch"),
     ("engines",),
+    ("explain",),
     ("api",),
     ("studio",),  # doors; the command opens the studio
     ("cli",),

@@ -130,6 +130,15 @@ def model_of(settings: Settings) -> Model[Any, Any]:
     return Guarded(model, usual())
 
 
+def bare(model: Model[Any, Any]) -> Any:
+    """The family's own model, without the policy and the shaping around it."""
+    from kineograph.shaping import Shaped
+
+    while isinstance(model, Guarded | Shaped):
+        model = model.model
+    return model
+
+
 def _model_of(settings: Settings) -> Model[Any, Any]:
     match settings.verb.split(" ")[0]:
         case "video":

@@ -39,6 +39,7 @@ VERBS = {
     "show": ("show", "Print what a file says of itself: its record."),
     "verify": ("verify", "Tell where a file came from: record, source type, watermark, hashes."),
     "rerun": ("rerun", "Make a file again from its record: the same bytes."),
+    "explain": ("explain", "Tell how a file was made, step by step and with pictures: a page."),
     "batch": ("batch", "Make many things from one file of requests."),
     "schema": ("schema", "Print the JSON Schema of a command's request."),
     "sheet": ("sheet", "Lay the frames of a clip side by side in one picture."),

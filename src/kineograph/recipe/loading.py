@@ -142,6 +142,17 @@ def texts(folder: Path | None = None) -> Texts:
     return read_texts
 
 
+def pieces(text: str) -> list[str]:
+    """The pieces in which the packaged text encoder reads a text."""
+    from kineograph.nets import minilm
+    from kineograph.nets.encoders import TOKENS, minilm_folder
+
+    found = minilm.tokenizer(minilm_folder(), TOKENS).encode(text)
+    return [
+        piece for piece, is_read in zip(found.tokens, found.attention_mask, strict=True) if is_read
+    ]
+
+
 def of_width(read: Texts, width: int) -> Texts:
     """The same texts to conditions; InputError when their states are not as wide as the model's."""
 

@@ -123,6 +123,11 @@ class PicturesModel:
         known = vocabulary_in(self.folder)
         return known.told(text, self.maker.read) if known is not None else []
 
+    def near(self, text: str, count: int = 6) -> list[tuple[str, float]]:
+        """The things it was shown that are most like the words, each with its cosine."""
+        known = vocabulary_in(self.folder)
+        return known.ranked(text, self.maker.read, count) if known is not None else []
+
     def drawn(self, settings: Asked, seed: int) -> Iterator[Progress[Clip]]:
         """The cut-out itself, with alpha, at the size asked for: the last value."""
         enlarge = enlarging(settings.finish)
