@@ -2,7 +2,7 @@
 # make test   lint, types and every test
 # make check  lint and types alone     make clean  what was built here
 # make bench  ours beside the peers that can be installed: one table, docs/benchmarks.md
-# make faults  the long sweeps: mutated files, kills, signals
+# make faults  the long sweeps: mutated files, kills, signals, the studio under load
 # make lessons Jupyter on the lessons    make docs  the docs as a site, in build/site
 # make gallery every picture of the gallery again, its bytes compared
 # make readme every command of the README, run as written
@@ -38,7 +38,10 @@ bench: $(PEERS)/ready
 
 faults: $(READY)
 	@$(BIN)/python -m pytest -q -m "long or not long" tests/faults
+	@KINEOGRAPH_CALLS=10000 $(BIN)/python -m pytest -q -s tests/test_studio_schema.py
+	@$(BIN)/python -m pytest -q -m "long or not long" tests/test_studio_rooms.py
 	@cd tests/faults && ../../$(BIN)/python sweep.py
+	@$(BIN)/python tests/faults/studio_load.py
 
 lessons: $(READY)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[lessons]'

@@ -95,7 +95,7 @@ def words() -> Iterator[Ratio]:
     """Counting a book of words and writing from it, beside markovify."""
     import words as bench
 
-    from kineograph.words import ngrams, read_corpus, write
+    from kineograph.families.language.words import ngrams, read_corpus, write
 
     text, count = bench.zipf_book(30_000), 50_000
     model = ngrams(read_corpus(text), 2)

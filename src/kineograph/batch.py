@@ -17,7 +17,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -265,14 +265,15 @@ class Local:
                     pass
         result.save(folder / item.out)
 
-    def steps(self, item: Item) -> Iterator[Progress[Any]]:
-        """The making of an item; its last step carries the result."""
+    def steps(self, item: Item, extras: frozenset[str] = frozenset()) -> Iterator[Progress[Any]]:
+        """The making of an item; its last step carries the result. extras: second outputs too."""
         settings = item.settings
         names = ("model", "text_encoder", "living", "motion")
         key = (type(settings), *(getattr(settings, name, None) for name in names))
         if self.kept is None or self.kept[0] != key:
             self.kept = (key, models.model_of(settings))
-        return self.kept[1].make(request_of(item), item.seed)
+        asked = request_of(item)
+        return self.kept[1].make(replace(asked, extras=asked.extras | extras), item.seed)
 
 
 def request_of(item: Item) -> Request[Settings]:
