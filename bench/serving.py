@@ -72,8 +72,7 @@ def alone(count: int) -> None:
         service = Service(Path(folder), workers=1)
         engine, times = batch.Local(), []
         items = [
-            requests.item(service.home, requests.checked(service.home, ASKED | {"seed": seed}))
-            for seed in range(count + 1)
+            requests.checked(service.home, ASKED | {"seed": seed})[1] for seed in range(count + 1)
         ]
         engine.make(items.pop(), Path(folder))
         for item in items:

@@ -59,13 +59,14 @@ FLOORS = (
     ("data",),  # stands on the frozen encoders: captions and features are kept as their states
     ("recipe",),
     ("training", "checkpoints"),
-    ("finishing",),
+    ("finishing", "own_parts"),
     ("recipe.py",),
     ("objective.py",),
     ("families",),  # peers
     ("models",),
     ("evaluation", "trust", "scale"),
     ("study",),
+    ("tuning",),  # stands on families as they are, and judges what it made
     ("again", "batch"),
     ("engines",),
     ("explain",),
@@ -83,6 +84,7 @@ UPWARD = {
     ("values.clip", "media"): "a Clip saves itself, as people expect of a value",
     ("recipe.py", "objective.py"): "a recipe names its objective, imported when training begins",
     ("recipe.cascade", "training"): "as above: the cascade's objective is shared",
+    ("recipe.adapter", "tuning"): "as above: an adapter learns what its model would",
 }
 # Who joins a network with something else, and why it may.
 JOINS = {
@@ -93,6 +95,8 @@ JOINS = {
     "checkpoints.realesrgan": "a published network of the finisher's own shape",
     "study.ways": "three small networks taught on drawn figures, kept by nobody",
     "scale.papers": "the papers' models as networks of ours, counted and never trained",
+    "tuning.lessons": "an adapter is heard by whatever network it adapts",
+    "tuning.tune": "the shape of an adapter follows from the network",
 }
 # Who touches weights, and why it may.
 WEIGHTS = {

@@ -46,7 +46,7 @@ def test_two_workers_make_what_one_process_makes_and_equal_requests_once(client,
         job = ended(client, answer.json()["id"])
         assert job["state"] == "done", job["error"]
         served = client.get(f"/api/v1/results/{job['id']}/file", headers=KNOWN).content
-        item = requests.item(client.service.home, requests.checked(client.service.home, asked))
+        _, item = requests.checked(client.service.home, asked)
         batch.Local().make(item, tmp_path)
         assert served == (tmp_path / item.out).read_bytes()
     told = client.get("/api/v1/metrics", headers=KNOWN).text

@@ -144,8 +144,7 @@ def create(service: Service, *, token: str, port: int, host: str = "127.0.0.1") 
     @app.post("/api/v1/jobs", status_code=201)
     async def add(values: server.Flat, response: Response) -> dict[str, Any]:
         """Queue a flat request; 200 with the job that is, when the same was asked before."""
-        said = await server._aside(partial(requests.checked, service.home, values))
-        item = await server._aside(partial(requests.item, service.home, said))
+        said, item = await server._aside(partial(requests.checked, service.home, values))
         job, new = service.added(said, item.out)
         if new:
             service.events.add("job", id=job.id, state=job.state, error="")
