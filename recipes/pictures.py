@@ -54,6 +54,6 @@ recipe = Pictures(
     text="minilm",
     base=base,
     guidance=4.0,
-    guided_from=2.0,
+    guided_from=0.3,
     guided_to=80.0,
 )
