@@ -33,7 +33,7 @@ bench: $(READY)
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 faults: $(READY)
-	@$(BIN)/python -m pytest -q -m "long or not long" tests/faults
+	@$(BIN)/python -m pytest -q -m "long or not long" tests/faults tests/test_pieces.py
 	@cd tests/faults && ../../$(BIN)/python sweep.py
 
 readme: $(READY)

@@ -20,6 +20,7 @@ FLOORS = (
     ("values.errors",),
     ("errors",),
     ("files", "memory", "weight_files", "trust.watermark", "signals", "machine", "pages"),
+    ("pieces",),
     ("values",),
     (
         "media",

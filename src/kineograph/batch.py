@@ -16,12 +16,14 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kineograph import models
+from kineograph import models, pieces
 from kineograph.files import placed
 from kineograph.pages import Page
+from kineograph.record import record_of
 from kineograph.values.errors import InputError, KineographError, LimitError
 from kineograph.values.progress import Progress, finished
 from kineograph.values.request import Model, Request
@@ -204,16 +206,24 @@ class Local:
     kept: tuple[tuple[Any, ...], Model[Any, Any]] | None = None
 
     def __call__(self, item: Item, folder: Path) -> None:
-        finished(self.steps(item)).save(folder / item.out)
+        """Long items keep their finished pieces; those of another request are dropped."""
+        out = folder / item.out
+        asked = partial(record_of, self.model(item), request_of(item), item.seed)
+        with pieces.keeping(out, asked, force=True):
+            finished(self.steps(item)).save(out)
 
     def steps(self, item: Item) -> Iterator[Progress[Any]]:
         """The making of an item; its last step carries the result."""
+        return self.model(item).make(request_of(item), item.seed)
+
+    def model(self, item: Item) -> Model[Any, Any]:
+        """The model of an item, loaded or kept."""
         settings = item.settings
         names = ("model", "text_encoder", "living", "motion")
         key = (type(settings), *(getattr(settings, name, None) for name in names))
         if self.kept is None or self.kept[0] != key:
             self.kept = (key, models.model_of(settings))
-        return self.kept[1].make(request_of(item), item.seed)
+        return self.kept[1]
 
 
 def request_of(item: Item) -> Request[Settings]:

@@ -1,8 +1,8 @@
 """The long sweeps of faults: mutated media files, kills, signals. Run by `make faults`.
 
-    python tests/faults/sweep.py [--files N] [--kills N] [--signals N]
+    python tests/faults/sweep.py [--files N] [--kills N] [--signals N] [--minutes M] [--only NAME]
 
-Prints one line a sweep, with counts; ends with 1 when anything was not as documented: another
+Prints one line a sweep, with the counts that were run: --minutes bounds each sweep. Ends with 1 when anything was not as documented: another
 exception than ours, a hang, a file under its final name that is not whole, other bytes.
 """
 
@@ -22,11 +22,20 @@ from pathlib import Path
 import numpy as np
 
 from kineograph import media
+from kineograph.media import video
 from kineograph.media.formats import Limits
 from kineograph.values.clip import from_bytes
 from kineograph.values.errors import KineographError
 
-SUFFIXES = (".png", ".jpg", ".webp", ".gif", ".apng", ".mp4", ".webm")
+WRITTEN = (".png", ".jpg", ".webp", ".gif", ".apng", ".mp4", ".webm")
+"The formats that we write; the others that are read are made of the film by ffmpeg."
+READ_ALONE = {
+    ".mov": "mpeg4",
+    ".mkv": "mpeg4",
+    ".avi": "mpeg4",
+    ".ogv": "libtheora",
+    ".mpg": "mpeg2video",
+}
 SLOW = 25.0  # seconds that one file may take, decoders' own waits in it
 
 
@@ -53,23 +62,39 @@ def mutated(whole: bytes, rng: random.Random) -> bytes:
     return bytes(data)
 
 
-def files(count: int, seed: int) -> bool:
+def whole_files(folder: Path) -> dict[str, bytes]:
+    """A small file of every format that is read, by suffix."""
+    frames = np.random.default_rng(1).integers(0, 255, (4, 24, 32, 3), np.uint8)
+    note = {"seed": 1, "source": "algorithmicMedia"}
+    for suffix in WRITTEN:
+        one = suffix in (".png", ".jpg")
+        media.save(
+            from_bytes(frames[:1] if one else frames, 25), folder / f"whole{suffix}", note=note
+        )
+    for suffix, codec in READ_ALONE.items():
+        command = [video.ffmpeg(), "-v", "error", "-i", folder / "whole.mp4", "-c:v", codec]
+        subprocess.run([*command, folder / f"whole{suffix}"], check=True)
+    made = {suffix: folder / f"whole{suffix}" for suffix in (*WRITTEN, *READ_ALONE)}
+    for path in made.values():
+        media.read(path)
+    return {suffix: path.read_bytes() for suffix, path in made.items()}
+
+
+def files(count: int, seed: int, until: float) -> bool:
     """Mutated files of every format through the reader, and through what reads their notes."""
     from kineograph.trust.verify import report
 
     rng, ends, slow, wrong = random.Random(seed), Counter[str](), 0, []
-    frames = np.random.default_rng(1).integers(0, 255, (4, 24, 32, 3), np.uint8)
     limits = Limits(wait=10.0)
     with tempfile.TemporaryDirectory() as folder:
-        whole = {}
-        for suffix in SUFFIXES:
-            path = Path(folder) / f"whole{suffix}"
-            one = suffix in (".png", ".jpg")
-            note = {"seed": 1, "source": "algorithmicMedia"}
-            media.save(from_bytes(frames[:1] if one else frames), path, note=note)
-            whole[suffix] = path.read_bytes()
+        whole = whole_files(Path(folder))
+        suffixes = tuple(whole)
+        number = -1
         for number in range(count):
-            suffix = SUFFIXES[number % len(SUFFIXES)]
+            if time.monotonic() > until:
+                number -= 1
+                break
+            suffix = suffixes[number % len(suffixes)]
             path = Path(folder) / f"x{suffix}"
             path.write_bytes(mutated(whole[suffix], rng))
             begun = time.monotonic()
@@ -91,44 +116,67 @@ def files(count: int, seed: int) -> bool:
                     wrong.append(f"verify {suffix} {number}: {type(error).__name__}: {error}")
             slow += time.monotonic() - begun > SLOW
     told = ", ".join(f"{what} {n:,}" for what, n in sorted(ends.items()))
-    print(f"mutated files: {count:,} through the reader: {told}; {slow} hangs", flush=True)
+    print(f"mutated files: {number + 1:,} through the reader: {told}; {slow} hangs", flush=True)
     for line in wrong[:20]:
         print("  " + line)
     return not wrong and not slow
 
 
-def killed(name: str, words: list[str], out: str, count: int, seed: int, inputs: Path) -> bool:
-    """SIGKILL at random points; the command again gives the unbroken run's bytes."""
-    rng, kills, through, wrong = random.Random(seed), 0, 0, 0
+DRIVEN = """
+import sys
+from kineograph import pieces
+pieces.FIRST = pieces.EVERY = pieces.SHARE = 0.0
+from kineograph.cli import main
+main(sys.argv[1:])
+"""
+"The command as it is, but for its pieces: they are written from the first step on."
+
+
+def killed(
+    name: str, words: list[str], out: str, count: int, seed: int, inputs: Path, until: float
+) -> bool:
+    """SIGKILL at random points; the command again gives the unbroken run's bytes.
+
+    Runs that were through before the signal do not count.
+    """
+    rng, kills, through, wrong, gone_on = random.Random(seed), 0, 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         begun = time.monotonic()
         _run(words, inputs, place / "whole" / out)
         seconds = time.monotonic() - begun
         expected = _content(place / "whole" / out)
-        for number in range(count):
-            target = place / f"cut{number}" / out
+        while kills < count and time.monotonic() < until:
+            target = place / f"cut{kills + through}" / out
             child = _begun(words, inputs, target)
-            time.sleep(rng.uniform(0.3, 1.0) * seconds)
+            time.sleep(rng.uniform(0.1, 1.0) * seconds)
             child.kill()
             child.wait()
             if child.returncode == 0:
                 through += 1
-            else:
-                kills += 1
-                whole = not target.is_file() or _content(target) == expected
-                wrong += not whole
-            _run([*words, *(["--resume"] if name == "train" else ["--force"])], inputs, target)
+                continue
+            kills += 1
+            whole = not target.is_file() or _content(target) == expected
+            wrong += not whole
+            kept = (target.parent / f"{out}.run" / "pieces.json").exists()
+            gone_on += kept or (name == "train" and any(target.glob("speaker/0*")))
+            begun_run = (target / "recipe.json").exists()
+            more = ["--resume"] * begun_run if name == "train" else ["--force"]
+            _run([*words, *more], inputs, target)
             wrong += _content(target) != expected
-            wrong += any(path.name.startswith(".kine") for path in target.parent.iterdir())
-    print(f"SIGKILL {name}: {kills} kills, {through} were through; {wrong} wrong", flush=True)
+            wrong += any(
+                path.name.startswith(".kine") or path.name.endswith(".run")
+                for path in target.parent.iterdir()
+            )
+    told = f"{kills} kills, {gone_on} with pieces to go on from"
+    print(f"SIGKILL {name}: {told}, {through} more were through; {wrong} wrong", flush=True)
     return not wrong
 
 
 def _begun(words: list[str], inputs: Path, target: Path) -> subprocess.Popen[bytes]:
     target.parent.mkdir(parents=True, exist_ok=True)
     named = [str(target) if word == "OUT" else word for word in words]
-    command = [sys.executable, "-m", "kineograph", *named]
+    command = [sys.executable, "-c", DRIVEN, *named]
     quiet = subprocess.DEVNULL
     return subprocess.Popen(command, cwd=inputs, stdout=quiet, stderr=quiet)
 
@@ -217,17 +265,20 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--signals", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=1e6, help="most of one sweep")
+    parser.add_argument("--only", choices=list(COMMANDS), help="kill this command alone")
     asked = parser.parse_args()
-    well = files(asked.files, asked.seed) if asked.files else True
+    limit = 60 * asked.minutes
+    well = files(asked.files, asked.seed, time.monotonic() + limit) if asked.files else True
     with tempfile.TemporaryDirectory() as folder:
         inputs = Path(folder)
         inputs_in(inputs)
         if asked.signals:
             well &= signalled(asked.signals, asked.seed, inputs)
         for name, (line, out) in COMMANDS.items():
-            words = line.split()
-            if asked.kills:
-                well &= killed(name, words, out, asked.kills, asked.seed, inputs)
+            if asked.kills and asked.only in (None, name):
+                until = time.monotonic() + limit
+                well &= killed(name, line.split(), out, asked.kills, asked.seed, inputs, until)
     sys.exit(0 if well else 1)
 
 

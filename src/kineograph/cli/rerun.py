@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from kineograph import pieces
 from kineograph.cli import door
 from kineograph.cli.make import made
+from kineograph.record import record_of
 from kineograph.values.errors import InputError
 
 app = typer.Typer(add_completion=False)
@@ -55,8 +58,10 @@ def rerun(
     if dry_run:
         typer.echo(model.forecast(request).told())
         return
-    result = made(model, request, asked.seed, trace=None, label="rerun")
-    door.watch(result.saving(target), "writing")
+    record = partial(record_of, model, request, asked.seed)
+    with pieces.keeping(target, record, force=force, warn=door.tell):
+        result = made(model, request, asked.seed, trace=None, label="rerun")
+        door.watch(result.saving(target), "writing")
     same = not changed and target.suffix == file.suffix and _equal(file, target)
     notes = [*result.notes, *asked.changes]
     if not changed and target.suffix == file.suffix:

@@ -9,7 +9,7 @@ threads, and the result has the same bytes for any number of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kineograph import pieces
 from kineograph.patches.lanes import compiled
 from kineograph.patches.search import (
     Flags,
@@ -268,16 +269,30 @@ Work = Callable[[Longs, float], int]  # fill pixels (N, 2) whose error is below 
 
 
 def layers(
-    stage: Stage, work: Work, seed: np.uint64, *, max_error: float, split: Split
+    stage: Stage,
+    work: Work,
+    seed: np.uint64,
+    *,
+    max_error: float,
+    split: Split,
+    also: Mapping[str, Longs],
 ) -> Iterator[Layer]:
     """Fill every unknown pixel of the canvas, in place.
 
     max_error: share of the largest distance; raised by a tenth when a whole pass fills nothing (the
-    authors' rule).
+    authors' rule). also: what else `work` and its caller change, by name; kept with the canvas
+    when a layer is whole (`pieces`).
     """
-    known = stage.canvas.known
+    canvas, known = stage.canvas, stage.canvas.known
     wanted = int(known.size - known.sum())
     filled = 0
+    here = pieces.place(lambda: (canvas.planes, known, canvas.source, np.array([seed])))
+    changed = {"planes": canvas.planes, "known": known, "source": canvas.source, **also}
+    if here is not None and here.state is not None:
+        for name, array in changed.items():
+            array[:] = here.state[name]
+        filled, max_error = int(here.state["filled"]), float(here.state["max_error"])
+        yield Layer(filled, wanted)
     with ThreadPoolExecutor(split.threads) if split.threads > 1 else nullcontext() as pool:
         while filled < wanted:
             pixels = frontier(known, stage.canvas.wrap, seed)
@@ -294,6 +309,9 @@ def layers(
                 max_error *= 1.1
             filled += placed
             yield Layer(filled, wanted)
+            if here is not None:
+                now = {name: array.copy() for name, array in changed.items()}
+                here.keep(now | {"filled": np.array(filled), "max_error": np.array(max_error)})
 
 
 def _within(work: Work, error: float, pixels: Longs) -> int:
