@@ -2,14 +2,16 @@
 
     python tests/faults/sweep.py [--files N] [--kills N] [--signals N] [--minutes M] [--only NAME]
 
-Prints one line a sweep, with the counts that were run: --minutes bounds each sweep. Ends with 1 when anything was not as documented: another
-exception than ours, a hang, a file under its final name that is not whole, other bytes.
+Prints one line a sweep, with the counts that were run: --minutes bounds each sweep. Ends with 1
+when anything was not as documented: another exception than ours, a hang, a file under its final
+name that is not whole, other bytes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import signal
 import subprocess
@@ -18,6 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -122,14 +125,53 @@ def files(count: int, seed: int, until: float) -> bool:
     return not wrong and not slow
 
 
-DRIVEN = """
-import sys
-from kineograph import pieces
-pieces.FIRST = pieces.EVERY = pieces.SHARE = 0.0
-from kineograph.cli import main
-main(sys.argv[1:])
-"""
-"The command as it is, but for its pieces: they are written from the first step on."
+class Forked:
+    """A command in a fork of this process, which has everything imported: short, killable."""
+
+    def __init__(self, words: list[str], inputs: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        named = [str(target) if word == "OUT" else word for word in words]
+        self.code: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            _command(named, inputs)
+
+    def poll(self) -> int | None:
+        if self.code is None:
+            done, status = os.waitpid(self.pid, os.WNOHANG)
+            self.code = os.waitstatus_to_exitcode(status) if done else None
+        return self.code
+
+    def wait(self, most: float = 600.0) -> int:
+        until = time.monotonic() + most
+        while (code := self.poll()) is None:
+            if time.monotonic() > until:
+                self.send(signal.SIGKILL)
+                raise SystemExit("a command hangs")
+            time.sleep(0.002)
+        return code
+
+    def send(self, kind: signal.Signals) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, kind)
+
+
+def _command(words: list[str], inputs: Path) -> NoReturn:
+    """Run a command and end; its pieces are written from the first step on."""
+    from kineograph import pieces
+    from kineograph.cli import main
+
+    code = 1
+    try:
+        os.chdir(inputs)
+        for number in (0, 1, 2):
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        pieces.FIRST = pieces.EVERY = pieces.SHARE = 0.0
+        main(words)
+    except SystemExit as left:
+        code = int(left.code or 0)
+    finally:
+        os._exit(code)
 
 
 def killed(
@@ -137,53 +179,52 @@ def killed(
 ) -> bool:
     """SIGKILL at random points; the command again gives the unbroken run's bytes.
 
-    Runs that were through before the signal do not count.
+    Runs that were through before the signal do not count. Every second kill waits until there is
+    something to go on from.
     """
     rng, kills, through, wrong, gone_on = random.Random(seed), 0, 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
+        _run(words, inputs, place / "warm" / out)
         begun = time.monotonic()
         _run(words, inputs, place / "whole" / out)
         seconds = time.monotonic() - begun
         expected = _content(place / "whole" / out)
         while kills < count and time.monotonic() < until:
             target = place / f"cut{kills + through}" / out
-            child = _begun(words, inputs, target)
-            time.sleep(rng.uniform(0.1, 1.0) * seconds)
-            child.kill()
-            child.wait()
-            if child.returncode == 0:
+            child = Forked(words, inputs, target)
+            if kills % 2:
+                while child.poll() is None and not _pieces(target):
+                    time.sleep(0.001)
+                time.sleep(rng.uniform(0.0, 0.3) * seconds)
+            else:
+                time.sleep(rng.uniform(0.0, 1.0) * seconds)
+            child.send(signal.SIGKILL)
+            if child.wait() == 0:
                 through += 1
                 continue
             kills += 1
             whole = not target.is_file() or _content(target) == expected
             wrong += not whole
-            kept = (target.parent / f"{out}.run" / "pieces.json").exists()
-            gone_on += kept or (name == "train" and any(target.glob("speaker/0*")))
-            begun_run = (target / "recipe.json").exists()
-            more = ["--resume"] * begun_run if name == "train" else ["--force"]
-            _run([*words, *more], inputs, target)
+            gone_on += _pieces(target)
+            is_run = name == "train" and (target / "recipe.json").exists()
+            _run([*words, *(["--resume"] if is_run else [])], inputs, target)
             wrong += _content(target) != expected
-            wrong += any(
-                path.name.startswith(".kine") or path.name.endswith(".run")
-                for path in target.parent.iterdir()
-            )
+            left = (path.name for path in target.parent.iterdir())
+            wrong += any(one.startswith(".kine") or one.endswith(".run") for one in left)
     told = f"{kills} kills, {gone_on} with pieces to go on from"
     print(f"SIGKILL {name}: {told}, {through} more were through; {wrong} wrong", flush=True)
     return not wrong
 
 
-def _begun(words: list[str], inputs: Path, target: Path) -> subprocess.Popen[bytes]:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    named = [str(target) if word == "OUT" else word for word in words]
-    command = [sys.executable, "-c", DRIVEN, *named]
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(command, cwd=inputs, stdout=quiet, stderr=quiet)
+def _pieces(target: Path) -> bool:
+    """Whether a killed command left something to go on from."""
+    index = target.with_name(f"{target.name}.run") / "pieces.json"
+    return index.exists() or any(target.glob("speaker/0*"))
 
 
 def _run(words: list[str], inputs: Path, target: Path) -> None:
-    code = _begun(words, inputs, target).wait(timeout=600)
-    if code:
+    if code := Forked(words, inputs, target).wait():
         raise SystemExit(f"{' '.join(words)}: ended with {code}")
 
 
@@ -206,14 +247,14 @@ def signalled(count: int, seed: int, inputs: Path) -> bool:
         kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
         for number in range(count):
             again = ["--resume"] if (cut / "recipe.json").exists() else []
-            child = _begun([*words, *again], inputs, cut)
+            child = Forked([*words, *again], inputs, cut)
             log, before = cut / "log.jsonl", _size(cut / "log.jsonl")
             until = time.monotonic() + 60
             while _size(log) <= before and child.poll() is None and time.monotonic() < until:
                 time.sleep(0.005)
             time.sleep(rng.uniform(0, 0.05))
             kind = kinds[number % 3]
-            child.send_signal(kind)
+            child.send(kind)
             child.wait()
             sent[kind.name] += 1
         _run([*words, "--resume"], inputs, cut)
@@ -259,6 +300,17 @@ COMMANDS = {
 }
 
 
+def _preload() -> None:
+    """Import what the commands need, so that a fork begins at once."""
+    from kineograph import cli, models, train
+    from kineograph.families.text_to_video import model as video_model
+    from kineograph.families.texture import model as texture_model
+    from kineograph.families.video_texture import model as loop_model
+    from kineograph.families.zoom import model as zoom_model
+
+    del cli, models, train, video_model, texture_model, loop_model, zoom_model
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", type=int, default=10_000)
@@ -270,6 +322,7 @@ def main() -> None:
     asked = parser.parse_args()
     limit = 60 * asked.minutes
     well = files(asked.files, asked.seed, time.monotonic() + limit) if asked.files else True
+    _preload()
     with tempfile.TemporaryDirectory() as folder:
         inputs = Path(folder)
         inputs_in(inputs)
