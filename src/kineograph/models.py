@@ -292,13 +292,18 @@ def load(name: str) -> Model[Any, Any]: ...
 def load(name: str) -> Model[Any, Any]:
     """A model by its shipped name, or by a folder of ours or in the diffusers layout.
 
-    Its weights are read when it first makes. Raises MissingError when there is no such model,
+    It stands behind the policy: `make` raises PolicyError for what is refused. Its weights are read
+    when it first makes. Raises MissingError when there is no such model,
     InputError when it makes nothing by itself (a codec, a distillation).
 
         model = load("stickers")
         settings = TextToVideo(text="a red heart beating")
         result = finished(model.make(Request(settings), seed=1))
     """
+    return Guarded(_loaded(name), usual())
+
+
+def _loaded(name: str) -> Model[Any, Any]:
     from kineograph import recipe
     from kineograph.families.checkpoint.settings import is_checkpoint
 

@@ -40,6 +40,7 @@ def distill(
     import torch
 
     from kineograph import recipe as recipes
+    from kineograph.objectives import data_of
     from kineograph.objectives.distillation import graduated
     from kineograph.train import Run
 
@@ -53,7 +54,7 @@ def distill(
     if not isinstance(of, recipes.Cascade):
         raise InputError("--teacher", f"'{teacher}' is no cascade")
     about = replace(about, teacher=of)
-    run = Run(about, out)
+    run = Run(about, out, data=data_of(about), warn=door.tell)
     if export is not None:
         door.report(as_json, started, graduated(run, folder, export, lap), model=about.name)
         return
