@@ -20,10 +20,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from kineograph import recipe as recipes
-from kineograph import train
 from kineograph.diffusion.loss import WEIGHTINGS
-from kineograph.objectives.denoising import Denoising
 from kineograph.recipe import Cascade, Phase, Stage
+from kineograph.training import loop
+from kineograph.training.denoising import Denoising
 from kineograph.values.prompt import Cond
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "stickers.py"
@@ -57,10 +57,10 @@ def lesson(recipe: Cascade, stage: Stage, phase: Phase, steps: int) -> tuple[flo
         net.loss(clean, noise, sigma, cond, weighting=weigh).mean().backward()
 
     alone = replace(stage, phases=(replace(phase, pictures=0, samples=10**9),))
-    run = train.fit(
+    run = loop.fit(
         recipe,
         alone,
-        train.fresh(recipe, stage),
+        loop.fresh(recipe, stage),
         Denoising(alone, lambda *_, **__: (clean, cond)),
     )
     times = []

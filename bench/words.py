@@ -27,7 +27,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from kineograph.words import Ngrams, Written, bits, ngrams, read_corpus, read_text, write
+from kineograph.families.language.words import (
+    Ngrams,
+    Written,
+    bits,
+    ngrams,
+    read_corpus,
+    read_text,
+    write,
+)
 
 ORDER, WORDS, REPEATS = 2, 1_000_000, 5
 

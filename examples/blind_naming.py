@@ -22,8 +22,8 @@ from kineograph import recipe
 from kineograph.data import cutouts
 from kineograph.data.cutout_feed import TRAINED
 from kineograph.data.phrases import plain
-from kineograph.families.text_to_image.finish import enlarging, sized
-from kineograph.pictures import Knobs
+from kineograph.families.text_to_image.maker import Knobs
+from kineograph.finishing import enlarging, sized
 from kineograph.values.clip import Clip, from_bytes
 from kineograph.values.prompt import Prompt
 

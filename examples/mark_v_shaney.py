@@ -6,7 +6,7 @@ Run: python examples/mark_v_shaney.py [BOOK.txt]
 import sys
 from pathlib import Path
 
-from kineograph.words import choices, ngrams, read_corpus, read_text, write
+from kineograph.families.language.words import choices, ngrams, read_corpus, read_text, write
 
 LINES = """
 The sea was calm and the ship was old. The old man knew the sea, and the sea knew the old man.

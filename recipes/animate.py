@@ -12,9 +12,10 @@ Time and numbers: weights/animate/CARD.md.
 
 from kineograph.data.animations import PERIOD
 from kineograph.diffusion.schedule import Schedule
+from kineograph.families.image_to_video.recipe import Animate, EncoderPart, MotionPart
 from kineograph.nets.image_to_video_unet import ImageToVideoUNetShape, Routes
 from kineograph.nets.picture_encoder import PictureShape
-from kineograph.recipe import Animate, EncoderPart, MotionPart, Phase
+from kineograph.recipe import Phase
 
 WORDS = 384  # width of MiniLM's token states
 MEANING = 128  # width of the picture encoder's state

@@ -6,8 +6,9 @@
 Random crops of 64 pixels; the critic joins for the last third. About five minutes on two cores.
 """
 
+from kineograph.families.image_tokens.codec_recipe import CodecPart, CodecRecipe
 from kineograph.nets.codec import CodecShape
-from kineograph.recipe import CodecPart, CodecRecipe, Phase
+from kineograph.recipe import Phase
 
 codec = CodecPart(
     name="codec",

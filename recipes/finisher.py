@@ -10,8 +10,9 @@ network's own answers to the real ones, whose faults it will meet.
 Time and numbers: weights/finisher/CARD.md.
 """
 
+from kineograph.families.text_to_image.finisher_recipe import Finisher, FinisherPart
 from kineograph.nets.compact import CompactShape
-from kineograph.recipe import Finisher, FinisherPart, Phase
+from kineograph.recipe import Phase
 
 finish = FinisherPart(
     name="finish",

@@ -13,8 +13,9 @@ Time and numbers: weights/pictures/CARD.md.
 
 from kineograph.data.cutouts import STYLES
 from kineograph.diffusion.schedule import Schedule
+from kineograph.families.text_to_image.recipe import Pictures
 from kineograph.nets.video_unet import VideoUNetShape
-from kineograph.recipe import Phase, Pictures, Stage
+from kineograph.recipe import Phase, Stage
 
 LONG = 218_752  # pictures
 

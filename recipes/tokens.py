@@ -7,9 +7,11 @@ The codec first (the critic joins after a third), then the transformer over its 
 minutes on two cores. Numbers: weights/tokens/CARD.md.
 """
 
+from kineograph.families.image_tokens.codec_recipe import CodecPart
+from kineograph.families.image_tokens.recipe import Tokens, Writer
 from kineograph.nets.causal import CausalShape
 from kineograph.nets.codec import CodecShape
-from kineograph.recipe import CodecPart, Phase, Tokens, Writer
+from kineograph.recipe import Phase
 
 CODES = 1024
 

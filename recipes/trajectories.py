@@ -8,8 +8,9 @@ of no movement are at rest. Time and numbers: weights/trajectories/CARD.md.
 """
 
 from kineograph.diffusion.schedule import Schedule
+from kineograph.families.trajectory.recipe import Trajectories
 from kineograph.nets.video_unet import VideoUNetShape
-from kineograph.recipe import Phase, Stage, Trajectories
+from kineograph.recipe import Phase, Stage
 
 base = Stage(
     name="base",

@@ -6,8 +6,9 @@ Eight minutes on one core (small products: a second thread costs more than it br
 machine). `kineograph measure prompts` should tell a segmentation mIoU over .8.
 """
 
+from kineograph.families.visual_prompts.recipe import FillerPart, VisualPrompts
 from kineograph.nets.masked import MaskedShape
-from kineograph.recipe import FillerPart, Phase, VisualPrompts
+from kineograph.recipe import Phase
 
 recipe = VisualPrompts(
     name="visual-prompts",

@@ -7,10 +7,11 @@ About a million weights (2.1 MB in bfloat16). Six minutes on two cores.
 """
 
 from kineograph.data import prose
+from kineograph.families.language.objective import first_part
+from kineograph.families.language.recipe import Language, LanguagePart
+from kineograph.families.language.words.byte_pairs import byte_pairs
 from kineograph.nets.causal import CausalShape
-from kineograph.objectives.language import first_part
-from kineograph.recipe import Language, LanguagePart, Phase
-from kineograph.words.byte_pairs import byte_pairs
+from kineograph.recipe import Phase
 
 pairs = byte_pairs(first_part(prose.load(), 0.1), 2048)
 shape = CausalShape(size=pairs.size, width=128, depth=4, head=32, window=128, places=False, words=0)

@@ -11,9 +11,10 @@ from kineograph import media, recipe, record
 from kineograph.animate.maker import AnimateMaker
 from kineograph.cli import main
 from kineograph.diffusion.schedule import Schedule
+from kineograph.families.image_to_video.recipe import Animate, EncoderPart, MotionPart
 from kineograph.nets.image_to_video_unet import ImageToVideoUNetShape, Routes
 from kineograph.nets.picture_encoder import PictureShape
-from kineograph.recipe import Animate, EncoderPart, MotionPart, Phase
+from kineograph.recipe import Phase
 from kineograph.values.prompt import Cond
 
 PHASES = (Phase(samples=8, batch=4, frames=1, rate=1e-3),)

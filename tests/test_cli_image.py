@@ -5,14 +5,15 @@ import json
 import pytest
 import torch
 
-from kineograph import media, recipe
+from kineograph import finishing, media, recipe
 from kineograph.cli import main
 from kineograph.diffusion.schedule import Schedule
-from kineograph.families.text_to_image import finish
+from kineograph.families.image_tokens.codec_recipe import CodecPart, CodecRecipe
+from kineograph.families.image_tokens.recipe import Tokens, Writer
 from kineograph.nets.causal import CausalShape
 from kineograph.nets.codec import CodecShape
 from kineograph.nets.video_unet import VideoUNetShape
-from kineograph.recipe import Cascade, CodecPart, Phase, Stage, Tokens, Writer
+from kineograph.recipe import Cascade, Phase, Stage
 from kineograph.values.clip import Clip
 from kineograph.values.prompt import Cond
 from test_families_pictures import finisher, kept
@@ -78,7 +79,7 @@ def models(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def own_finisher(tmp_path_factory, monkeypatch):
     place = tmp_path_factory.mktemp("finisher") / "tiny"
-    monkeypatch.setattr(finish, "MODEL", str(kept(finisher(), place)))
+    monkeypatch.setattr(finishing, "MODEL", str(kept(finisher(), place)))
 
 
 @pytest.fixture(autouse=True)
@@ -185,7 +186,7 @@ def test_a_model_of_the_other_kind_is_named(tmp_path, models, capsys):
 
 
 def test_a_codec_loads_by_itself(tmp_path):
-    about = recipe.CodecRecipe("small", "stickers", tokens().codec)
+    about = CodecRecipe("small", "stickers", tokens().codec)
     (tmp_path / "recipe.json").write_text(recipe.to_json(about))
     tensors = recipe.network(about.codec).state_dict()
     recipe.save_tensors(tmp_path / "codec.safetensors", tensors, {})

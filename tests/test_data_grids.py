@@ -12,8 +12,8 @@ from kineograph.data.fonts import glyphs
 from kineograph.data.grids import HELD, STYLES, TASKS, WHITE, Grids, foreground, outlines
 from kineograph.data.stickers import FRAMES, Sticker, Stickers
 from kineograph.evaluation.prompts import by_patches, miou, prompts
+from kineograph.families.visual_prompts.filler import Filler
 from kineograph.values.errors import InputError
-from kineograph.visual_prompts import Filler
 
 TTF = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 FACES = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSans-Oblique")

@@ -17,9 +17,9 @@ from kineograph.diffusion.guidance import GuidanceEmbedding, Guided
 from kineograph.diffusion.sampling import integrate, noise_from
 from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.video_unet import VideoUNetShape
-from kineograph.objectives.distillation import Distilling, graduated, rounds, student_of
 from kineograph.recipe import Cascade, Distillation, DistillationRound, Phase, Stage
-from kineograph.train import Run, fresh
+from kineograph.training.distillation import Distilling, graduated, rounds, student_of
+from kineograph.training.loop import Run, fresh
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
 
@@ -336,7 +336,7 @@ def door(*words):
 
 
 def test_the_door_teaches_resumes_and_exports(tmp_path, teacher, monkeypatch, capsys):
-    from kineograph import objectives
+    from kineograph.training import objectives
 
     made = SimpleNamespace(feed=feed)
     monkeypatch.setattr(objectives, "objective_of", lambda recipe, stage: made)

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from kineograph.data.stickers import load
 from kineograph.evaluation.tokens import pictures_of, tokens
-from kineograph.tokens import ImageTokenizer
+from kineograph.families.image_tokens.maker import ImageTokenizer
 from kineograph.values.clip import Clip, from_bytes
 from kineograph.values.prompt import Progress
 from test_evaluation import ground, last, packs  # noqa: F401 (fixture)

@@ -11,11 +11,10 @@ import torch
 
 from kineograph.cli import main
 from kineograph.evaluation.words import HIGHEST, compared
+from kineograph.families.language.recipe import Language, LanguagePart, language_model
+from kineograph.families.language.words import bits, bits_by_order, read_corpus
 from kineograph.nets.causal import Causal, CausalShape
-from kineograph.recipe import Language, LanguagePart
-from kineograph.recipe.language import language_model
 from kineograph.values.errors import InputError
-from kineograph.words import bits, bits_by_order, read_corpus
 
 SHAPE = CausalShape(256, width=8, depth=1, head=8, window=16, places=False, words=0)
 

@@ -11,7 +11,8 @@ import kineograph as kg
 from kineograph import media, models
 from kineograph.again import again
 from kineograph.cli import main
-from kineograph.families.analogy.settings import ByBoth, ByPatches, ByTokens
+from kineograph.families.analogy.settings import ByBoth, ByPatches
+from kineograph.families.visual_prompts.settings import ByTokens
 from kineograph.media.exact import save_picture
 from kineograph.patches.source_map import rendered
 from kineograph.record import read

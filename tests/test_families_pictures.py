@@ -7,15 +7,17 @@ import math
 import pytest
 import torch
 
-from kineograph import media, models, recipe
+from kineograph import finishing, media, models, recipe
 from kineograph.cli import main
 from kineograph.diffusion.schedule import Schedule
-from kineograph.families.text_to_image import finish
+from kineograph.families.text_to_image.finisher_recipe import Finisher, FinisherPart
+from kineograph.families.text_to_image.recipe import Pictures
 from kineograph.families.text_to_video.by_picture import ByPictureModel, fills_the_frame
+from kineograph.families.trajectory.recipe import Trajectories
 from kineograph.media.ground import grounded
 from kineograph.nets.compact import CompactShape
 from kineograph.nets.video_unet import VideoUNetShape
-from kineograph.recipe import Finisher, FinisherPart, Phase, Pictures, Stage, Trajectories
+from kineograph.recipe import Phase, Stage
 from kineograph.trajectories.following import following
 from kineograph.trajectories.placed import Placed
 from kineograph.values.clip import Clip, premultiplied
@@ -73,7 +75,7 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def own_finisher(folders, monkeypatch):
-    monkeypatch.setattr(finish, "MODEL", str(folders["finisher"]))
+    monkeypatch.setattr(finishing, "MODEL", str(folders["finisher"]))
 
 
 def clip_model(folders):
@@ -104,7 +106,7 @@ def test_any_size_keeps_the_mean_of_what_is_there(name, size):
     y = torch.linspace(-2, 2, 16)
     alpha = torch.exp(-(y[:, None] ** 2 + y[None] ** 2))[None, None]
     clip = Clip(torch.cat([torch.full((1, 3, 16, 16), 0.5), alpha], dim=1))
-    made = finish.sized(clip, size, finish.enlarging(name))
+    made = finishing.sized(clip, size, finishing.enlarging(name))
     assert made.frames.shape == (1, 4, size, size)
     if name == "filter":
         assert math.isclose(float(made.frames[:, 3].mean()), float(alpha.mean()), abs_tol=0.01)

@@ -6,9 +6,10 @@ import torch
 
 from kineograph.data.finish_feed import FinishFeed, answer
 from kineograph.data.shards import Sample, write
+from kineograph.families.text_to_image.finisher_objective import Finishing, over
+from kineograph.families.text_to_image.finisher_recipe import Finisher, FinisherPart
 from kineograph.nets.compact import Compact, CompactShape
-from kineograph.objectives.finishing import Finishing, over
-from kineograph.recipe import Finisher, FinisherPart, Phase, from_json, network, to_json
+from kineograph.recipe import Phase, from_json, network, to_json
 from kineograph.values.errors import InputError, MissingError
 
 SHAPE = CompactShape(4, 8, 1, 4)

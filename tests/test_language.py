@@ -12,14 +12,20 @@ import torch
 
 from kineograph import recipe as recipes
 from kineograph.data import prose
+from kineograph.families.language.objective import Reading, first_part, keep, trained_on
+from kineograph.families.language.recipe import Language, LanguagePart, language_model
+from kineograph.families.language.words.byte_pairs import BytePairs, byte_pairs
+from kineograph.families.language.words.language import (
+    LanguageModel,
+    attended,
+    continued,
+    cost,
+    nearest,
+)
 from kineograph.nets.causal import Causal, CausalShape
-from kineograph.objectives import objective_of
-from kineograph.objectives.language import Reading, first_part, keep, trained_on
-from kineograph.recipe import Language, LanguagePart, Phase
-from kineograph.recipe.language import language_model
+from kineograph.recipe import Phase
+from kineograph.training.objectives import objective_of
 from kineograph.values.errors import InputError, MissingError
-from kineograph.words.byte_pairs import BytePairs, byte_pairs
-from kineograph.words.language import LanguageModel, attended, continued, cost, nearest
 
 TEXT = "The cat sat on the mat. The dog sat on the cat. A cat and a dog sat.\n\n" * 8
 PAIRS = byte_pairs(TEXT, 280)

@@ -11,6 +11,9 @@ from kineograph.data import motions
 from kineograph.data.animations import stride
 from kineograph.diffusion.denoiser import Precond
 from kineograph.diffusion.schedule import Schedule, edm
+from kineograph.families.image_to_video.encoder_objective import Contrast, shifted
+from kineograph.families.image_to_video.objective import Animating, Refining, clips, paces
+from kineograph.families.image_to_video.recipe import MotionPart
 from kineograph.nets.image_to_video_unet import (
     ImageToVideoUNet,
     ImageToVideoUNetShape,
@@ -18,9 +21,7 @@ from kineograph.nets.image_to_video_unet import (
     repeated,
 )
 from kineograph.nets.picture_encoder import PictureEncoder, PictureShape
-from kineograph.objectives.animate import Animating, Refining, clips, paces
-from kineograph.objectives.contrast import Contrast, shifted
-from kineograph.recipe import MotionPart, Phase
+from kineograph.recipe import Phase
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
 

@@ -3,11 +3,12 @@
 import pytest
 import torch
 
-from kineograph import train
+from kineograph.families.image_tokens.codec_objective import Reconstruction, cropped
+from kineograph.families.image_tokens.codec_recipe import CodecPart, CodecRecipe
 from kineograph.nets.codec import CodecShape
 from kineograph.nets.lite0 import Lite0
-from kineograph.objectives.codec import Reconstruction, cropped
-from kineograph.recipe import CodecPart, CodecRecipe, Phase, network
+from kineograph.recipe import Phase, network
+from kineograph.training import loop
 from kineograph.values.prompt import Cond
 
 BATCH = 4
@@ -30,14 +31,14 @@ def taught(one, stops, folder):
     about = CodecRecipe("tiny", "none", one)
     losses = []
     for steps in stops:
-        state = train.fresh(about, one)
-        train.restore(state, folder)
-        for report in train.fit(about, one, state, Reconstruction(one, feed, None)):
+        state = loop.fresh(about, one)
+        loop.restore(state, folder)
+        for report in loop.fit(about, one, state, Reconstruction(one, feed, None)):
             losses.append(report.loss)
             steps -= 1
             if not steps:
                 break
-        train.save(state, folder)
+        loop.save(state, folder)
     return state, losses
 
 
@@ -90,12 +91,12 @@ def test_a_run_cut_and_resumed_is_an_unbroken_one(tmp_path, codes):
 def test_the_loss_falls():
     one = part(codes=0, critic_from=10**6, bottleneck=1e-4)
     about = CodecRecipe("tiny", "none", one)
-    state = train.fresh(about, one)
+    state = loop.fresh(about, one)
 
     def flat(batch, frames, *, seed, seen):
         return torch.full((batch, 3, frames, 16, 16), 0.8), Cond()
 
-    reports = list(train.fit(about, one, state, Reconstruction(one, flat, None)))
+    reports = list(loop.fit(about, one, state, Reconstruction(one, flat, None)))
     assert len(reports) == 10 and reports[-1].loss < 0.8 * reports[0].loss
 
 

@@ -5,9 +5,10 @@ import torch
 
 from kineograph.diffusion.denoiser import Ideal
 from kineograph.diffusion.schedule import PARAMETERIZATIONS, Schedule
+from kineograph.families.text_to_image.maker import Knobs, PictureMaker
+from kineograph.families.text_to_image.recipe import Pictures
 from kineograph.nets.video_unet import VideoUNetShape
-from kineograph.pictures import Knobs, PictureMaker
-from kineograph.recipe import Phase, Pictures, Stage, from_json, network, to_json
+from kineograph.recipe import Phase, Stage, from_json, network, to_json
 from kineograph.values.clip import from_premultiplied
 from kineograph.values.errors import InputError, KineographError
 from kineograph.values.prompt import Cond, Prompt

@@ -10,12 +10,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import public_folders
-from kineograph import public
+from kineograph import checkpoints
+from kineograph.checkpoints.folder import opened
+from kineograph.checkpoints.i2vgen import I2VGen
+from kineograph.checkpoints.pictures import Pictures
+from kineograph.checkpoints.wan import Wan
 from kineograph.diffusion.cascade import Knobs
-from kineograph.public.folder import opened
-from kineograph.public.i2vgen import I2VGen
-from kineograph.public.pictures import Pictures
-from kineograph.public.wan import Wan
 from kineograph.values.clip import Clip
 from kineograph.values.errors import LimitError, MissingError
 from kineograph.values.prompt import Prompt
@@ -37,9 +37,9 @@ def weights(folder, part="unet"):
 
 
 def test_a_folder_with_an_index_is_a_checkpoint(whole, tmp_path):
-    assert public.is_checkpoint(whole)
-    assert not public.is_checkpoint(tmp_path)
-    assert not public.is_checkpoint("stickers")
+    assert checkpoints.is_checkpoint(whole)
+    assert not checkpoints.is_checkpoint(tmp_path)
+    assert not checkpoints.is_checkpoint("stickers")
 
 
 def test_every_part_loads_as_the_library_loads_it(whole):
@@ -232,7 +232,7 @@ def test_an_unknown_family_is_named(folder, change, named):
     path = folder / "model_index.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(MissingError, match=named):
-        public.pictures(folder)
+        checkpoints.pictures(folder)
 
 
 def test_an_unknown_class_is_named(folder):
@@ -245,14 +245,14 @@ def test_an_unknown_class_is_named(folder):
 
 def test_a_folder_without_an_index_is_missing(tmp_path):
     with pytest.raises(MissingError, match=r"model_index\.json"):
-        public.load(tmp_path)
+        checkpoints.load(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{", "{" * 100_000])
 def test_a_bad_index_is_named(tmp_path, text):
     (tmp_path / "model_index.json").write_text(text)
     with pytest.raises(MissingError, match=r"not (JSON|a JSON object)"):
-        public.load(tmp_path)
+        checkpoints.load(tmp_path)
 
 
 def test_a_configuration_that_builds_nothing_is_named(folder):
@@ -287,7 +287,7 @@ def test_a_library_that_is_missing_is_named_with_its_remedy(folder, monkeypatch,
 
 
 def test_a_sentencepiece_tokenizer_names_what_reads_it(folder, monkeypatch):
-    from kineograph.public import folder as module
+    from kineograph.checkpoints import folder as module
 
     (folder / "tokenizer" / "tokenizer.json").unlink()
     (folder / "tokenizer" / "spiece.model").write_bytes(b"")
@@ -300,17 +300,17 @@ def test_a_sentencepiece_tokenizer_names_what_reads_it(folder, monkeypatch):
 
 
 def test_each_family_is_known_by_its_parts(tmp_path, whole):
-    assert isinstance(public.load(public_folders.i2vgen(tmp_path / "i")), I2VGen)
-    assert isinstance(public.load(public_folders.wan(tmp_path / "w")), Wan)
-    assert isinstance(public.pictures(public_folders.deepfloyd(tmp_path / "d")), Pictures)
-    assert isinstance(public.pictures(whole), Pictures)
+    assert isinstance(checkpoints.load(public_folders.i2vgen(tmp_path / "i")), I2VGen)
+    assert isinstance(checkpoints.load(public_folders.wan(tmp_path / "w")), Wan)
+    assert isinstance(checkpoints.pictures(public_folders.deepfloyd(tmp_path / "d")), Pictures)
+    assert isinstance(checkpoints.pictures(whole), Pictures)
 
 
 def test_a_picture_model_makes_no_clips_and_the_reverse(tmp_path, whole):
     with pytest.raises(MissingError, match="kineograph zoom"):
-        public.load(whole)
+        checkpoints.load(whole)
     with pytest.raises(MissingError, match="kineograph video"):
-        public.pictures(public_folders.wan(tmp_path / "w"))
+        checkpoints.pictures(public_folders.wan(tmp_path / "w"))
 
 
 @pytest.mark.parametrize("kind", ["i2vgen", "wan"])
@@ -320,7 +320,7 @@ def test_half_precision_makes_a_clip_near_the_full_ones(tmp_path, kind):
     prompt = Prompt("a cat", image=image if kind == "i2vgen" else None, seconds=0)
     clips = []
     for dtype in (torch.float32, torch.bfloat16):
-        maker = public.load(folder, dtype=dtype)
+        maker = checkpoints.load(folder, dtype=dtype)
         *_, end = maker.make(prompt, 1, Knobs(16, 9, 2, guidance=2.0))
         clips.append(end.value.frames)
     apart = (clips[0] - clips[1]).abs().mean()
@@ -328,7 +328,7 @@ def test_half_precision_makes_a_clip_near_the_full_ones(tmp_path, kind):
 
 
 def test_a_plan_larger_than_the_machine_is_refused(whole, monkeypatch):
-    plan = public.pictures(whole).plan(2)
+    plan = checkpoints.pictures(whole).plan(2)
     assert plan.fitting(torch.device("cpu")) is plan
     monkeypatch.setattr(os, "sysconf", lambda name: 10)
     with pytest.raises(LimitError, match="needs about"):

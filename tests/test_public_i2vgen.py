@@ -9,15 +9,15 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 import public_folders
-from kineograph import public
+from kineograph import checkpoints
+from kineograph.checkpoints.codecs import PictureCodec
+from kineograph.checkpoints.folder import Checkpoint, weights_in
+from kineograph.checkpoints.i2vgen import I2VGen, I2VGenNet, ramped
+from kineograph.checkpoints.levels import levels_of
 from kineograph.diffusion.cascade import Knobs
 from kineograph.diffusion.denoiser import Precond
 from kineograph.diffusion.guidance import Guided
 from kineograph.diffusion.sampling import integrate
-from kineograph.public.codecs import PictureCodec
-from kineograph.public.folder import Checkpoint, weights_in
-from kineograph.public.i2vgen import I2VGen, I2VGenNet, ramped
-from kineograph.public.levels import levels_of
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond, Prompt
@@ -75,7 +75,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def unet(folder):
-    return public.load(folder).checkpoint.load("unet")
+    return checkpoints.load(folder).checkpoint.load("unet")
 
 
 def noise(*shape, seed=0):
@@ -185,7 +185,7 @@ def test_both_published_scaling_factors_are_understood(tmp_path, scale):
 
 
 def test_frames_pass_the_codec_one_by_one(folder):
-    net = public.load(folder).checkpoint.load("vae")
+    net = checkpoints.load(folder).checkpoint.load("vae")
     rows = []
     net.decoder.register_forward_pre_hook(lambda _net, args: rows.append(len(args[0])))
     PictureCodec(net).decode(noise(1, 4, 5, 4, 4))
@@ -196,7 +196,7 @@ def test_frames_pass_the_codec_one_by_one(folder):
 
 
 def test_a_picture_becomes_a_clip(folder):
-    maker = public.load(folder)
+    maker = checkpoints.load(folder)
     prompt = Prompt("a cat", image=picture(), seconds=4 / 16)
     clip = last(maker, prompt)
     assert clip.frames.shape == (4, 3, 16, 28)  # 16 x 1280/704, to whole latents
@@ -208,7 +208,7 @@ def test_a_picture_becomes_a_clip(folder):
 
 
 def test_stronger_motion_is_fewer_frames_a_second_told_and_shown_as_before(folder):
-    maker = public.load(folder, motion=2.0)
+    maker = checkpoints.load(folder, motion=2.0)
     told = []
     own = I2VGenNet.forward
     with pytest.MonkeyPatch.context() as patch:
@@ -216,25 +216,25 @@ def test_stronger_motion_is_fewer_frames_a_second_told_and_shown_as_before(folde
         clip = last(maker, Prompt("", image=picture(), seconds=4 / 16), steps=1)
     assert told == [8.0] and clip.fps == 16
     with pytest.raises(InputError, match="motion"):
-        public.load(folder, motion=5.0)
+        checkpoints.load(folder, motion=5.0)
 
 
 def test_alpha_and_other_sizes_are_taken(folder):
     image = Clip(torch.rand(1, 4, 3, 50, generator=torch.Generator().manual_seed(3)))
-    clip = last(public.load(folder), Prompt("a cat", image=image, seconds=4 / 16))
+    clip = last(checkpoints.load(folder), Prompt("a cat", image=image, seconds=4 / 16))
     assert clip.frames.shape == (4, 3, 16, 28)
 
 
 def test_longer_clips_lead_on_from_pinned_frames(folder):
-    clip = last(public.load(folder), Prompt("a cat", image=picture(), seconds=7 / 16))
+    clip = last(checkpoints.load(folder), Prompt("a cat", image=picture(), seconds=7 / 16))
     assert len(clip) == 7
-    short = last(public.load(folder), Prompt("a cat", image=picture(), seconds=4 / 16))
+    short = last(checkpoints.load(folder), Prompt("a cat", image=picture(), seconds=4 / 16))
     assert torch.equal(clip.frames[:4], short.frames)
 
 
 def test_every_progress_shows_something_and_shares_grow(folder):
     steps = list(
-        public.load(folder).make(
+        checkpoints.load(folder).make(
             Prompt("a cat", image=picture(), seconds=7 / 16), 1, Knobs(16, 4, 2)
         )
     )
@@ -245,7 +245,7 @@ def test_every_progress_shows_something_and_shares_grow(folder):
 
 def test_a_prompt_without_a_picture_is_refused(folder):
     with pytest.raises(InputError, match="image"):
-        next(public.load(folder).make(Prompt("a cat"), 1, Knobs()))
+        next(checkpoints.load(folder).make(Prompt("a cat"), 1, Knobs()))
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_a_prompt_without_a_picture_is_refused(folder):
 )
 def test_knobs_out_of_range_are_named(folder, knobs):
     with pytest.raises(InputError, match=next(iter(knobs))):
-        next(public.load(folder).make(Prompt("a cat", image=picture()), 1, Knobs(**knobs)))
+        next(checkpoints.load(folder).make(Prompt("a cat", image=picture()), 1, Knobs(**knobs)))
 
 
 def test_a_whole_run_equals_the_librarys_own_pipeline(tmp_path, monkeypatch):
@@ -272,7 +272,7 @@ def test_a_whole_run_equals_the_librarys_own_pipeline(tmp_path, monkeypatch):
     decoded = []
     own = PictureCodec.decode
     monkeypatch.setattr(PictureCodec, "decode", lambda self, z: decoded.append(z) or own(self, z))
-    maker = public.load(folder)
+    maker = checkpoints.load(folder)
     clip = last(maker, Prompt("a cat", "fog", image=image, seconds=4 / 16), size=9, steps=5)
     assert clip.frames.shape == (4, 3, 8, 16)
 
@@ -320,7 +320,7 @@ def test_the_full_size_network_has_1_42_billion_weights_and_a_memory_plan(tmp_pa
         (tmp_path / part / "config.json").write_text(public_folders.json.dumps(config))
     parts = {part: ("diffusers", name) for part, name in CLASSES.items()}
     public_folders.index(tmp_path, "I2VGenXLPipeline", **parts)
-    maker = public.load(tmp_path, dtype=torch.float16)
+    maker = checkpoints.load(tmp_path, dtype=torch.float16)
     assert isinstance(maker, I2VGen)
     assert weights_in(maker.checkpoint.empty("unet")) == 1_420_469_224
 

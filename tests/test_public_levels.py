@@ -5,10 +5,10 @@ import pytest
 import torch
 
 import public_folders
+from kineograph.checkpoints.levels import TOP, Flow, Trained, Walked, levels_of
 from kineograph.diffusion.denoiser import Precond
 from kineograph.diffusion.sampling import integrate
 from kineograph.diffusion.schedule import eps, v
-from kineograph.public.levels import TOP, Flow, Trained, Walked, levels_of
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
 

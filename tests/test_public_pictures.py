@@ -8,16 +8,16 @@ import pytest
 import torch
 
 import public_folders
-from kineograph import public
+from kineograph import checkpoints
+from kineograph.checkpoints.codecs import PictureCodec
+from kineograph.checkpoints.levels import levels_of
+from kineograph.checkpoints.pictures import PictureNet
 from kineograph.diffusion.denoiser import Precond
 from kineograph.diffusion.sampling import integrate
 from kineograph.families.zoom import maker
 from kineograph.families.zoom.latent import LatentJoint, by_latents
 from kineograph.families.zoom.photo import photo_window
 from kineograph.families.zoom.stack import blended, centre, rendered, shrunk
-from kineograph.public.codecs import PictureCodec
-from kineograph.public.levels import levels_of
-from kineograph.public.pictures import PictureNet
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError, MissingError
 from kineograph.values.prompt import Cond
@@ -38,7 +38,7 @@ def stable(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def codec(stable):
-    return PictureCodec(public.pictures(stable).checkpoint.load("vae"))
+    return PictureCodec(checkpoints.pictures(stable).checkpoint.load("vae"))
 
 
 def noise(*shape, seed=0):
@@ -63,7 +63,7 @@ def test_a_pixel_step_equals_the_librarys_with_its_noise(deepfloyd):
     settings |= {"variance_type": "fixed_small", "thresholding": False, "clip_sample": False}
     scheduler = diffusers.DDPMScheduler(**settings)
     scheduler.set_timesteps(10)
-    unet = public.pictures(deepfloyd).checkpoint.load("unet")
+    unet = checkpoints.pictures(deepfloyd).checkpoint.load("unet")
     levels, words = levels_of(public_folders.IF), noise(1, 7, 8, seed=1)
     denoise = Precond(PictureNet(unet, torch.zeros(1, 7, 8)), levels)
     z = noise(1, 3, 16, 16, seed=2)
@@ -92,7 +92,7 @@ def test_a_latent_step_equals_the_librarys(stable, prediction):
     settings = {k: v for k, v in config.items() if not k.startswith("_")}
     scheduler = diffusers.DDIMScheduler(**settings)
     scheduler.set_timesteps(10)
-    unet = public.pictures(stable).checkpoint.load("unet")
+    unet = checkpoints.pictures(stable).checkpoint.load("unet")
     levels, words = levels_of(config), noise(1, 7, 8, seed=1)
     z = noise(1, 4, 16, 16, seed=2)
     walk = integrate(
@@ -110,7 +110,7 @@ def test_a_latent_step_equals_the_librarys(stable, prediction):
 
 
 def test_no_text_is_the_empty_texts_states_not_zeros(stable):
-    unet = public.pictures(stable).checkpoint.load("unet")
+    unet = checkpoints.pictures(stable).checkpoint.load("unet")
     empty, words = noise(1, 7, 8, seed=1), noise(2, 7, 8, seed=2)
     net, x, at = PictureNet(unet, empty), noise(2, 4, 1, 16, 16), torch.tensor([500.0, 500.0])
     away = net(x, at, worded(words).without_words())
@@ -122,8 +122,8 @@ def test_no_text_is_the_empty_texts_states_not_zeros(stable):
 def test_texts_are_encoded_as_the_library_does(deepfloyd, stable):
     import transformers
 
-    model = public.pictures(deepfloyd).prepared(["A Tree"])
-    tokens = public.pictures(deepfloyd).checkpoint.tokenizer()(
+    model = checkpoints.pictures(deepfloyd).prepared(["A Tree"])
+    tokens = checkpoints.pictures(deepfloyd).checkpoint.tokenizer()(
         ["a tree"], padding="max_length", max_length=77, return_tensors="pt"
     )
     kind = transformers.T5EncoderModel
@@ -131,12 +131,12 @@ def test_texts_are_encoded_as_the_library_does(deepfloyd, stable):
         theirs = kind.from_pretrained(deepfloyd / "text_encoder").eval()(**tokens)[0]
     assert torch.allclose(model.read(["A Tree"]).words, theirs, atol=1e-5)
 
-    model = public.pictures(stable).prepared(["a tree"])
+    model = checkpoints.pictures(stable).prepared(["a tree"])
     assert model.read(["a tree"]).words.shape == (1, 77, 8)
 
 
 def test_a_whole_latent_run_equals_the_librarys_own_pipeline(stable):
-    model = public.pictures(stable).prepared(["a tree"], steps=5)
+    model = checkpoints.pictures(stable).prepared(["a tree"], steps=5)
     z = noise(1, 4, 16, 16, seed=4)
     walk = integrate(
         model.stage.denoise,
@@ -146,7 +146,7 @@ def test_a_whole_latent_run_equals_the_librarys_own_pipeline(stable):
     )
     *_, ours = walk
 
-    checkpoint = public.pictures(stable).checkpoint
+    checkpoint = checkpoints.pictures(stable).checkpoint
     settings = {k: v for k, v in public_folders.SCALED.items() if not k.startswith("_")}
     pipeline = diffusers.StableDiffusionPipeline(
         **{part: checkpoint.load(part) for part in ("vae", "text_encoder", "unet")},
@@ -165,7 +165,7 @@ def test_a_whole_latent_run_equals_the_librarys_own_pipeline(stable):
 def test_a_whole_pixel_run_equals_the_librarys_own_pipeline(tmp_path):
     config = {**public_folders.IF, "thresholding": False, "clip_sample": False}
     folder = public_folders.deepfloyd(tmp_path / "if", {**config, "variance_type": "fixed_small"})
-    model = public.pictures(folder).prepared(["a tree"], steps=5)
+    model = checkpoints.pictures(folder).prepared(["a tree"], steps=5)
     rng = torch.Generator().manual_seed(6)
     x = torch.randn(1, 3, 16, 16, generator=rng)[:, :, None] * model.stage.schedule.high
     walk = integrate(
@@ -178,7 +178,7 @@ def test_a_whole_pixel_run_equals_the_librarys_own_pipeline(tmp_path):
     )
     *_, ours = walk
 
-    checkpoint = public.pictures(folder).checkpoint
+    checkpoint = checkpoints.pictures(folder).checkpoint
     settings = {k: v for k, v in checkpoint.scheduler().items() if not k.startswith("_")}
     pipeline = diffusers.IFPipeline(
         **{part: checkpoint.load(part) for part in ("text_encoder", "unet")},
@@ -204,7 +204,7 @@ def test_a_whole_pixel_run_equals_the_librarys_own_pipeline(tmp_path):
 
 @cache
 def prepared(folder):
-    return public.pictures(folder).prepared(TEXTS, steps=4)
+    return checkpoints.pictures(folder).prepared(TEXTS, steps=4)
 
 
 def zoomed(folder, **how):
@@ -305,22 +305,22 @@ def test_networks_that_cannot_begin_a_picture_are_refused(tmp_path, stable):
     path = folder / "unet" / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"in_channels": 9}))
     with pytest.raises(MissingError, match="takes 9 channels"):
-        public.pictures(folder).prepared(["a"])
+        checkpoints.pictures(folder).prepared(["a"])
     change = {"in_channels": 4, "addition_embed_type": "text_time"}
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(MissingError, match="more than a text"):
-        public.pictures(folder).prepared(["a"])
+        checkpoints.pictures(folder).prepared(["a"])
 
 
 def test_a_canvas_that_does_not_divide_is_refused(stable):
-    model = public.pictures(stable).prepared(TEXTS, steps=1)
+    model = checkpoints.pictures(stable).prepared(TEXTS, steps=1)
     with pytest.raises(InputError, match="twice the ratio"):
         next(by_latents(TEXTS, model.stage, model.codec, model.read, seeds=(1, 2, 3), ratio=16))
 
 
 def test_the_plan_counts_weights_before_reading_any(stable, deepfloyd):
     for folder, size in ((stable, 32), (deepfloyd, 16)):
-        plan = public.pictures(folder).plan(5, steps=10)
+        plan = checkpoints.pictures(folder).plan(5, steps=10)
         assert plan.size == (size, size) and plan.evaluations == 100
         assert "5 levels" in plan.told()
         assert plan.peak > sum(part.bytes for part in plan.parts if part.name == "unet")

@@ -5,8 +5,8 @@ import struct
 import pytest
 import torch
 
+from kineograph.checkpoints.realesrgan import HALVES, compact, finished
 from kineograph.nets.compact import Compact, CompactShape
-from kineograph.public.realesrgan import HALVES, compact, finished
 from kineograph.values.errors import MissingError
 
 SHAPE = CompactShape(channels=3, width=5, depth=2, enlargement=2)

@@ -9,14 +9,14 @@ import torch
 import transformers
 
 import public_folders
-from kineograph import public
+from kineograph import checkpoints
+from kineograph.checkpoints.codecs import VideoCodec
+from kineograph.checkpoints.levels import levels_of
+from kineograph.checkpoints.wan import Wan, WanNet, beside
 from kineograph.diffusion.cascade import Knobs
 from kineograph.diffusion.denoiser import Precond
 from kineograph.diffusion.guidance import Guided
 from kineograph.diffusion.sampling import integrate
-from kineograph.public.codecs import VideoCodec
-from kineograph.public.levels import levels_of
-from kineograph.public.wan import Wan, WanNet, beside
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond, Prompt
@@ -39,13 +39,13 @@ def picture(height=20, width=36):
 
 
 def net_of(folder, **how):
-    checkpoint = public.load(folder).checkpoint
+    checkpoint = checkpoints.load(folder).checkpoint
     return WanNet(lambda part: checkpoint.load(part), **how)
 
 
 def last(folder, prompt, **knobs):
     knobs = Knobs(**{"size": 16, "frames": 9, "steps": 2, **knobs})
-    *_, end = public.load(folder).make(prompt, 1, knobs)
+    *_, end = checkpoints.load(folder).make(prompt, 1, knobs)
     assert end.done == 1
     return end.value
 
@@ -73,7 +73,7 @@ def test_a_guided_step_equals_the_librarys_own(folders):
     x = z * levels.start(8)
     negative = Cond(**{**vars(cond), "words": away})
     ours = integrate(Guided(Precond(net, levels), 5.0, negative=negative), x, levels.grid(8), cond)
-    theirs = public.load(folders["picture"]).checkpoint.load("transformer")
+    theirs = checkpoints.load(folders["picture"]).checkpoint.load("transformer")
     mask = torch.zeros(1, 4, 3, 4, 4)
     mask[:, :, 0] = 1
     for t, step in islice(zip(scheduler.timesteps, ours, strict=True), 4):
@@ -100,7 +100,7 @@ def test_an_expanded_network_sees_the_picture_at_time_0(folders):
 
 def test_two_transformers_take_turns(folders):
     turns = []
-    checkpoint = public.load(folders["pair"]).checkpoint
+    checkpoint = checkpoints.load(folders["pair"]).checkpoint
 
     def part(name):
         turns.append(name)
@@ -120,7 +120,7 @@ def test_two_transformers_take_turns(folders):
 
 
 def test_latents_are_standardised_and_come_back(folders):
-    net = public.load(folders["words"]).checkpoint.load("vae")
+    net = checkpoints.load(folders["words"]).checkpoint.load("vae")
     codec, x = VideoCodec(net), noise(1, 3, 5, 16, 16).clamp(-1, 1)
     z = codec.encode(x)
     assert z.shape == (1, 4, codec.latent_frames(5), 2, 2) == (1, 4, 2, 2, 2)
@@ -166,14 +166,14 @@ def test_longer_clips_lead_on_from_pinned_latent_frames(folders, kind):
 
 def test_the_pinned_latents_are_those_of_the_tail(folders, monkeypatch):
     held = []
-    from kineograph.public import wan
+    from kineograph.checkpoints import wan
 
     own = wan.pinned
     monkeypatch.setattr(
         wan, "pinned", lambda denoise, known, like: held.append(known) or own(denoise, known, like)
     )
     clip = last(folders["words"], Prompt("a cat", seconds=13 / 16))
-    codec = VideoCodec(public.load(folders["words"]).checkpoint.load("vae"))
+    codec = VideoCodec(checkpoints.load(folders["words"]).checkpoint.load("vae"))
     again = codec.encode(clip.frames[4:9].transpose(0, 1)[None] * 2 - 1)
     assert len(held) == 1 and held[0].shape[2] == 2
     assert torch.allclose(held[0], again, atol=1e-4)
@@ -188,7 +188,7 @@ def test_the_pinned_latents_are_those_of_the_tail(folders, monkeypatch):
     ],
 )
 def test_the_picture_decides_the_proportions(folders, image, knobs, size):
-    assert public.load(folders["words"]).size(Prompt("a", image=image), Knobs(**knobs)) == size
+    assert checkpoints.load(folders["words"]).size(Prompt("a", image=image), Knobs(**knobs)) == size
 
 
 # -- the whole way ---------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def test_a_whole_run_equals_the_librarys_own_pipeline(folders, kind, monkeypatch
     from diffusers.pipelines.wan import pipeline_wan_i2v
     from PIL import Image
 
-    from kineograph.public import wan
+    from kineograph.checkpoints import wan
 
     fixes = types.SimpleNamespace(fix_text=lambda text: text)
     monkeypatch.setattr(pipeline_wan_i2v, "ftfy", fixes, raising=False)
@@ -212,7 +212,7 @@ def test_a_whole_run_equals_the_librarys_own_pipeline(folders, kind, monkeypatch
     prompt = Prompt("a cat", "fog", image=None if kind == "words" else image, seconds=0)
     clip = last(folders[kind], prompt, steps=6)
 
-    checkpoint = public.load(folders[kind]).checkpoint
+    checkpoint = checkpoints.load(folders[kind]).checkpoint
     nets = ("vae", "text_encoder", "transformer", "transformer_2", "image_encoder")
     parts = {part: checkpoint.load(part) for part in nets if part in checkpoint.classes}
     parts["tokenizer"] = checkpoint.tokenizer()
@@ -259,7 +259,7 @@ def test_what_a_checkpoint_cannot_do_is_refused(folders):
 
 
 def test_the_plan_counts_both_transformers_but_never_together(folders):
-    maker = public.load(folders["pair"], dtype=torch.bfloat16)
+    maker = checkpoints.load(folders["pair"], dtype=torch.bfloat16)
     assert isinstance(maker, Wan)
     plan = maker.plan(Prompt("a", image=picture(), seconds=13 / 16), Knobs(frames=9, steps=3))
     assert plan.frames == 13 and plan.evaluations == 2 * 3 * 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kineograph.states import read_states
+from kineograph.families.chain.states import read_states
 from kineograph.values.errors import InputError, LimitError
 
 
@@ -68,6 +68,6 @@ def test_what_is_no_table_is_refused_with_the_remedy(table, content, column, tol
 def test_a_missing_or_huge_file_is_told(table, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="is not a file"):
         read_states(tmp_path / "none.csv")
-    monkeypatch.setattr("kineograph.states.MAX_BYTES", 3)
+    monkeypatch.setattr("kineograph.families.chain.states.MAX_BYTES", 3)
     with pytest.raises(LimitError, match="split the file"):
         read_states(table("a\nb\n"))

@@ -4,12 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kineograph.nets.causal import Causal, CausalShape
-from kineograph.objectives.tokens import Writing
-from kineograph.recipe.fields import Phase
-from kineograph.recipe.tokens import Writer
-from kineograph.sequence.draw import Draw
-from kineograph.tokens import (
+from kineograph.families.image_tokens.maker import (
     GuidedSymbols,
     ImageTokenizer,
     TokenKnobs,
@@ -18,6 +13,11 @@ from kineograph.tokens import (
     joined,
     seeds_of,
 )
+from kineograph.families.image_tokens.objective import Writing
+from kineograph.families.image_tokens.recipe import Writer
+from kineograph.nets.causal import Causal, CausalShape
+from kineograph.recipe.fields import Phase
+from kineograph.sequence.draw import Draw
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond, Prompt

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from kineograph import recipe as recipes
-from kineograph import train
 from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.video_unet import VideoUNetShape
-from kineograph.objectives.denoising import Denoising, groups
 from kineograph.recipe import Cascade, Phase, Stage
+from kineograph.training import loop
+from kineograph.training.denoising import Denoising, groups
 from kineograph.values.errors import InputError, KineographError
 from kineograph.values.prompt import Cond
 
@@ -81,20 +81,20 @@ def taught(about, one, folder, stops=(), every=math.inf):
     """Reports and last state of a stage taught in pieces, each cut after so many of its steps."""
     reports = []
     for steps in (*stops, 10**9):
-        run = train.Run(about, folder, every=every)
+        run = loop.Run(about, folder, every=every)
         run.begin(resume=True)
         for count, report in enumerate(run.part(one, lesson_for(one)), 1):
             reports.append(report)
             if count == steps:
                 break
-    state = train.fresh(about, one)
-    assert train.restore(state, folder / one.name) == []
+    state = loop.fresh(about, one)
+    assert loop.restore(state, folder / one.name) == []
     return reports, state
 
 
 def same(one, other):
     """Whether two states hold the same bits: weights, running means, optimizers."""
-    ours, theirs = train._tensors(one), train._tensors(other)
+    ours, theirs = loop._tensors(one), loop._tensors(other)
     assert list(ours) == list(theirs)
     return all(torch.equal(ours[name], theirs[name]) for name in ours)
 
@@ -120,13 +120,13 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
     one = about.stages[0]
     whole, end = taught(about, one, tmp_path / "whole")
 
-    run = train.Run(about, tmp_path / "killed", every=0.0)  # a checkpoint after every step
+    run = loop.Run(about, tmp_path / "killed", every=0.0)  # a checkpoint after every step
     run.begin(resume=False)
     steps = run.part(one, lesson_for(one))
     for _ in range(4):
         next(steps)
     folder = tmp_path / "killed" / "base"
-    assert [int(path.name) for path in train.checkpoints(folder)] == [12, 15]
+    assert [int(path.name) for path in loop.checkpoints(folder)] == [12, 15]
     left = tmp_path / "left"
     shutil.copytree(tmp_path / "killed", left)  # what a kill in the middle of a step leaves
     steps.close()
@@ -138,10 +138,10 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
 
 def test_the_first_weights_depend_on_the_seed_alone():
     torch.manual_seed(1)
-    first = train.fresh(recipe(), stage())
+    first = loop.fresh(recipe(), stage())
     torch.manual_seed(2)
-    assert same(first, train.fresh(recipe(), stage()))
-    assert not same(first, train.fresh(recipe(seed=1), stage()))
+    assert same(first, loop.fresh(recipe(), stage()))
+    assert not same(first, loop.fresh(recipe(seed=1), stage()))
 
 
 def test_two_runs_give_the_same_bytes(tmp_path):
@@ -203,7 +203,7 @@ def test_a_signal_inside_a_step_waits_for_its_end(tmp_path, monkeypatch, place, 
     before = signal.signal(signal.SIGTERM, left)
     owner, name, act = cut_at(place, 2)
     monkeypatch.setattr(owner, name, act(lambda: signal.raise_signal(kind), getattr(owner, name)))
-    run = train.Run(about, tmp_path / "cut")
+    run = loop.Run(about, tmp_path / "cut")
     run.begin(resume=False)
     try:
         with pytest.raises((KeyboardInterrupt, SystemExit)):
@@ -213,8 +213,8 @@ def test_a_signal_inside_a_step_waits_for_its_end(tmp_path, monkeypatch, place, 
         signal.signal(signal.SIGTERM, before)
     monkeypatch.undo()
 
-    state = train.fresh(about, one)
-    train.restore(state, tmp_path / "cut" / "base")
+    state = loop.fresh(about, one)
+    loop.restore(state, tmp_path / "cut" / "base")
     assert (state.seen, state.step) == (8, 2)  # the step that was cut is whole
     rest, again = taught(about, one, tmp_path / "cut")
     assert rest == whole[2:]
@@ -237,14 +237,14 @@ def test_what_breaks_a_step_saves_nothing_and_the_last_checkpoint_stands(
         signal.raise_signal(signal.SIGINT)
 
     owner, name, act = cut_at(place, 3)
-    run = train.Run(about, tmp_path / "cut", every=0.0)  # a checkpoint after every step
+    run = loop.Run(about, tmp_path / "cut", every=0.0)  # a checkpoint after every step
     run.begin(resume=False)
     monkeypatch.setattr(owner, name, act(broken, getattr(owner, name)))
     with pytest.raises(MemoryError if how == "error" else KeyboardInterrupt):
         list(run.part(one, lesson_for(one)))
     monkeypatch.undo()
 
-    assert [int(p.name) for p in train.checkpoints(tmp_path / "cut" / "base")] == [4, 8]
+    assert [int(p.name) for p in loop.checkpoints(tmp_path / "cut" / "base")] == [4, 8]
     rest, again = taught(about, one, tmp_path / "cut")
     assert rest == whole[2:]
     assert same(end, again)
@@ -253,14 +253,14 @@ def test_what_breaks_a_step_saves_nothing_and_the_last_checkpoint_stands(
 def test_a_run_is_written_by_one_process_at_a_time(tmp_path):
     about = recipe()
     one = about.stages[0]
-    run = train.Run(about, tmp_path)
+    run = loop.Run(about, tmp_path)
     run.begin(resume=False)
     steps = run.part(one, lesson_for(one))
     next(steps)
     with pytest.raises(KineographError, match="written by another process"):
-        next(train.Run(about, tmp_path).part(one, lesson_for(one)))
+        next(loop.Run(about, tmp_path).part(one, lesson_for(one)))
     steps.close()
-    next(train.Run(about, tmp_path).part(one, lesson_for(one)))
+    next(loop.Run(about, tmp_path).part(one, lesson_for(one)))
 
 
 # -- damaged checkpoints --------------------------------------------------------------------------
@@ -274,14 +274,14 @@ def test_a_damaged_newest_checkpoint_falls_back_with_a_warning(tmp_path, harm):
     one = about.stages[0]
     whole, end = taught(about, one, tmp_path / "whole")
     folder = tmp_path / "run"
-    run = train.Run(about, folder, every=0.0)
+    run = loop.Run(about, folder, every=0.0)
     run.begin(resume=False)
     steps = run.part(one, lesson_for(one))
     for _ in range(4):
         next(steps)
     steps.close()
 
-    newest = train.checkpoints(folder / "base")[-1]
+    newest = loop.checkpoints(folder / "base")[-1]
     tensors, facts = newest / "state.safetensors", newest / "state.json"
     match harm:
         case "truncated":
@@ -298,9 +298,9 @@ def test_a_damaged_newest_checkpoint_falls_back_with_a_warning(tmp_path, harm):
             facts.write_text(json.dumps(json.loads(facts.read_text()) | {"step": None}))
         case "no-tensors":
             tensors.unlink()
-    seen = [int(path.name) for path in train.checkpoints(folder / "base")]
+    seen = [int(path.name) for path in loop.checkpoints(folder / "base")]
 
-    run = train.Run(about, folder)
+    run = loop.Run(about, folder)
     run.begin(resume=True)
     rest = list(run.part(one, lesson_for(one)))
     assert rest[0].seen == seen[0] + (4 if seen[0] < 12 else 3)
@@ -310,22 +310,22 @@ def test_a_damaged_newest_checkpoint_falls_back_with_a_warning(tmp_path, harm):
     assert len(warnings) == 1
     assert newest.name in warnings[0]
     assert "using the one before" in warnings[0]
-    again = train.fresh(about, one)
-    assert train.restore(again, folder / "base") == []
+    again = loop.fresh(about, one)
+    assert loop.restore(again, folder / "base") == []
     assert same(end, again)
 
 
 def test_a_run_with_no_whole_checkpoint_left_is_refused_not_begun_again(tmp_path):
     about = recipe()
     one = about.stages[0]
-    state = train.fresh(about, one)
+    state = loop.fresh(about, one)
     state.seen = 4
-    place = train.save(state, tmp_path / "base")
+    place = loop.save(state, tmp_path / "base")
     (place / "state.safetensors").write_bytes(b"")
-    again = train.fresh(about, one)
+    again = loop.fresh(about, one)
     with pytest.raises(KineographError, match=r"no checkpoint .* can be read .* remove the folder"):
-        train.restore(again, tmp_path / "base")
-    assert same(again, train.fresh(about, one))
+        loop.restore(again, tmp_path / "base")
+    assert same(again, loop.fresh(about, one))
 
 
 def test_a_half_written_checkpoint_is_not_seen(tmp_path):
@@ -334,15 +334,15 @@ def test_a_half_written_checkpoint_is_not_seen(tmp_path):
     partial.mkdir(parents=True)
     (partial / "state.json").write_text("{}")
     (folder / f"{98:012d}").mkdir()  # a folder without its facts
-    assert train.checkpoints(folder) == []
+    assert loop.checkpoints(folder) == []
 
 
 def test_two_checkpoints_are_kept(tmp_path):
-    state = train.fresh(recipe(), stage())
+    state = loop.fresh(recipe(), stage())
     for seen in (4, 8, 12):
         state.seen = seen
-        train.save(state, tmp_path)
-    assert [int(path.name) for path in train.checkpoints(tmp_path)] == [8, 12]
+        loop.save(state, tmp_path)
+    assert [int(path.name) for path in loop.checkpoints(tmp_path)] == [8, 12]
     assert not list(tmp_path.glob(".partial*"))
 
 
@@ -358,15 +358,15 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_good_state(t
         clean, cond = good(batch, frames, seed=seed, seen=seen)
         return (clean * math.nan if seen >= 2 * 8 else clean), cond
 
-    run = train.Run(about, tmp_path, every=0.0)  # a checkpoint after every step
+    run = loop.Run(about, tmp_path, every=0.0)  # a checkpoint after every step
     run.begin(resume=False)
     with pytest.raises(KineographError, match="'base' step 2: the loss is nan"):
         list(run.part(one, Denoising(one, bad)))
 
-    state = train.fresh(about, one)
-    train.restore(state, tmp_path / "base")
+    state = loop.fresh(about, one)
+    loop.restore(state, tmp_path / "base")
     assert (state.seen, state.step) == (8, 2)
-    assert all(torch.isfinite(tensor).all() for tensor in train._tensors(state).values())
+    assert all(torch.isfinite(tensor).all() for tensor in loop._tensors(state).values())
     whole, end = taught(about, one, tmp_path / "whole")
     rest, again = taught(about, one, tmp_path)
     assert rest == whole[2:]
@@ -374,25 +374,25 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_good_state(t
 
 
 def test_a_changed_recipe_is_refused(tmp_path):
-    train.Run(recipe(), tmp_path).begin(resume=False)
+    loop.Run(recipe(), tmp_path).begin(resume=False)
     with pytest.raises(InputError, match="resume: the recipe differs"):
-        train.Run(recipe(seed=1), tmp_path).begin(resume=True)
+        loop.Run(recipe(seed=1), tmp_path).begin(resume=True)
     assert recipes.read(tmp_path) == recipe()
 
 
 def test_a_run_that_is_there_is_not_begun_anew(tmp_path):
-    train.Run(recipe(), tmp_path).begin(resume=False)
+    loop.Run(recipe(), tmp_path).begin(resume=False)
     with pytest.raises(InputError, match="resume it"):
-        train.Run(recipe(), tmp_path).begin(resume=False)
+        loop.Run(recipe(), tmp_path).begin(resume=False)
 
 
 def test_out_of_time_stops_after_a_step_and_saves(tmp_path):
     about = recipe()
-    run = train.Run(about, tmp_path)
+    run = loop.Run(about, tmp_path)
     run.begin(resume=False)
     reports = list(run.part(about.stages[0], lesson_for(about.stages[0]), time_limit=0.0))
     assert len(reports) == 1
-    assert [int(path.name) for path in train.checkpoints(tmp_path / "base")] == [4]
+    assert [int(path.name) for path in loop.checkpoints(tmp_path / "base")] == [4]
 
 
 # -- phases and rates -----------------------------------------------------------------------------
@@ -400,16 +400,16 @@ def test_out_of_time_stops_after_a_step_and_saves(tmp_path):
 
 def test_phases_follow_one_another_in_whole_batches():
     one = stage(phases=(Phase(10, 4, 1, 1e-3), Phase(5, 5, 2, 1e-3)))
-    assert [train.phase_at(one, seen) for seen in (0, 8)] == [one.phases[0]] * 2
-    assert train.phase_at(one, 12) is one.phases[1]  # 10 samples in batches of 4 are 12
-    assert train.phase_at(one, 17) is None
-    assert train.rate_at(one, 17) == 0.0
+    assert [loop.phase_at(one, seen) for seen in (0, 8)] == [one.phases[0]] * 2
+    assert loop.phase_at(one, 12) is one.phases[1]  # 10 samples in batches of 4 are 12
+    assert loop.phase_at(one, 17) is None
+    assert loop.rate_at(one, 17) == 0.0
 
 
 def test_the_rate_warms_up_stays_and_falls():
     long = Phase(samples=100_000, batch=100, frames=1, rate=1e-3, final=0.1)
     one = stage(phases=(long,))
-    rates = [train.rate_at(one, seen) for seen in range(0, 100_000, 100)]
+    rates = [loop.rate_at(one, seen) for seen in range(0, 100_000, 100)]
     assert rates[0] == pytest.approx(1e-3 * 100 / long.warm)
     assert rates[long.warm // 100 : 500] == [1e-3] * (500 - long.warm // 100)
     assert all(a >= b for a, b in pairwise(rates[500:]))
@@ -424,10 +424,10 @@ def test_the_loss_of_joint_training_weighs_frames_not_batches():
 
 def test_the_running_mean_has_its_half_life_as_a_share_of_the_samples_seen():
     about, one = recipe(ema=0.5), stage()
-    state = train.fresh(about, one)
+    state = loop.fresh(about, one)
     name = "net.enter.weight"
     mean, before = state.ema[name].double(), 0
-    for report in train.fit(about, one, state, lesson_for(one)):
+    for report in loop.fit(about, one, state, lesson_for(one)):
         keep = 0.5 ** ((report.seen - before) / (0.5 * report.seen))
         mean = keep * mean + (1 - keep) * state.net.state_dict()[name].double()
         before = report.seen
@@ -445,12 +445,12 @@ def test_the_log_holds_a_line_a_step(tmp_path):
 def test_snapshots_of_the_running_mean_are_kept_for_good(tmp_path):
     about = recipe()
     one = about.stages[0]
-    run = train.Run(about, tmp_path, keep_every=8)
+    run = loop.Run(about, tmp_path, keep_every=8)
     run.begin(resume=False)
     list(run.part(one, lesson_for(one)))  # seen: 4, 8, 12, 15, 18, 21
     kept = sorted(path.name for path in (tmp_path / "base").glob("mean-*"))
     assert kept == [f"mean-{seen:012d}.safetensors" for seen in (8, 18)]
-    want = train.fresh(about, one).net.state_dict()
+    want = loop.fresh(about, one).net.state_dict()
     assert recipes.load_tensors(tmp_path / "base" / kept[0], want)
 
 
@@ -461,14 +461,14 @@ def test_an_exported_run_is_a_model_that_loads(tmp_path):
     about = recipe()
     for one in about.stages:
         taught(about, one, tmp_path / "run")
-    files = train.exported(about, tmp_path / "run", tmp_path / "model")
+    files = loop.exported(about, tmp_path / "run", tmp_path / "model")
     assert [file.name for file in files] == [
         "recipe.json",
         "base.safetensors",
         "space8.safetensors",
     ]
-    state = train.fresh(about, about.stages[0])
-    train.restore(state, tmp_path / "run" / "base")
+    state = loop.fresh(about, about.stages[0])
+    loop.restore(state, tmp_path / "run" / "base")
     tensors = recipes.load_tensors(files[1], state.net.state_dict())
     assert all(torch.equal(t, state.ema[k].to(torch.bfloat16)) for k, t in tensors.items())
     assert recipes.load(str(tmp_path / "model")).stages[1].name == "space8"
@@ -477,5 +477,5 @@ def test_an_exported_run_is_a_model_that_loads(tmp_path):
 def test_a_stage_never_taught_has_no_weights_file(tmp_path):
     about = recipe()
     taught(about, about.stages[0], tmp_path / "run")
-    files = train.exported(about, tmp_path / "run", tmp_path / "model")
+    files = loop.exported(about, tmp_path / "run", tmp_path / "model")
     assert [file.name for file in files] == ["recipe.json", "base.safetensors"]

@@ -11,13 +11,15 @@ import torch
 from kineograph import media, recipe
 from kineograph.cli import main
 from kineograph.data.grids import Batch
+from kineograph.families.visual_prompts.filler import Filler, checked
+from kineograph.families.visual_prompts.objective import Filling, hidden_places
+from kineograph.families.visual_prompts.recipe import FillerPart, VisualPrompts
+from kineograph.families.visual_prompts.recipe import filler as filler_of
 from kineograph.nets.masked import Masked, MaskedShape, patches, unfolded
-from kineograph.objectives.visual_prompts import Filling, hidden_places
-from kineograph.recipe import FillerPart, Phase, VisualPrompts
-from kineograph.train import fit, fresh
+from kineograph.recipe import Phase
+from kineograph.training.loop import fit, fresh
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError
-from kineograph.visual_prompts import Filler, checked
 
 SHAPE = MaskedShape(cell=8, patch=4, width=16, depth=2, head=8, codes=8, detail=2)
 PART = FillerPart(
@@ -144,7 +146,7 @@ def test_two_tasks_are_learned_from_examples_alone():
     losses = [r.loss for r in fit(RECIPE, PART, state, Filling(PART, Two()), autocast=False)]
     assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
     net = state.net.eval()
-    filler = recipe.filler(RECIPE, net)
+    filler = filler_of(RECIPE, net)
     cells = Two()(16, seed=77, seen=0).cells
     made = last(filler.filled(cells[:, None, :2], cells[:, 2], list(range(16))))
     wrong = (made - cells[:, 3]).abs().mean((1, 2, 3))
@@ -224,7 +226,7 @@ def test_several_pairs_are_averaged_and_the_fourth_cell_is_never_passed():
 
 
 def test_a_row_alone_is_the_same_as_in_a_batch(net):
-    filler = replace(recipe.filler(RECIPE, net), temperature=1.0, rounds=3)
+    filler = replace(filler_of(RECIPE, net), temperature=1.0, rounds=3)
     pairs, queries = noise(3, 1, 2, 3, 8, 8), noise(3, 3, 8, 8, seed=2)
     both = last(filler.filled(pairs, queries, [5, 6, 7]))
     alone = last(filler.filled(pairs[1:2], queries[1:2], [6]))

@@ -2,7 +2,7 @@
 
 import torch
 
-from kineograph.pictures.vocabulary import from_tensors, vocabulary
+from kineograph.families.text_to_image.vocabulary import from_tensors, vocabulary
 from kineograph.values.prompt import Cond
 
 NAMES = ("beaver", "dog", "dance")

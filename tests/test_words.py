@@ -13,12 +13,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kineograph.families.language.words import (
+    bits,
+    choices,
+    longest_copied,
+    ngrams,
+    read_corpus,
+    read_text,
+    write,
+)
+from kineograph.families.language.words.corpus import tidy
+from kineograph.families.language.words.counts import kneser_ney
+from kineograph.families.language.words.occurrences import gram_classes
 from kineograph.sequence.draw import Draw, extend, row_generators
 from kineograph.values.errors import InputError, LimitError
-from kineograph.words import bits, choices, longest_copied, ngrams, read_corpus, read_text, write
-from kineograph.words.corpus import tidy
-from kineograph.words.counts import kneser_ney
-from kineograph.words.occurrences import gram_classes
 
 # The opening of A Christmas Carol (Dickens, 1843), in the public domain.
 CAROL = """
@@ -141,7 +149,7 @@ def test_the_same_seed_gives_the_same_text_and_another_seed_another():
 
 def test_a_text_written_in_pieces_equals_one_written_whole(monkeypatch):
     whole = written(CAROL, 500, order=3, copy_limit=5, start="Marley was")
-    monkeypatch.setattr("kineograph.words.writing.PIECE", 7)
+    monkeypatch.setattr("kineograph.families.language.words.writing.PIECE", 7)
     pieces = written(CAROL, 500, order=3, copy_limit=5, start="Marley was")
     assert pieces.text == whole.text
     assert np.array_equal(pieces.used, whole.used)
@@ -382,10 +390,10 @@ def test_a_missing_file_and_a_huge_one_are_told(tmp_path, monkeypatch):
         read_text(tmp_path / "none.txt")
     path = tmp_path / "corpus.txt"
     path.write_text("one two three")
-    monkeypatch.setattr("kineograph.words.corpus.MAX_BYTES", 5)
+    monkeypatch.setattr("kineograph.families.language.words.corpus.MAX_BYTES", 5)
     with pytest.raises(LimitError, match="give a part of it"):
         read_text(path)
-    monkeypatch.setattr("kineograph.words.corpus.MAX_TOKENS", 2)
+    monkeypatch.setattr("kineograph.families.language.words.corpus.MAX_TOKENS", 2)
     for unit in ("letter", "word"):
         with pytest.raises(LimitError, match=f"above 2 {unit}s"):
             read_corpus("one two three", unit)

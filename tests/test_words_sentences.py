@@ -4,11 +4,11 @@ import pytest
 
 from kineograph.families.language.model import CountsModel
 from kineograph.families.language.settings import ByCounts
+from kineograph.families.language.words.corpus import read_corpus
 from kineograph.values.errors import InputError
 from kineograph.values.progress import finished
 from kineograph.values.request import Request
 from kineograph.values.source import Source
-from kineograph.words.corpus import read_corpus
 
 SENTENCES = {
     "English": "Mr. Hale met Dr. Moss near St. Ives at 3.14 p.m. on Jan. 5. | J. R. Smith left. |"

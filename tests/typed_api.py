@@ -3,12 +3,12 @@
 from typing import Any, assert_type
 
 import kineograph as kg
-from kineograph.families.analogy.model import TokensModel as GridModel
 from kineograph.families.image_to_video.model import ImageToVideoModel
+from kineograph.families.image_tokens.model import TokensModel
 from kineograph.families.language.transformer import TransformerModel
-from kineograph.families.text_to_image.model import TokensModel
 from kineograph.families.text_to_video.model import TextToVideoModel
 from kineograph.families.text_to_video.settings import TextToVideo
+from kineograph.families.visual_prompts.model import VisualPromptsModel
 from kineograph.families.zoom.model import FromTextsModel
 
 assert_type(kg.load("stickers"), TextToVideoModel)
@@ -16,7 +16,7 @@ assert_type(kg.load("animate"), ImageToVideoModel)
 assert_type(kg.load("tokens"), TokensModel)
 assert_type(kg.load("scenes"), FromTextsModel)
 assert_type(kg.load("words"), TransformerModel)
-assert_type(kg.load("visual-prompts"), GridModel)
+assert_type(kg.load("visual-prompts"), VisualPromptsModel)
 assert_type(kg.load("my-folder"), kg.Model[Any, Any])
 
 request = kg.Request(TextToVideo(text="a ghost"))

@@ -19,12 +19,12 @@ from kineograph.values.settings import Settings, choices, fields, unknown
 from kineograph.values.source import Source
 
 if TYPE_CHECKING:
-    from kineograph.families.analogy.model import TokensModel as GridModel
     from kineograph.families.image_to_video.model import ImageToVideoModel
+    from kineograph.families.image_tokens.model import TokensModel
     from kineograph.families.language.transformer import TransformerModel
-    from kineograph.families.text_to_image.model import TokensModel
     from kineograph.families.text_to_image.pictures import PicturesModel
     from kineograph.families.text_to_video.model import TextToVideoModel
+    from kineograph.families.visual_prompts.model import VisualPromptsModel
     from kineograph.families.zoom.model import FromTextsModel
 
 Families = tuple[type[Settings], ...]
@@ -59,7 +59,8 @@ def families(verb: str) -> Families:
 
             return (CheckpointVideo, Refine, ImageToVideo, TextToVideo, ByPicture)
         case "image":
-            from kineograph.families.text_to_image.settings import ByCascade, ByDiffusion, ByTokens
+            from kineograph.families.image_tokens.settings import ByTokens
+            from kineograph.families.text_to_image.settings import ByCascade, ByDiffusion
 
             return (ByTokens, ByCascade, ByDiffusion)
         case "zoom":
@@ -79,9 +80,10 @@ def families(verb: str) -> Families:
 
             return TEXTURES[verb]
         case "analogy":
-            from kineograph.families.analogy import settings as analogy
+            from kineograph.families.analogy.settings import ByBoth, ByPatches
+            from kineograph.families.visual_prompts.settings import ByTokens as ByGrid
 
-            return (analogy.ByPatches, analogy.ByTokens, analogy.ByBoth)
+            return (ByPatches, ByGrid, ByBoth)
         case "write":
             from kineograph.families.language.settings import ByCounts, Learned
 
@@ -180,9 +182,11 @@ def _video(settings: Settings) -> Model[Any, Any]:
 
 def _image(settings: Settings) -> Model[Any, Any]:
     """Words to a picture."""
-    from kineograph.families.text_to_image.model import CascadeModel, TokensModel
+    from kineograph.families.image_tokens.model import TokensModel
+    from kineograph.families.image_tokens.settings import ByTokens
+    from kineograph.families.text_to_image.model import CascadeModel
     from kineograph.families.text_to_image.pictures import PicturesModel
-    from kineograph.families.text_to_image.settings import ByCascade, ByDiffusion, ByTokens
+    from kineograph.families.text_to_image.settings import ByCascade, ByDiffusion
 
     match settings:
         case ByDiffusion():
@@ -236,14 +240,15 @@ def _by_example(settings: Settings) -> Model[Any, Any]:
 def _analogy(settings: Settings) -> Model[Any, Any]:
     """Patches, tokens, or one beside the other."""
     from kineograph.families.analogy.model import BothModel, PatchesModel
-    from kineograph.families.analogy.model import TokensModel as GridModel
-    from kineograph.families.analogy.settings import ByBoth, ByTokens
+    from kineograph.families.analogy.settings import ByBoth
+    from kineograph.families.visual_prompts.model import VisualPromptsModel
+    from kineograph.families.visual_prompts.settings import ByTokens as ByGrid
 
     match settings:
-        case ByTokens():
-            return GridModel(settings.model)
+        case ByGrid():
+            return VisualPromptsModel(settings.model)
         case ByBoth():
-            return BothModel(PatchesModel(), GridModel(settings.model))
+            return BothModel(PatchesModel(), VisualPromptsModel(settings.model))
     return PatchesModel()
 
 
@@ -286,7 +291,7 @@ def load(name: Literal["scenes"]) -> FromTextsModel: ...
 @overload
 def load(name: Literal["words"]) -> TransformerModel: ...
 @overload
-def load(name: Literal["visual-prompts"]) -> GridModel: ...
+def load(name: Literal["visual-prompts"]) -> VisualPromptsModel: ...
 @overload
 def load(name: str) -> Model[Any, Any]: ...
 def load(name: str) -> Model[Any, Any]:
@@ -311,33 +316,34 @@ def _loaded(name: str) -> Model[Any, Any]:
         from kineograph.families.checkpoint.model import CheckpointModel
 
         return CheckpointModel(name)
-    match recipe.read(recipe.folder_of(name)):
-        case recipe.Cascade() as about if about.stages[-1].frames == 1:
+    about = recipe.read(recipe.folder_of(name))
+    match about.family:
+        case "cascade" if isinstance(about, recipe.Cascade) and about.stages[-1].frames == 1:
             from kineograph.families.zoom.model import FromTextsModel
 
             return FromTextsModel(name)
-        case recipe.Cascade():
+        case "cascade":
             from kineograph.families.text_to_video.model import TextToVideoModel
 
             return TextToVideoModel(name)
-        case recipe.Animate():
+        case "animate":
             from kineograph.families.image_to_video.model import ImageToVideoModel
 
             return ImageToVideoModel(name)
-        case recipe.Pictures():
+        case "pictures":
             from kineograph.families.text_to_image.pictures import PicturesModel
 
             return PicturesModel(name)
-        case recipe.Tokens():
-            from kineograph.families.text_to_image.model import TokensModel
+        case "tokens":
+            from kineograph.families.image_tokens.model import TokensModel
 
             return TokensModel(name)
-        case recipe.Language():
+        case "language":
             from kineograph.families.language.transformer import TransformerModel
 
             return TransformerModel(name)
-        case recipe.VisualPrompts():
-            from kineograph.families.analogy.model import TokensModel as GridModel
+        case "visual-prompts":
+            from kineograph.families.visual_prompts.model import VisualPromptsModel
 
-            return GridModel(name)
+            return VisualPromptsModel(name)
     raise InputError("model", f"'{name}' makes nothing by itself", "see kineograph models list")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kineograph.media.exact import Picture
     from kineograph.media.shaping import Film
     from kineograph.values.clip import Clip
+    from kineograph.values.source import Source
 
 Note = Mapping[str, Any] | None
 PLAIN = Shape()
@@ -260,6 +261,20 @@ def clip_of(picture: Picture) -> Clip:
         picture = np.concatenate([picture[:, :, :1]] * 3 + [picture[:, :, 1:]], axis=2)
     values = np.moveaxis(picture, 2, 0).astype(np.float32) / np.iinfo(picture.dtype).max
     return Clip(torch.from_numpy(np.ascontiguousarray(values))[None])
+
+
+def picture_clip(source: Source, field: str) -> Clip:
+    """A picture of a source as a clip of one frame; an array in memory becomes one."""
+    import numpy as np
+
+    from kineograph import media
+    from kineograph.media.exact import picture_of
+    from kineograph.media.frames import named
+
+    if isinstance(source.value, np.ndarray):
+        return clip_of(picture_of(source, field))
+    with named(field):
+        return media.clip_of(source, field)
 
 
 def pyplot() -> Any:

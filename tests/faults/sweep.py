@@ -302,13 +302,14 @@ COMMANDS = {
 
 def _preload() -> None:
     """Import what the commands need, so that a fork begins at once."""
-    from kineograph import cli, models, train
+    from kineograph import cli, models
     from kineograph.families.text_to_video import model as video_model
     from kineograph.families.texture import model as texture_model
     from kineograph.families.video_texture import model as loop_model
     from kineograph.families.zoom import model as zoom_model
+    from kineograph.training import loop
 
-    del cli, models, train, video_model, texture_model, loop_model, zoom_model
+    del cli, models, loop, video_model, texture_model, loop_model, zoom_model
 
 
 def main() -> None:

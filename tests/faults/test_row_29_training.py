@@ -14,10 +14,11 @@ import pytest
 
 from conftest import TEXT, left_over
 from kineograph import recipe as recipes
+from kineograph.families.language.recipe import Language, LanguagePart
+from kineograph.families.language.words.byte_pairs import BytePairs
 from kineograph.nets.causal import CausalShape
-from kineograph.recipe import Language, LanguagePart, Phase
+from kineograph.recipe import Phase
 from kineograph.values.errors import KineographError
-from kineograph.words.byte_pairs import BytePairs
 
 
 def recipe_file(folder: Path, *, small: bool = False, text: str = TEXT, samples: int = 64) -> Path:
@@ -72,8 +73,8 @@ def pack(folder: Path) -> Path:
 
 
 def test_the_hash_of_a_pack_covers_its_pixels_and_not_what_is_made_of_them(tmp_path):
-    from kineograph import train
-    from kineograph.objectives import data_of
+    from kineograph.training import loop as train
+    from kineograph.training.objectives import data_of
 
     about, folder = recipes.read(recipes.folder_of("stickers")), pack(tmp_path / "pack")
     whole = data_of(about, folder)
@@ -87,9 +88,9 @@ def test_the_hash_of_a_pack_covers_its_pixels_and_not_what_is_made_of_them(tmp_p
 
 
 def test_a_distillation_notices_other_data_too(run, tmp_path, monkeypatch):
-    from kineograph import train
     from kineograph.cli.train import read_recipe
     from kineograph.data import stickers
+    from kineograph.training import loop as train
 
     told = []
 
@@ -114,9 +115,9 @@ def test_a_distillation_notices_other_data_too(run, tmp_path, monkeypatch):
 def test_a_damaged_checkpoint_is_said_aloud(run, tmp_path):
     words = ["train", recipe_file(tmp_path), "--out", tmp_path / "run"]
     assert run(*words).code == 0
-    from kineograph import train
+    from kineograph.training import loop
 
-    newest = train.checkpoints(tmp_path / "run" / "speaker")[-1]
+    newest = loop.checkpoints(tmp_path / "run" / "speaker")[-1]
     older = newest.with_name(f"{int(newest.name) - 8:012d}")
     older.mkdir()  # the same state under an older name is no checkpoint either
     for path in newest.iterdir():

@@ -115,12 +115,13 @@ def answers(
     """
     from kineograph import recipe
     from kineograph.data.finish_feed import FinishFeed, answer
-    from kineograph.objectives.finishing import answering
+    from kineograph.families.text_to_image.finisher_objective import answering
+    from kineograph.families.text_to_image.recipe import Pictures
 
     started = time.perf_counter()
     made = recipe.load(model)
     about = recipe.read(recipe.folder_of(model))
-    if not isinstance(about, recipe.Pictures):
+    if not isinstance(about, Pictures):
         raise InputError("--model", f"'{model}' makes no cut-outs", "use pictures")
     path = watch(answer(FinishFeed(about.base.size), [answering(made)]), "answers")
     report(as_json, started, [path], model=about.name)

@@ -40,9 +40,9 @@ def distill(
     import torch
 
     from kineograph import recipe as recipes
-    from kineograph.objectives import data_of
-    from kineograph.objectives.distillation import graduated
-    from kineograph.train import Run
+    from kineograph.training.distillation import graduated
+    from kineograph.training.loop import Run
+    from kineograph.training.objectives import data_of
 
     if threads:
         torch.set_num_threads(threads)
@@ -69,8 +69,8 @@ def distill(
 
 def _laps(run: Any, teacher: Path, limit: float) -> Iterator[Progress]:
     """Every lap in order as Progress; the loss is smoothed over about fifty steps."""
-    from kineograph.objectives import objective_of
-    from kineograph.objectives.distillation import rounds
+    from kineograph.training.distillation import rounds
+    from kineograph.training.objectives import objective_of
 
     parts = run.recipe.parts
     source = replace(run.recipe.teacher, data=run.recipe.data)

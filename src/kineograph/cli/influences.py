@@ -138,7 +138,7 @@ def _index(folder: Path, started: float, force: bool, as_json: bool) -> None:
     about = recipe.read(folder)
     if about.data not in ("stickers", "scenes"):
         raise InputError("FILE", f"'{folder}' was trained on '{about.data}'", "it has no index")
-    moving = not isinstance(about, recipe.VisualPrompts)
+    moving = about.family != "visual-prompts"
     looks, records, kinds, _ = known_examples(about.data, moving=moving)
     made = study.index_of(looks, records, kinds)
     path = study.save_index(made, folder, {"model": about.name})

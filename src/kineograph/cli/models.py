@@ -58,8 +58,8 @@ def verify(
     as_json: door.Json = False,
 ) -> None:
     """Read every weight: names, shapes, finite values; print each file's sha256."""
-    from kineograph.public.folder import digests as published
-    from kineograph.public.folder import is_checkpoint
+    from kineograph.checkpoints.folder import digests as published
+    from kineograph.checkpoints.folder import is_checkpoint
 
     digests = published(name) if is_checkpoint(name) else _digests(name)
     if as_json:

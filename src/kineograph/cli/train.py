@@ -40,8 +40,8 @@ def train(
     started = time.perf_counter()
     import torch
 
-    from kineograph.objectives import data_of
-    from kineograph.train import Run, exported
+    from kineograph.training.loop import Run, exported
+    from kineograph.training.objectives import data_of
 
     if threads:
         torch.set_num_threads(threads)
@@ -63,7 +63,7 @@ def train(
 
 def _steps(run: Any, only: str, limit: float, start: str) -> Any:
     """Every part in order as Progress; the loss is smoothed over about fifty steps."""
-    from kineograph.objectives import objective_of
+    from kineograph.training.objectives import objective_of
 
     parts = [part for part in run.recipe.parts if only in ("", part.name)]
     for i, part in enumerate(parts):
@@ -83,7 +83,7 @@ def _steps(run: Any, only: str, limit: float, start: str) -> Any:
 def _first(part: Any, start: str) -> Any:
     """The network that a part begins as: with a model's weights, or with Real-ESRGAN's."""
     if start == "realesrgan":
-        from kineograph.public.realesrgan import beginning
+        from kineograph.checkpoints.realesrgan import beginning
 
         return beginning()
     from kineograph.recipe import started
@@ -133,7 +133,7 @@ def read_recipe(name: str) -> Any:
         if not path.is_file():
             raise MissingError(f"recipe '{path}' is not there")
         found = runpy.run_path(str(path)).get("recipe")
-        if not isinstance(found, tuple(recipe.FAMILIES.values())):
+        if not isinstance(found, recipe.Recipe):
             raise InputError("recipe", f"'{path}' defines nothing named recipe that is one")
         return found
     if path.suffix == ".json":

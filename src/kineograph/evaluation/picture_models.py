@@ -19,7 +19,8 @@ from kineograph.data import cutouts
 from kineograph.data.cutout_features import real_cutouts, texture
 from kineograph.data.sticker_features import Look, lite0
 from kineograph.evaluation.pictures import Eyes, Gallery, Make
-from kineograph.pictures import Knobs, PictureMaker
+from kineograph.families.image_to_video.recipe import Animate
+from kineograph.families.text_to_image.maker import Knobs, PictureMaker
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress, Prompt
 
@@ -62,7 +63,7 @@ def second_eye(model: str = SECOND) -> Look:
     """
     place = recipes.folder_of(model)
     about = recipes.read(place)
-    if not isinstance(about, recipes.Animate):
+    if not isinstance(about, Animate):
         raise InputError("model", f"'{model}' has no picture encoder", "name one like animate")
     encoder = recipes.trained(about.picture, place)
 

@@ -19,11 +19,11 @@ from torch import Tensor
 from kineograph.data.grids import HELD, TASKS, Grids
 from kineograph.data.sticker_features import Apart
 from kineograph.evaluation.sets import Estimate, bootstrap
+from kineograph.families.visual_prompts.filler import Filler
 from kineograph.patches import analogies
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress
-from kineograph.visual_prompts import Filler
 
 MODES = ("filter", "colour", "numbers")  # of analogies by patches; the best at a task counts
 MASKS = ("segment",)  # tasks whose answer is a mask

@@ -20,7 +20,7 @@ from kineograph.data.stickers import Stickers, variants
 from kineograph.evaluation.making import Ground
 from kineograph.evaluation.sets import Estimate, bootstrap, closeness, frechet, ranks, within
 from kineograph.evaluation.stickers import Gallery, panel
-from kineograph.tokens import ImageTokenizer
+from kineograph.families.image_tokens.maker import ImageTokenizer
 from kineograph.values.clip import Clip, from_bytes, to_clips, to_model
 from kineograph.values.prompt import Progress, Prompt
 

@@ -12,12 +12,12 @@ from typing import Literal
 
 import numpy as np
 
-from kineograph.objectives.language import first_part, trained_on
+from kineograph.families.language.objective import first_part, trained_on
+from kineograph.families.language.words import bits_by_order, read_corpus
+from kineograph.families.language.words.corpus import tidy
+from kineograph.families.language.words.language import LanguageModel, cost
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress
-from kineograph.words import bits_by_order, read_corpus
-from kineograph.words.corpus import tidy
-from kineograph.words.language import LanguageModel, cost
 
 HELD_OUT = 0.1
 HIGHEST: dict[Literal["word", "letter"], int] = {"word": 6, "letter": 10}

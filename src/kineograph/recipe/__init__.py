@@ -1,8 +1,8 @@
 """What a model is and how it was trained: frozen dataclasses, JSON beside safetensors weights.
 
 Only this folder reads or writes weights, and only it joins network, parameterization and family: a
-part says its `network`, a recipe what it is `ready` to make with. A family's recipe lives in a file
-of its own name; this file knows them all and reads JSON.
+part says its `network`, a recipe what it is `ready` to make with. Here is what recipes share, and
+the cascade's, on which several families stand; a family's own is `recipe.py` in its folder.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,9 @@ from torch import nn
 
 from kineograph.files import placed, sha256_of
 from kineograph.nets.image_to_video_unet import Routes
-from kineograph.recipe.animate import Animate, EncoderPart, MotionPart, narrowed
 from kineograph.recipe.cascade import Cascade, Stage
-from kineograph.recipe.codec import CodecPart, CodecRecipe
 from kineograph.recipe.distillation import Distillation, DistillationRound, Student
-from kineograph.recipe.fields import Part, Phase, one_of, parsed
+from kineograph.recipe.fields import Part, Phase, Recipe, one_of, parsed
 from kineograph.recipe.files import (
     WEIGHTS,
     declared,
@@ -31,101 +30,70 @@ from kineograph.recipe.files import (
     models,
     save_tensors,
 )
-from kineograph.recipe.finisher import Finisher, FinisherPart
-from kineograph.recipe.language import Language, LanguagePart, language_model
 from kineograph.recipe.loading import Loading, begun, frozen, network, prepared, texts, trained
-from kineograph.recipe.pictures import Pictures, picture_maker, vocabulary_in
 from kineograph.recipe.plan import Plan, plan
-from kineograph.recipe.tokens import Tokens, Writer
-from kineograph.recipe.trajectories import Trajectories
-from kineograph.recipe.visual_prompts import FillerPart, VisualPrompts, filler
 from kineograph.values.errors import InputError, KineographError
 
 __all__ = [
     "FAMILIES",
     "WEIGHTS",
-    "Animate",
     "Cascade",
-    "CodecPart",
-    "CodecRecipe",
     "Distillation",
     "DistillationRound",
-    "EncoderPart",
-    "FillerPart",
-    "Finisher",
-    "FinisherPart",
-    "Language",
-    "LanguagePart",
     "Loading",
-    "MotionPart",
     "Part",
     "Phase",
-    "Pictures",
     "Plan",
     "Recipe",
     "Stage",
     "Student",
-    "Tokens",
-    "Trajectories",
-    "VisualPrompts",
-    "Writer",
     "family_of",
-    "filler",
     "folder_of",
     "from_json",
     "frozen",
     "hashes",
     "known_hashes",
-    "language_model",
     "load",
     "load_tensors",
     "models",
     "named_hashes",
-    "narrowed",
     "network",
-    "picture_maker",
     "plan",
     "prepared",
     "read",
     "read_cascade",
+    "recipe_type",
     "save_tensors",
     "seal",
     "started",
     "texts",
     "to_json",
     "trained",
-    "vocabulary_in",
 ]
 
 MAX_RECIPE_BYTES = 1_000_000
 
-Recipe = (
-    Cascade
-    | Distillation
-    | CodecRecipe
-    | Animate
-    | VisualPrompts
-    | Tokens
-    | Language
-    | Pictures
-    | Finisher
-    | Trajectories
-)
-FAMILIES: dict[str, type[Recipe]] = {
-    kind.family: kind
-    for kind in (
-        Cascade,
-        Distillation,
-        CodecRecipe,
-        Animate,
-        VisualPrompts,
-        Tokens,
-        Language,
-        Pictures,
-        Finisher,
-        Trajectories,
-    )
+FAMILIES = {
+    "cascade": "recipe.cascade.Cascade",
+    "distillation": "recipe.distillation.Distillation",
+    "codec": "families.image_tokens.codec_recipe.CodecRecipe",
+    "animate": "families.image_to_video.recipe.Animate",
+    "visual-prompts": "families.visual_prompts.recipe.VisualPrompts",
+    "tokens": "families.image_tokens.recipe.Tokens",
+    "language": "families.language.recipe.Language",
+    "pictures": "families.text_to_image.recipe.Pictures",
+    "finisher": "families.text_to_image.finisher_recipe.Finisher",
+    "trajectories": "families.trajectory.recipe.Trajectories",
 }
+"Where the recipe of every family stands, by the name that JSON calls it; imported when it is read."
+
+
+def recipe_type(family: str) -> type[Recipe]:
+    """The class of a family's recipes. Raises InputError for a family that is not known."""
+    one_of("recipe.family", family, FAMILIES)
+    module, _, name = FAMILIES[family].rpartition(".")
+    kind: type[Recipe] = getattr(import_module(f"kineograph.{module}"), name)
+    return kind
 
 
 # -- JSON ---------------------------------------------------------------------------------------
@@ -161,9 +129,8 @@ def from_json(text: str) -> Recipe:
         family = tree.pop("family", family)
         if not isinstance(family, str):
             raise InputError("recipe.family", f"{family!r} is no word", "use cascade")
-        one_of("recipe.family", family, FAMILIES)
         _check_hashes(tree.pop("weights", {}))
-    recipe: Recipe = parsed(FAMILIES[family], tree, "recipe")
+    recipe: Recipe = parsed(recipe_type(family), tree, "recipe")
     return recipe
 
 

@@ -16,8 +16,8 @@ from kineograph.recipe import loading
 from kineograph.recipe.fields import (
     MOST_FRAMES,
     MOST_PIXELS,
-    ModelRecipe,
     Phase,
+    Recipe,
     one_of,
     parameterization,
     plain_word,
@@ -96,7 +96,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Cascade(ModelRecipe):
+class Cascade(Recipe):
     """Text to clip through stages, each denoising its whole block of frames (Imagen Video)."""
 
     family: ClassVar[str] = "cascade"
@@ -150,7 +150,7 @@ class Cascade(ModelRecipe):
 
     def objective(self, part: Stage, folder: Path | None, run: Path | None) -> Any:
         """What a step of training learns from; imported when training begins."""
-        from kineograph.objectives.denoising import of_cascade
+        from kineograph.training.denoising import of_cascade
 
         return of_cascade(self, part, folder)
 

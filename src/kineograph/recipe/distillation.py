@@ -10,7 +10,7 @@ from torch import nn
 
 from kineograph.diffusion.loss import WEIGHTINGS
 from kineograph.recipe.cascade import Cascade, Stage
-from kineograph.recipe.fields import ModelRecipe, Phase, one_of, plain_word, within
+from kineograph.recipe.fields import Phase, Recipe, one_of, plain_word, within
 from kineograph.recipe.loading import Loading
 from kineograph.values.errors import InputError
 
@@ -61,7 +61,7 @@ class Student:
 
 
 @dataclass(frozen=True)
-class Distillation(ModelRecipe):
+class Distillation(Recipe):
     """Stages of a cascade trained to need fewer steps and one evaluation a step (Meng et al. 2022).
 
     The first lap of a stage begins with its teacher's weights, each later one with those of the lap

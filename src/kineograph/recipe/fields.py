@@ -8,6 +8,7 @@ import types
 import typing
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
@@ -57,11 +58,10 @@ class Part(Protocol):
 
 
 @dataclass(frozen=True)
-class ModelRecipe:
+class Recipe:
     """What every model's recipe says of the model and of its training.
 
-    family: its name in JSON. A recipe also has `parts`, what is trained in order; `ready`, what it
-    is to make with; and `objective`, what a step of training learns from.
+    family: its name in JSON.
     """
 
     family: ClassVar[str]
@@ -77,6 +77,22 @@ class ModelRecipe:
     "muon (matrices by Muon, the rest by AdamW) or adamw."
     ema: float = 0.05
     "Half-life of the weights' running mean, as a share of the samples seen so far; 0 is none."
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """What is trained, in order: a `Part` each."""
+        raise NotImplementedError
+
+    def objective(self, part: Any, folder: Path | None, run: Path | None) -> Any:
+        """What a step of training one of the parts learns from, an `Objective`.
+
+        folder: of the data set; None is the user's cache. run: where parts trained before stand.
+        """
+        raise NotImplementedError
+
+    def ready(self, folder: Path, how: Any) -> Any:
+        """What makes things with the weights in a folder; how: a `Loading`."""
+        raise NotImplementedError
 
     def beside(self) -> dict[str, dict[str, Tensor]]:
         """What goes into a model's folder beside its weights, tensors by file name."""

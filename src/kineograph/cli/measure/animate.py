@@ -13,6 +13,7 @@ from kineograph.data.sticker_features import lite0, real_clips
 from kineograph.data.stickers import Stickers, load
 from kineograph.evaluation import animate as study
 from kineograph.evaluation.settings import Moved
+from kineograph.families.image_to_video.recipe import Animate
 from kineograph.values.errors import InputError
 
 DRIFTING = 8  # pictures whose long clips are looked at
@@ -21,7 +22,7 @@ DRIFTING = 8  # pictures whose long clips are looked at
 def tell(settings: Moved, asked: Door, started: float) -> None:
     """Measure, print a table, report."""
     about = recipe.read(recipe.folder_of(settings.model))
-    if not isinstance(about, recipe.Animate):
+    if not isinstance(about, Animate):
         raise InputError("model", f"'{settings.model}' moves no picture", "use animate")
     if settings.drift == 1:
         raise InputError("drift", "1 block cannot drift", "use 0, or 2 … 20")
@@ -65,7 +66,7 @@ def tell(settings: Moved, asked: Door, started: float) -> None:
 
 
 def _ways(
-    settings: Moved, about: recipe.Animate, maker: AnimateMaker, knobs: Knobs, packs: Stickers
+    settings: Moved, about: Animate, maker: AnimateMaker, knobs: Knobs, packs: Stickers
 ) -> dict[str, study.Way]:
     """What is compared: the model, its refinement, closed routes, and two baselines."""
     seed, frames = settings.seed, about.frames

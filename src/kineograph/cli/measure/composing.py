@@ -13,7 +13,7 @@ from kineograph.data.composed.feed import Ground
 from kineograph.data.sticker_features import lite0
 from kineograph.evaluation import composing, picture_models
 from kineograph.evaluation.settings import Composed
-from kineograph.pictures import Knobs, PictureMaker
+from kineograph.families.text_to_image.maker import Knobs, PictureMaker
 from kineograph.trajectories.maker import TrajectoryMaker
 from kineograph.values.errors import InputError
 

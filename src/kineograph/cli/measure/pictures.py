@@ -13,7 +13,7 @@ from kineograph.evaluation import pictures as study
 from kineograph.evaluation.pictures import Study
 from kineograph.evaluation.sets import Estimate
 from kineograph.evaluation.settings import CutOuts
-from kineograph.pictures import Knobs, PictureMaker
+from kineograph.families.text_to_image.maker import Knobs, PictureMaker
 from kineograph.values.errors import InputError
 
 
@@ -37,7 +37,7 @@ def tell(settings: CutOuts, asked: Door, started: float) -> None:
 
 
 def _finish() -> Any:
-    from kineograph.public.realesrgan import finished, realesrgan
+    from kineograph.checkpoints.realesrgan import finished, realesrgan
 
     net = realesrgan()
     return lambda x: finished(net, x)

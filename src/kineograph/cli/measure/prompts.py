@@ -13,8 +13,8 @@ from kineograph.data.grids import Grids as Feed
 from kineograph.data.sticker_features import perceptual
 from kineograph.evaluation import prompts as study
 from kineograph.evaluation.settings import Grids
+from kineograph.families.visual_prompts.filler import Filler
 from kineograph.values.errors import InputError
-from kineograph.visual_prompts import Filler
 
 
 def tell(settings: Grids, asked: Door, started: float) -> None:

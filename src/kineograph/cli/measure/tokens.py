@@ -12,7 +12,7 @@ from kineograph.data.stickers import read_index, sticker_folder
 from kineograph.diffusion.cascade import Knobs
 from kineograph.evaluation import tokens as study
 from kineograph.evaluation.settings import Written
-from kineograph.tokens import TokenKnobs, TokensMaker
+from kineograph.families.image_tokens.maker import TokenKnobs, TokensMaker
 from kineograph.values.errors import InputError
 
 

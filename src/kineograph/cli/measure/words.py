@@ -12,11 +12,11 @@ from kineograph.cli.options import Door
 from kineograph.cli.train import seconds_of
 from kineograph.evaluation.settings import Bits
 from kineograph.evaluation.words import Compared, compared
+from kineograph.families.language.words import read_text
+from kineograph.families.language.words.language import LanguageModel
 from kineograph.files import placed
 from kineograph.products import pyplot
 from kineograph.values.errors import InputError
-from kineograph.words import read_text
-from kineograph.words.language import LanguageModel
 
 
 def tell(settings: Bits, asked: Door, started: float) -> None:

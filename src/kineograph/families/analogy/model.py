@@ -4,35 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from kineograph import media, recipe
-from kineograph.families.analogy.settings import Analogy, ByBoth, ByPatches, ByTokens, Matching
+from kineograph import media
+from kineograph.families.analogy.settings import ByBoth, ByPatches, Matching
 from kineograph.media.exact import Picture, picture_of
-from kineograph.media.frames import named
 from kineograph.patches import analogies
 from kineograph.patches.source_map import copied_result, copy_report
-from kineograph.products import ClipProduct
+from kineograph.products import ClipProduct, picture_clip
 from kineograph.products import clip_of as shown
 from kineograph.record import record_of
+from kineograph.values.analogy import Analogy
 from kineograph.values.clip import Clip, from_bytes
-from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
-from kineograph.values.source import Source
-from kineograph.visual_prompts import Filler
 
 # Measured with one thread: 96 and 256 pixels a side by patches, 0 and 8 rounds by tokens.
 START = 1.4  # seconds until the compiled search is there
 PLACE = 1.2e-9  # seconds a pixel made and place searched
 SHORT = 3e-5  # seconds a pixel made from a short list of places
-ROUND = 0.03  # seconds a pair and round of the embedded model
-SMALL = "cells are 32 pixels: a larger answer is an enlarged one"
 
 
 class PatchesModel:
@@ -65,62 +59,19 @@ class PatchesModel:
         yield Progress(1.0, "done", result.value, None, result)
 
 
-class TokensModel:
-    """Visual prompting by inpainting (Bar et al. 2022) behind the face of every model.
+class Learned(Protocol):
+    """What fills the fourth cell: of settings with pictures and rounds, its answer step by step."""
 
-    model: a shipped model's name, or a folder. Raises MissingError when there is no such model,
-    InputError when it fills no grids.
-    """
-
-    def __init__(self, model: str = "visual-prompts") -> None:
-        self.folder = recipe.folder_of(model)
-        about = recipe.read(self.folder)
-        if not isinstance(about, recipe.VisualPrompts):
-            raise InputError("model", f"'{model}' fills no grids", "use visual-prompts")
-        self.recipe = about
-
-    @cached_property
-    def about(self) -> About:
-        return About(self.recipe.name, recipe.hashes(self.folder, self.recipe), torch=True)
-
-    @cached_property
-    def filler(self) -> Filler:
-        made: Filler = recipe.load(str(self.folder))
-        return made
-
-    def forecast(self, request: Request[ByTokens]) -> Forecast:
-        """Pairs times rounds, by the rate of the embedded model."""
-        settings = request.settings
-        height, width = picture_of(settings.b, "b").shape[:2]
-        pairs = 1 + len(settings.also) // 2
-        seconds = 0.3 + ROUND * pairs * (1 + (settings.rounds or 0))
-        told = f"{width}x{height} pixels from {pairs} pairs by tokens"
-        file = media.file_bytes(request.form or ".png", (width, height), 1)
-        return Forecast(seconds, int(450e6), file, told, {"pixels": height * width, "pairs": pairs})
-
-    def filled(self, settings: ByTokens | ByBoth, seed: int) -> Iterator[Progress[Clip]]:
-        """The answer to B round by round, a clip of one frame of its size."""
-        *cells, query = (_cell(source, name) for name, source in settings.pictures)
-        pairs = list(zip(cells[::2], cells[1::2], strict=True))
-        yield from self.filler.with_rounds(settings.rounds).make(pairs, query, seed)
-
-    def make(self, request: Request[ByTokens], seed: int) -> Iterator[Progress[Clip]]:
-        """The answer round by round; the last step carries it."""
-        made: Clip | None = None
-        for step in self.filled(request.settings, seed):
-            made = step.value
-            yield step._replace(done=min(step.done, 0.99))
-        assert made is not None
-        made = _with_alpha(made, request.settings.b)
-        record = record_of(self, request, seed)
-        result = Result(ClipProduct(made), seed, record, (SMALL,))
-        yield Progress(1.0, "done", made, None, result)
+    @property
+    def about(self) -> About: ...
+    def forecast(self, request: Request[Any]) -> Forecast: ...
+    def filled(self, settings: ByBoth, seed: int) -> Iterator[Progress[Clip]]: ...
 
 
 class BothModel:
     """Both ways side by side: A, A2, B, the answer by tokens, the answer by patches."""
 
-    def __init__(self, patches: PatchesModel, tokens: TokensModel) -> None:
+    def __init__(self, patches: PatchesModel, tokens: Learned) -> None:
         self.patches, self.tokens = patches, tokens
 
     @property
@@ -129,7 +80,7 @@ class BothModel:
 
     def forecast(self, request: Request[ByBoth]) -> Forecast:
         """What both cost one after the other."""
-        one = self.tokens.forecast(request)  # type: ignore[arg-type]
+        one = self.tokens.forecast(request)
         other = self.patches.forecast(request)  # type: ignore[arg-type]
         told = f"{one.plan}, then {other.plan}"
         memory, file = max(one.memory, other.memory), 5 * other.file
@@ -174,28 +125,16 @@ def _pictures(settings: Analogy) -> list[Picture]:
     return [picture_of(source, name) for name, source in settings.pictures]
 
 
-def _cell(source: Source, field: str) -> Clip:
-    """A picture of the grid as a clip; an array in memory becomes one."""
-    if isinstance(source.value, np.ndarray):
-        return shown(picture_of(source, field))
-    with named(field):
-        return media.clip_of(source, field)
-
-
-def _with_alpha(made: Clip, query: Source) -> Clip:
-    """The answer with the transparency of B, where it has any."""
-    given = _cell(query, "b").frames
-    if given.shape[1] != 4 or made.frames.shape[-2:] != given.shape[-2:]:
-        return made
-    return Clip(torch.cat([made.frames[:, :3], given[:1, 3:]], dim=1), made.fps)
-
-
 def _row(settings: Analogy, learned: Clip, answer: Picture) -> Clip:
     """A, A2, B and both answers as one picture."""
     if answer.dtype != np.uint8:
         answer = answer // 257
     colours = answer[:, :, :3] if answer.shape[2] > 2 else np.repeat(answer[:, :, :1], 3, 2)
-    cells = [_cell(settings.a, "a"), _cell(settings.a2, "a2"), _cell(settings.b, "b")]
+    cells = [
+        picture_clip(settings.a, "a"),
+        picture_clip(settings.a2, "a2"),
+        picture_clip(settings.b, "b"),
+    ]
     row = [*cells, learned, from_bytes(colours.astype(np.uint8)[None])]
     page = Clip(torch.cat([cell.over().frames for cell in row]))
     scale = max(1, 128 // page.frames.shape[-1])

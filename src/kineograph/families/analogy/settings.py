@@ -5,46 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import field_validator
-
-from kineograph.values.errors import InputError
-from kineograph.values.settings import STILL, Extra, Settings, setting, unmarked
-from kineograph.values.source import PictureSource, Source
+from kineograph.values.analogy import BY, Analogy
+from kineograph.values.settings import Extra, setting, unmarked
 
 Mode = Literal["filter", "edges", "painterly", "colour", "numbers", "super", "transfer"]
-BY = "What answers: patches that are copied, a learned model, or both side by side."
 MAP = Extra(
     suffixes=(".npz",),
     help="Where each pixel came from, and a picture of that beside",
     beside=".png",
 )
-
-
-class Analogy(Settings):
-    """What every way of answering takes."""
-
-    verb: ClassVar[str] = "analogy"
-    forms: ClassVar[tuple[str, ...]] = STILL
-
-    a: PictureSource = setting(..., "The example before.", place=True)
-    a2: PictureSource = setting(..., "The example after, same size.", place=True)
-    b: PictureSource = setting(..., "What to change the same way.", place=True)
-    also: tuple[PictureSource, ...] = setting(
-        (), "Another example before and its after, one after the other."
-    )
-
-    @field_validator("also")
-    @classmethod
-    def _pairs(cls, also: tuple[Source, ...]) -> tuple[Source, ...]:
-        if len(also) % 2:
-            raise InputError("also", f"{len(also)} pictures", "give A and A2 in turn")
-        return also
-
-    @property
-    def pictures(self) -> tuple[tuple[str, Source], ...]:
-        """A and A2 in turn, then B, each with its field's name."""
-        more = (("also", one) for one in self.also)
-        return (("a", self.a), ("a2", self.a2), *more, ("b", self.b))
 
 
 class Matching(Analogy):
@@ -77,23 +46,6 @@ class ByPatches(Matching):
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:
         return bool(values.get("by", "patches") == "patches")
-
-
-class ByTokens(Analogy):
-    """A learned matcher fills the fourth cell of a grid (Bar et al. 2022)."""
-
-    about: ClassVar[str] = "an analogy by tokens"
-
-    by: Literal["tokens"] = setting("tokens", BY)
-    model: str = setting("visual-prompts", "For tokens: a shipped model's name, or a folder.")
-    unmarked: bool = unmarked()
-    rounds: int | None = setting(
-        None, "For tokens: rounds of deciding; 0 takes all at once.", least=0
-    )
-
-    @classmethod
-    def wanted(cls, values: Mapping[str, Any]) -> bool:
-        return values.get("by") == "tokens"
 
 
 class ByBoth(Matching):

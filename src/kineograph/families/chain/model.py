@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from kineograph.families.chain.settings import Chain as Settings
+from kineograph.families.chain.states import Record, matrix_in, read_states, read_table, states_in
 from kineograph.products import TableProduct
 from kineograph.record import record_of
 from kineograph.sequence.markov import Chain, fit, from_contexts
-from kineograph.states import Record, matrix_in, read_states, read_table, states_in
 from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request

@@ -8,12 +8,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from kineograph import media, public
+from kineograph import checkpoints, media
+from kineograph.checkpoints.folder import digests
+from kineograph.checkpoints.memory import fastest
 from kineograph.diffusion.cascade import Knobs
 from kineograph.families.checkpoint.settings import CheckpointVideo
 from kineograph.products import ClipProduct
-from kineograph.public.folder import digests
-from kineograph.public.memory import fastest
 from kineograph.record import record_of
 from kineograph.values.clip import Clip
 from kineograph.values.prompt import Progress, Prompt
@@ -29,7 +29,7 @@ class CheckpointModel:
 
     def __init__(self, folder: str, *, motion: float = 1.0) -> None:
         self.folder = folder
-        self.maker = public.load(folder, device=fastest(), motion=motion)
+        self.maker = checkpoints.load(folder, device=fastest(), motion=motion)
 
     @cached_property
     def about(self) -> About:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kineograph.animate.maker import Knobs
+from kineograph.families.image_to_video.recipe import Animate
 from kineograph.machine import convolution_speed
-from kineograph.recipe.animate import Animate
 from kineograph.recipe.plan import Plan
 
 BYTES_A_PIXEL = 130  # measured: of every frame of the clip

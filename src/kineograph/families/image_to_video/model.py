@@ -10,6 +10,7 @@ from pathlib import Path
 from kineograph import media, recipe
 from kineograph.animate.maker import MOST_PIXELS, AnimateMaker, Knobs
 from kineograph.families.image_to_video.forecast import forecast
+from kineograph.families.image_to_video.recipe import Animate
 from kineograph.families.image_to_video.settings import MOST_SIZE, ImageToVideo, Moved, Refine
 from kineograph.media.ground import grounded
 from kineograph.products import ClipProduct
@@ -36,7 +37,7 @@ class _Animate:
     def __init__(self, model: str = "animate", *, text_encoder: Path | None = None) -> None:
         self.folder = recipe.folder_of(model)
         about = recipe.read(self.folder)
-        if not isinstance(about, recipe.Animate):
+        if not isinstance(about, Animate):
             raise InputError("model", f"'{model}' moves no picture", "use animate")
         self.recipe, self.text_encoder = about, text_encoder
 

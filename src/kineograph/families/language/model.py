@@ -11,6 +11,15 @@ import numpy as np
 
 from kineograph.families.language.plots import draw_choices
 from kineograph.families.language.settings import ByCounts, times_of
+from kineograph.families.language.words import (
+    bits_by_order,
+    choices,
+    ngrams,
+    read_corpus,
+    read_text,
+)
+from kineograph.families.language.words.occurrences import LONGEST
+from kineograph.families.language.words.writing import Written, write
 from kineograph.products import FileProduct, TextProduct, pyplot
 from kineograph.record import record_of
 from kineograph.values.errors import InputError
@@ -18,9 +27,6 @@ from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 from kineograph.values.source import Source
-from kineograph.words import bits_by_order, choices, ngrams, read_corpus, read_text
-from kineograph.words.occurrences import LONGEST
-from kineograph.words.writing import Written, write
 
 HIGHEST = {"letter": 14, "word": 8, "line": 4}  # order of the plot
 SEEN = 4_000  # letters, the last of the text so far, that a step shows

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from kineograph.products import pyplot
 
 if TYPE_CHECKING:  # counting starts without torch
-    from kineograph.words import Bits, Choice, Corpus
-    from kineograph.words.language import Looked
+    from kineograph.families.language.words import Bits, Choice, Corpus
+    from kineograph.families.language.words.language import Looked
 
 
 def draw_choices(corpus: Corpus, said: list[Choice], costs: list[Bits], path: Path) -> None:

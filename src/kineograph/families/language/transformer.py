@@ -12,9 +12,19 @@ import numpy as np
 
 from kineograph import recipe
 from kineograph.families.language.model import SEEN, length_of, text_of
+from kineograph.families.language.objective import keep, trained_on
 from kineograph.families.language.plots import draw_attention
+from kineograph.families.language.recipe import Language
 from kineograph.families.language.settings import Learned
-from kineograph.objectives.language import keep, trained_on
+from kineograph.families.language.words import longest_copied
+from kineograph.families.language.words.language import (
+    LanguageModel,
+    Neighbour,
+    Said,
+    attended,
+    continued,
+    nearest,
+)
 from kineograph.products import FileProduct, TextProduct, pyplot
 from kineograph.record import record_of
 from kineograph.sequence.draw import Draw
@@ -24,8 +34,6 @@ from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Product, Result
 from kineograph.values.source import Source
-from kineograph.words import longest_copied
-from kineograph.words.language import LanguageModel, Neighbour, Said, attended, continued, nearest
 
 SAID = 2e-3  # seconds a piece of the embedded model, measured with one thread
 USUAL = {True: 300, False: 1000}  # pieces of words written, or bytes
@@ -53,7 +61,7 @@ class TransformerModel:
         if model:
             self.folder = recipe.folder_of(model)
             about = recipe.read(self.folder)
-            if not isinstance(about, recipe.Language):
+            if not isinstance(about, Language):
                 raise InputError("model", f"'{model}' is no language model", "use words")
             self.recipe = about
 
@@ -139,7 +147,7 @@ class TransformerModel:
 class ModelProduct:
     """A model as a folder that `load` reads; what else lies in the folder stays."""
 
-    recipe: recipe.Language
+    recipe: Language
     language: LanguageModel
 
     @property
@@ -154,7 +162,7 @@ class ModelProduct:
         yield Progress(1.0, "kept", None)
 
 
-def _learned(about: recipe.Language, language: LanguageModel, seconds: float) -> _Ready:
+def _learned(about: Language, language: LanguageModel, seconds: float) -> _Ready:
     """What was learned, and what there is to say of it."""
     shape, phases = about.speaker.shape, about.speaker.phases
     seen = sum(phase.samples for phase in phases) * shape.window

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 import torch
 
-from kineograph import media, recipe
-from kineograph.families.text_to_image import finish
-from kineograph.families.text_to_image.finish import GFLOP_A_PIXEL, TIMES, enlarging, sized
+from kineograph import finishing, media, recipe
+from kineograph.families.text_to_image.maker import Knobs, PictureMaker
+from kineograph.families.text_to_image.recipe import Pictures, vocabulary_in
 from kineograph.families.text_to_image.settings import ByDiffusion
+from kineograph.finishing import GFLOP_A_PIXEL, TIMES, enlarging, sized
 from kineograph.machine import convolution_speed
 from kineograph.media.ground import grounded
-from kineograph.pictures import Knobs, PictureMaker
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
 from kineograph.values.clip import Clip
@@ -59,7 +59,7 @@ class PicturesModel:
         self.text_encoder = text_encoder
         self.folder = recipe.folder_of(model)
         about = recipe.read(self.folder)
-        if not isinstance(about, recipe.Pictures):
+        if not isinstance(about, Pictures):
             remedy = "use pictures" if not isinstance(about, recipe.Cascade) else "say by cascade"
             raise InputError("model", f"'{model}' makes no cut-outs", remedy)
         self.recipe = about
@@ -67,7 +67,7 @@ class PicturesModel:
     @cached_property
     def about(self) -> About:
         """The name of the model; its weights, and the finisher's after its name."""
-        weights = recipe.hashes(self.folder, self.recipe) | finish.hashes()
+        weights = recipe.hashes(self.folder, self.recipe) | finishing.hashes()
         return About(self.recipe.name, weights, torch=True)
 
     @cached_property
@@ -120,7 +120,7 @@ class PicturesModel:
 
     def told(self, text: str) -> list[str]:
         """What a person should know of the words they used."""
-        known = recipe.vocabulary_in(self.folder)
+        known = vocabulary_in(self.folder)
         return known.told(text, self.maker.read) if known is not None else []
 
     def drawn(self, settings: Asked, seed: int) -> Iterator[Progress[Clip]]:

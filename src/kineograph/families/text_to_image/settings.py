@@ -9,28 +9,12 @@ from pydantic import field_validator
 
 from kineograph.values.ground import GROUNDS, Ground
 from kineograph.values.prompt import clean_text
-from kineograph.values.settings import STILL, Settings, setting, unmarked
-from kineograph.values.source import PictureSource
+from kineograph.values.settings import setting
+from kineograph.values.still import Enlarged, TextToImage
 
 MOST_SIZE = 1024  # pixels of a finished picture
 Finishes = Literal["finisher", "realesrgan", "filter"]
 "What makes a picture larger: our network, Real-ESRGAN's (its weights are fetched), or a filter."
-
-
-class TextToImage(Settings):
-    """What all ways share."""
-
-    verb: ClassVar[str] = "image"
-    forms: ClassVar[tuple[str, ...]] = STILL
-
-    text: str = setting(..., "What the picture should show.", place=True)
-    guidance: float | None = setting(None, "Guidance scale; 1 is none.", least=0, most=50)
-    unmarked: bool = unmarked()
-
-    @field_validator("text")
-    @classmethod
-    def _clean(cls, text: str) -> str:
-        return clean_text(text)
 
 
 class ByDiffusion(TextToImage):
@@ -60,12 +44,6 @@ class ByDiffusion(TextToImage):
         return clean_text(text, "negative") if text else ""
 
 
-class Enlarged(TextToImage):
-    """What is made in a model's own size, and enlarged by whole factors."""
-
-    upscale: Literal[1, 2, 4] = setting(1, "Times more pixels on a side.")
-
-
 class ByCascade(Enlarged):
     """One frame of what the cascade of clips makes."""
 
@@ -82,18 +60,3 @@ class ByCascade(Enlarged):
         from kineograph import recipe
 
         return recipe.family_of(str(values["model"])) == "cascade"
-
-
-class ByTokens(Enlarged):
-    """A picture that is written in codes, one after another."""
-
-    about: ClassVar[str] = "a picture by tokens"
-
-    by: Literal["tokens"] = setting("tokens", "How it is made.")
-    complete: PictureSource | None = setting(None, "Keep this picture's upper half.")
-    candidates: int | None = setting(None, "Pictures to choose the best of.", least=1, most=64)
-    model: str = setting("tokens", "A shipped model's name, or a folder.")
-
-    @classmethod
-    def wanted(cls, values: Mapping[str, Any]) -> bool:
-        return values.get("by") == "tokens"

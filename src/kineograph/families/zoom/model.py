@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 
-from kineograph import media, public, recipe
+from kineograph import checkpoints, media, recipe
+from kineograph.checkpoints.folder import digests, is_checkpoint
+from kineograph.checkpoints.memory import fastest
 from kineograph.families.zoom import flight as flying
 from kineograph.families.zoom import forecast, latent, maker
 from kineograph.families.zoom.forecast import Film
@@ -21,8 +23,6 @@ from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExa
 from kineograph.families.zoom.stack import Ratio, ZoomStack, check_geometry, exact, fitting
 from kineograph.families.zoom.viewer import pick_page, viewer_page
 from kineograph.products import EitherProduct, FileProduct, FilmProduct, PageProduct
-from kineograph.public.folder import digests, is_checkpoint
-from kineograph.public.memory import fastest
 from kineograph.record import record_of
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError
@@ -53,7 +53,7 @@ class FromTextsModel:
     @cached_property
     def about(self) -> About:
         if self.public:
-            name = public.pictures(self.model, device=fastest()).name
+            name = checkpoints.pictures(self.model, device=fastest()).name
             return About(name, digests(self.model), torch=True)
         folder = recipe.folder_of(self.model)
         return About(self.recipe.name, recipe.hashes(folder, self.recipe), torch=True)
@@ -62,7 +62,7 @@ class FromTextsModel:
         settings = request.settings
         film, levels = _film(settings, len(settings.level)), len(settings.level)
         if self.public:
-            plan = public.pictures(self.model, device=fastest()).plan(levels)
+            plan = checkpoints.pictures(self.model, device=fastest()).plan(levels)
             return Forecast(0.0, plan.peak, _file(request, film), plan.told())
         made = forecast.zoom_plan(self.recipe, levels, film, living=settings.living)
         return Forecast(made.seconds, made.bytes, _file(request, film), made.told(), made._asdict())
@@ -90,7 +90,7 @@ class FromTextsModel:
 
     def _public(self, settings: FromTexts, how: dict[str, Any]) -> Iterator[Progress]:
         """By a public picture model; its plan is told first."""
-        model, texts = public.pictures(self.model, device=fastest()), settings.level
+        model, texts = checkpoints.pictures(self.model, device=fastest()), settings.level
         print(model.plan(len(texts)).fitting(model.device).told(), file=sys.stderr)
         ready = model.prepared(texts)
         how = how | {"rows": 1}

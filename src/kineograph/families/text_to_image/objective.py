@@ -1,0 +1,27 @@
+"""What a picture network learns from: cut-outs in its recipe's styles, and noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kineograph.data.composed.feed import ComposedFeed
+from kineograph.data.cutout_feed import CutoutFeed
+from kineograph.families.text_to_image.recipe import Pictures
+from kineograph.recipe import Stage
+from kineograph.training.denoising import Denoising
+from kineograph.values.errors import InputError
+
+
+def of_pictures(recipe: Pictures, part: Stage, folder: Path | None) -> Denoising:
+    """The objective of a picture network."""
+    return Denoising(part, _cutouts(recipe, folder))
+
+
+def _cutouts(recipe: Pictures, folder: Path | None) -> CutoutFeed | ComposedFeed:
+    """Cut-outs in the recipe's styles, from the data set of that name."""
+    match recipe.data:
+        case "cutouts":
+            return CutoutFeed(recipe.base.size, styles=recipe.styles, folder=folder)
+        case "composed":
+            return ComposedFeed(recipe.base.size, styles=recipe.styles, folder=folder)
+    raise InputError("recipe.data", f"'{recipe.data}' is unknown", "use cutouts or composed")

@@ -1,0 +1,1 @@
+"""Words to the track that a thing follows; the track itself is `trajectories`."""

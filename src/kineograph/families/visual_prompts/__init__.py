@@ -1,0 +1,1 @@
+"""A task shown by a pair of pictures: a grid whose fourth cell is filled."""

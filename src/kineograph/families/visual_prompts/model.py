@@ -1,0 +1,95 @@
+"""Visual prompting as a Model: an example pair and a picture in, the fourth cell out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Protocol
+
+import torch
+
+from kineograph import media, recipe
+from kineograph.families.visual_prompts.filler import Filler
+from kineograph.families.visual_prompts.recipe import VisualPrompts
+from kineograph.families.visual_prompts.settings import ByTokens
+from kineograph.media.exact import picture_of
+from kineograph.products import ClipProduct, picture_clip
+from kineograph.record import record_of
+from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.progress import Progress
+from kineograph.values.request import About, Forecast, Request
+from kineograph.values.result import Result
+from kineograph.values.source import Source
+
+ROUND = 0.03  # seconds a pair and round of the embedded model, one thread
+SMALL = "cells are 32 pixels: a larger answer is an enlarged one"
+
+
+class Filled(Protocol):
+    """What a grid is filled by: fields of any family's settings that has one filled."""
+
+    @property
+    def pictures(self) -> tuple[tuple[str, Source], ...]: ...
+    @property
+    def rounds(self) -> int | None: ...
+
+
+class VisualPromptsModel:
+    """Visual prompting by inpainting (Bar et al. 2022) behind the face of every model.
+
+    model: a shipped model's name, or a folder. Raises MissingError when there is no such model,
+    InputError when it fills no grids.
+    """
+
+    def __init__(self, model: str = "visual-prompts") -> None:
+        self.folder = recipe.folder_of(model)
+        about = recipe.read(self.folder)
+        if not isinstance(about, VisualPrompts):
+            raise InputError("model", f"'{model}' fills no grids", "use visual-prompts")
+        self.recipe = about
+
+    @cached_property
+    def about(self) -> About:
+        return About(self.recipe.name, recipe.hashes(self.folder, self.recipe), torch=True)
+
+    @cached_property
+    def filler(self) -> Filler:
+        made: Filler = recipe.load(str(self.folder))
+        return made
+
+    def forecast(self, request: Request[ByTokens]) -> Forecast:
+        """Pairs times rounds, by the rate of the embedded model."""
+        settings = request.settings
+        height, width = picture_of(settings.b, "b").shape[:2]
+        pairs = 1 + len(settings.also) // 2
+        seconds = 0.3 + ROUND * pairs * (1 + (settings.rounds or 0))
+        told = f"{width}x{height} pixels from {pairs} pairs by tokens"
+        file = media.file_bytes(request.form or ".png", (width, height), 1)
+        return Forecast(seconds, int(450e6), file, told, {"pixels": height * width, "pairs": pairs})
+
+    def filled(self, settings: Filled, seed: int) -> Iterator[Progress[Clip]]:
+        """The answer to B round by round, a clip of one frame of its size."""
+        *cells, query = (picture_clip(source, name) for name, source in settings.pictures)
+        pairs = list(zip(cells[::2], cells[1::2], strict=True))
+        yield from self.filler.with_rounds(settings.rounds).make(pairs, query, seed)
+
+    def make(self, request: Request[ByTokens], seed: int) -> Iterator[Progress[Clip]]:
+        """The answer round by round; the last step carries it."""
+        made: Clip | None = None
+        for step in self.filled(request.settings, seed):
+            made = step.value
+            yield step._replace(done=min(step.done, 0.99))
+        assert made is not None
+        made = _with_alpha(made, request.settings.b)
+        record = record_of(self, request, seed)
+        result = Result(ClipProduct(made), seed, record, (SMALL,))
+        yield Progress(1.0, "done", made, None, result)
+
+
+def _with_alpha(made: Clip, query: Source) -> Clip:
+    """The answer with the transparency of B, where it has any."""
+    given = picture_clip(query, "b").frames
+    if given.shape[1] != 4 or made.frames.shape[-2:] != given.shape[-2:]:
+        return made
+    return Clip(torch.cat([made.frames[:, :3], given[:1, 3:]], dim=1), made.fps)

@@ -1,0 +1,1 @@
+"""How a network is trained: the loop and its exact resume, and what several objectives share."""
