@@ -1,14 +1,16 @@
 """Video textures against the targets of their issue, as CPU seconds and ratios taken in one run.
 
-    OMP_NUM_THREADS=1 python bench/frames.py [--long]
+    OMP_NUM_THREADS=1 python bench/frames.py [--long | --clips FOLDER]
 
 The peer is a STAND-IN written here: one numpy subtraction per pair of frames, as the Python
 programs found do it. `--long` adds a clip of 30 s at 1280×720 (3 s drawn and repeated first, not
-counted), from the file to a player page by the command, its start included.
+counted), from the file to a player page by the command, its start included. `--clips` compares
+fades and morphs of the .mp4 files of a folder with their real middle frames.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -22,7 +24,10 @@ import numpy as np
 from kineograph import media
 from kineograph.data.simulations import drawings
 from kineograph.frames import distance, loops, policy
+from kineograph.frames.morph import Morph
+from kineograph.frames.render import FrameStore, blended
 from kineograph.media import video
+from kineograph.values.source import Source
 
 
 def cpu(job: Callable[[], object], times: int = 5) -> float:
@@ -103,7 +108,34 @@ def long_clip() -> None:
         print(f"  load of the machine meanwhile {os.getloadavg()[0]:.1f} processes")
 
 
+def morphing(folder: Path) -> None:
+    """Real middle frames against a plain fade and a fade along optical flow, a clip a row."""
+    print("| clip | apart | fade | morph | differ faded | morphed |\n|---|---|---|---|---|---|")
+    for path in sorted(folder.glob("*.mp4")):
+        reel = FrameStore()
+        for frame in itertools.islice(media.frames_of(Source.of(path)).each, 61):
+            reel.append(frame)
+        for gap in (1, 3):
+            rows, mix = [], Morph(reel)
+            for at in range(5, len(reel) - gap, 9):
+                parts = [(at - gap, 0.5), (at + gap, 0.5)]
+                apart = reel[at - gap].astype(float) - reel[at + gap]
+                near = [decibels(blended(reel, parts), reel[at]), decibels(mix(parts), reel[at])]
+                rows.append([*near, np.sqrt(np.mean(apart**2)), 255 * mix.ghost(parts)])
+            fade, morph, plain, carried = np.mean(rows, 0)
+            told = f"{fade:.1f} dB | {morph:.1f} dB | {plain:.1f} | {carried:.1f}"
+            print(f"| {path.stem} | {2 * gap} | {told} |", flush=True)
+
+
+def decibels(made: np.ndarray, true: np.ndarray) -> float:
+    """PSNR of bytes."""
+    return float(10 * np.log10(255**2 / np.mean((made.astype(float) - true) ** 2)))
+
+
 if __name__ == "__main__":
+    if "--clips" in sys.argv:
+        morphing(Path(sys.argv[sys.argv.index("--clips") + 1]))
+        sys.exit()
     compare()
     plan()
     if "--long" in sys.argv:

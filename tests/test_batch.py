@@ -69,6 +69,49 @@ def test_a_run_killed_at_five_places_ends_in_the_same_files_none_made_twice(requ
     assert (cut / "sheet.png").is_file() and (cut / "index.html").is_file()
 
 
+def test_second_outputs_are_made_named_in_the_record_and_made_again(requests, tmp_path):
+    row = json.loads(requests.read_text())
+    row.pop("grid")
+    requests.write_text(json.dumps(row | {"map": "where.npz", "trace": "steps.webp"}))
+    items, out = batch.read(requests), tmp_path / "out"
+    last(batch.run(items, out))
+    names = {"where.npz", "where.png", "steps.webp", items[0].out}
+    assert names <= {path.name for path in out.iterdir()}
+    found = record.read(out / items[0].out)
+    assert found.whole["extras"] == ["map", "trace"]
+
+    (out / "where.npz").unlink()
+    assert [one.state for one in last(batch.run(items, out))] == ["made"]
+    assert [one.state for one in last(batch.run(items, out))] == ["kept"]
+
+    shutil.copy(BRICK, out / "brick.png")
+    with pytest.raises(SystemExit) as left:
+        main(["rerun", str(out / items[0].out)])
+    assert left.value.code == 0
+    stem = Path(items[0].out).stem
+    for name, again in (
+        ("where.npz", "map.npz"),
+        ("steps.webp", "trace.mp4"),
+        (items[0].out, "png"),
+    ):
+        made = out / f"{stem}.again.{again}"
+        assert made.is_file()
+        if made.suffix == (out / name).suffix:
+            assert made.read_bytes() == (out / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("map", "where.png"), ("map", "../where.npz"), ("plot", "a.png")]
+)
+def test_a_second_output_that_cannot_be_is_refused_by_name(requests, name, value):
+    row = json.loads(requests.read_text())
+    row.pop("grid")
+    requests.write_text(json.dumps(row | {name: value}))
+    with pytest.raises(InputError) as refused:
+        batch.read(requests)
+    assert refused.value.field == name
+
+
 def test_every_file_carries_its_record(requests, tmp_path):
     items = batch.read(requests)[:2]
     last(batch.run(items, tmp_path / "out"))

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from kineograph.animate.flow import flow, moved
 from kineograph.evaluation.spectrum import bands, enlarged, radial, spectrum, temporal
 from kineograph.evaluation.warping import borrowed
+from kineograph.optical_flow import flow, moved
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError
 

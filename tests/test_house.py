@@ -20,7 +20,16 @@ ROOT = SRC.parent.parent
 FLOORS = (
     ("values.errors",),
     ("errors",),
-    ("files", "memory", "weight_files", "trust.watermark", "signals", "machine", "pages"),
+    (
+        "files",
+        "memory",
+        "weight_files",
+        "trust.watermark",
+        "signals",
+        "machine",
+        "pages",
+        "optical_flow",
+    ),
     ("pieces",),
     ("values",),
     (

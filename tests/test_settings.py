@@ -31,7 +31,7 @@ def test_flags_and_schema_list_the_same_fields(verb):
     door = {"out", *_DOOR}
     assert given - extras - door - {"help"} == set(fields(*several))
     listed = set(schema(verb, several)["properties"])
-    assert listed == set(fields(*several)) | {"verb", "seed", "out"}
+    assert listed == set(fields(*several)) | extras | {"verb", "seed", "out", "trace"}
 
 
 @pytest.mark.parametrize("verb", models.VERBS)

@@ -16,7 +16,7 @@ from kineograph import models, record
 from kineograph.record import Record
 from kineograph.values.errors import InputError, MissingError
 from kineograph.values.request import Model, Request
-from kineograph.values.settings import Settings
+from kineograph.values.settings import Settings, seconds
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -51,7 +51,10 @@ def again(
         raise InputError("seed", f"{seed!r} is not in 0 … 2**63 - 1", "set another")
     settings = models.settings_of(known.verb, values | changed)
     form = known.form if known.schema else path.suffix.lower() or "folder"
-    return Again(Request(settings, form), seed, differences(known, models.model_of(settings)))
+    named = known.whole.get("extras")
+    asked = {str(name) for name in named} if isinstance(named, list) else set()
+    request = Request(settings, form, frozenset(asked & set(seconds(type(settings)))))
+    return Again(request, seed, differences(known, models.model_of(settings)))
 
 
 def differences(known: Record, model: Model[Any, Any]) -> tuple[str, ...]:

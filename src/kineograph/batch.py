@@ -1,9 +1,10 @@
 """Many requests from one file, made one after another into a folder; what is finished is kept.
 
 A request is one flat object: `verb`, its fields as in `kineograph schema VERB`, `seed`, optional
-`out`. `grid` makes several of one: {"grid": {"seed": [1, 2], "guidance": [1, 2.5]}}. A folder holds
-the files, `batch.json` (what each was made from), `sheet.png` and `index.html`. A run that was cut
-is started again with the same command: files are whole or not there, so it goes on where it was.
+`out`, and where its second outputs go (`map`, `trace`). `grid` makes several of one:
+{"grid": {"seed": [1, 2], "guidance": [1, 2.5]}}. A folder holds the files, `batch.json` (what each
+was made from), `sheet.png` and `index.html`. A run that was cut is started again with the same
+command: files are whole or not there, so it goes on where it was.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import itertools
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +29,7 @@ from kineograph.record import record_of
 from kineograph.values.errors import InputError, KineographError, LimitError
 from kineograph.values.progress import Progress, finished
 from kineograph.values.request import Model, Request
-from kineograph.values.settings import Settings
+from kineograph.values.settings import Settings, seconds
 from kineograph.values.source import Source
 
 MOST_BYTES = 32 * 2**20
@@ -46,13 +48,28 @@ USUAL = {"video": ".webp", "image": ".png", "zoom": ".mp4", "write": ".txt", "ch
 
 
 class Item(NamedTuple):
-    """One request: its number, validated settings, seed, file name, and the digest of all that."""
+    """One request: its number, validated settings, seed, file name, and the digest of all that.
+
+    extras: file names of the second outputs that it asks for, by what they are.
+    """
 
     number: int
     settings: Settings
     seed: int
     out: str
     digest: str
+    extras: Mapping[str, str] = {}
+
+    @property
+    def files(self) -> list[str]:
+        """Every file it makes; its own is written last."""
+        known = seconds(type(self.settings))
+        beside = [
+            str(Path(file).with_suffix(known[name].beside))
+            for name, file in self.extras.items()
+            if known[name].beside
+        ]
+        return [*self.extras.values(), *beside, self.out]
 
 
 class Done(NamedTuple):
@@ -85,10 +102,10 @@ def read(path: Path) -> list[Item]:
         item_of(values, path.parent, number=number, place=place)
         for number, (place, values) in enumerate(requests, 1)
     ]
-    names = [item.out for item in items]
-    for item in items:
-        if names.count(item.out) > 1:
-            raise InputError("out", f"'{item.out}' is named twice", "give each its own")
+    names = Counter(name for item in items for name in item.files)
+    for name, count in names.items():
+        if count > 1:
+            raise InputError("out", f"'{name}' is named twice", "give each its own")
     return items
 
 
@@ -120,8 +137,9 @@ def _grid(place: str, row: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]
     lists = isinstance(grid, dict) and all(isinstance(v, list) and v for v in grid.values())
     if not lists:
         raise InputError("grid", f"of {place} is no table of lists", 'write {"seed": [1, 2]}')
-    if "out" in plain:
-        raise InputError("out", f"of {place} names one file for a grid", "leave it out")
+    for name in ("out", *_seconds(plain.get("verb"))):
+        if name in plain:
+            raise InputError(name, f"of {place} names one file for a grid", "leave it out")
     for combination in itertools.product(*grid.values()):
         yield place, plain | dict(zip(grid, combination, strict=True))
 
@@ -140,6 +158,7 @@ def item_of(
         raise InputError("verb", f"is missing in {place}", "say which command, as in the help")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise InputError("seed", f"{seed!r} of {place} is not in 0 … 2**63 - 1")
+    extras = {name: asked.pop(name) for name in _seconds(verb) if name in asked}
     try:
         settings = models.settings_of(verb, _beside(verb, asked, folder))
     except InputError as error:
@@ -148,10 +167,20 @@ def item_of(
         suffix = USUAL.get(verb, settings.forms[0])
         suffix = suffix if suffix in settings.forms else settings.forms[0]
         out = f"{number:04d}-{_slug(values)}{suffix}"
-    _check_name(out, settings, place)
+    _check_name("out", out, settings.forms, place)
+    for name, file in extras.items():
+        if name not in seconds(type(settings)):
+            raise InputError(name, f"of {place} is not for {settings.about}", "leave it out")
+        _check_name(name, file, seconds(type(settings))[name].suffixes, place)
     said = {"verb": verb, "settings": settings.plain(), "seed": seed, "out": out}
+    said |= {"extras": extras} if extras else {}
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-    return Item(number, settings, seed, out, digest)
+    return Item(number, settings, seed, out, digest, extras)
+
+
+def _seconds(verb: Any) -> list[str]:
+    """Names of the second outputs of a command; none of what is no command."""
+    return [*seconds(*models.families(verb))] if verb in models.VERBS else []
 
 
 def _beside(verb: str, values: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -183,12 +212,12 @@ def _reads(kind: Any) -> bool:
     return kind is Source or any(_reads(inner) for inner in get_args(kind))
 
 
-def _check_name(out: Any, settings: Settings, place: str) -> None:
+def _check_name(field: str, out: Any, forms: Sequence[str], place: str) -> None:
     if not isinstance(out, str) or not re.fullmatch(r"[^/\\\0]{1,200}", out) or out[0] == ".":
-        raise InputError("out", f"{out!r} of {place} is no file name", "write a name, no folder")
-    if Path(out).suffix.lower() not in settings.forms:
-        known = ", ".join(form or "a folder" for form in settings.forms)
-        raise InputError("out", f"'{out}' of {place} cannot be written", f"use {known}")
+        raise InputError(field, f"{out!r} of {place} is no file name", "write a name, no folder")
+    if Path(out).suffix.lower() not in forms:
+        known = ", ".join(form or "a folder" for form in forms)
+        raise InputError(field, f"'{out}' of {place} cannot be written", f"use {known}")
 
 
 def _slug(values: Mapping[str, Any]) -> str:
@@ -206,11 +235,25 @@ class Local:
     kept: tuple[tuple[Any, ...], Model[Any, Any]] | None = None
 
     def __call__(self, item: Item, folder: Path) -> None:
+<<<<<<< HEAD
         """Long items keep their finished pieces; those of another request are dropped."""
         out = folder / item.out
         asked = partial(record_of, self.model(item), request_of(item), item.seed)
         with pieces.keeping(out, asked, force=True):
             finished(self.steps(item)).save(out)
+=======
+        from kineograph.trace import traced
+
+        steps = self.steps(item)
+        if trace := item.extras.get("trace"):
+            steps = traced(steps, folder / trace)
+        result = finished(steps)
+        for name, file in item.extras.items():
+            if name != "trace":
+                for _ in result.extras[name].written(folder / file, result.record):
+                    pass
+        result.save(folder / item.out)
+>>>>>>> main
 
     def steps(self, item: Item) -> Iterator[Progress[Any]]:
         """The making of an item; its last step carries the result."""
@@ -228,7 +271,8 @@ class Local:
 
 def request_of(item: Item) -> Request[Settings]:
     """What an item asks of its model."""
-    return Request(item.settings, Path(item.out).suffix.lower() or "folder")
+    form = Path(item.out).suffix.lower() or "folder"
+    return Request(item.settings, form, frozenset(item.extras))
 
 
 def run(
@@ -279,7 +323,10 @@ def _known(folder: Path) -> dict[str, str]:
 
 
 def _is_there(item: Item, folder: Path, known: Mapping[str, str], force: bool) -> bool:
-    if not (folder / item.out).exists():
+    there = [name for name in item.files if (folder / name).exists()]
+    if item.out not in there:
+        return False
+    if known.get(item.out) == item.digest and len(there) < len(item.files):
         return False
     if known.get(item.out) == item.digest:
         return True

@@ -6,6 +6,7 @@
      "source": "trainedAlgorithmicMedia", "mark": true,
      "status": "complete", "threads": 2, "torch": "2.13.0"}
 
+`extras` names the second outputs that were asked for, where there were any: a map, the trace.
 Nothing in it differs between two equal runs: no time, no date, no path. What is read back comes
 from a stranger: its size and depth are capped, it is data, and nothing of it runs unasked.
 """
@@ -96,6 +97,8 @@ def record_of(
         if "model" in kept:
             kept["model"] = about.name  # never the path of a folder
         found["model"] = {"name": about.name, "weights": dict(sorted(about.weights.items()))}
+    if request.extras:
+        found["extras"] = sorted(request.extras)
     if about.torch:
         found |= {"threads": threads(), "torch": torch_version()}
     return found

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from kineograph.animate.flow import flow, moved
+from kineograph.optical_flow import flow, moved
 
 SHRINK = 4  # pixels on the side of a place
 FLOW, REST = 4.0, 0.125  # pixels, and values in model range, that count as 1

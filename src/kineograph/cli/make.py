@@ -50,7 +50,8 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
         values = stack.enter_context(standard_input(values))
         settings = models.settings_of(verb, values)
         check_outputs(settings, asked)
-        request = Request(settings, form_of(asked.out), frozenset(asked.extras))
+        second = {*asked.extras, *(["trace"] if asked.trace else ())}
+        request = Request(settings, form_of(asked.out), frozenset(second))
         model = models.model_of(settings)
         if asked.dry_run:
             for field, source in settings.sources():

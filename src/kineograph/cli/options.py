@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from kineograph.values.settings import Settings, choices, fields, limits_of
+from kineograph.values.settings import TRACE, Settings, choices, fields, limits_of
 from kineograph.values.source import Source
 
 Values = Mapping[str, Any]
@@ -50,7 +50,7 @@ _DOOR: dict[str, tuple[Any, Any]] = {
     "dry_run": (bool, typer.Option("--dry-run", help="Print the plan and stop.")),
     "trace": (
         Path | None,
-        typer.Option(help="Write the steps of the making too: a clip, a sheet or a folder."),
+        typer.Option(help=f"{TRACE.help}."),
     ),
     "no_record": (
         bool,

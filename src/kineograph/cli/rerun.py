@@ -15,6 +15,8 @@ from kineograph.cli import door
 from kineograph.cli.make import made
 from kineograph.record import record_of
 from kineograph.values.errors import InputError
+from kineograph.values.request import Request
+from kineograph.values.settings import Settings, seconds
 
 app = typer.Typer(add_completion=False)
 
@@ -40,7 +42,10 @@ def rerun(
     force: door.Force = False,
     as_json: door.Json = False,
 ) -> None:
-    """Make a file again: the same bytes by the same version, weights and thread count."""
+    """Make a file again: the same bytes by the same version, weights and thread count.
+
+    Second outputs that were asked for are made again too, beside it: NAME.again.map.npz.
+    """
     started = time.perf_counter()
     from kineograph import models
     from kineograph.again import again
@@ -58,17 +63,38 @@ def rerun(
     if dry_run:
         typer.echo(model.forecast(request).told())
         return
+<<<<<<< HEAD
     record = partial(record_of, model, request, asked.seed)
     with pieces.keeping(target, record, force=force, warn=door.tell):
         result = made(model, request, asked.seed, trace=None, label="rerun")
         door.watch(result.saving(target), "writing")
+=======
+    more = _beside(request, target, force)
+    result = made(model, request, asked.seed, trace=more.get("trace"), label="rerun")
+    door.watch(result.saving(target), "writing")
+    for name, path in more.items():
+        if name in result.extras:
+            door.watch(result.extras[name].written(path, result.record), "writing")
+>>>>>>> main
     same = not changed and target.suffix == file.suffix and _equal(file, target)
     notes = [*result.notes, *asked.changes]
     if not changed and target.suffix == file.suffix:
         told = "the same bytes" if same else f"the bytes differ from those of '{file.name}'"
         notes.append(told)
     facts: dict[str, Any] = {"same": same, "differences": list(asked.changes)}
-    door.report(as_json, started, [target], seed=asked.seed, notes=notes, **facts)
+    outputs = [target, *more.values()]
+    door.report(as_json, started, outputs, seed=asked.seed, notes=notes, **facts)
+
+
+def _beside(request: Request[Settings], target: Path, force: bool) -> dict[str, Path]:
+    """Where the second outputs of a request go, by name."""
+    known = seconds(type(request.settings))
+    found = {}
+    for name in sorted(request.extras):
+        suffixes = known[name].suffixes
+        path = target.with_name(f"{target.stem}.{name}{suffixes[0]}")
+        found[name] = door.checked_output(path, suffixes, force)
+    return found
 
 
 def _pairs(option: str, given: list[str] | None) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from kineograph.animate.flow import flow, moved
+from kineograph.optical_flow import flow, moved
 
 
 def borrowed(picture: Tensor, clip: Tensor) -> Tensor:

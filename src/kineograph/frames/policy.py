@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from kineograph.frames.distance import Matrix, filtered, steps
 from kineograph.frames.walk import DEAD, UNIT, Table
 
+UNORDERED = 0.5  # of the distance of any two frames: the usual step of a clip without order
 Costs = Matrix  # (N, N): what showing frame j after frame i costs; infinity where it may not be
 
 
@@ -177,12 +178,29 @@ def table(cost: Costs, kept: list[NDArray[np.int64]], alpha: float) -> Table:
     return Table(first=first, to=to, cost=prices.astype(np.int64), alpha=alpha)
 
 
+def _unordered(d: Matrix, cost: Costs) -> float:
+    """The least σ, a multiple of the mean cost, of a clip as fire or water; 0 of any other.
+
+    Where the next frame is hardly nearer than any other, no jump is cheap beside the mean though
+    most pass unseen; σ is then a third of a usual step, which is what an unseen jump costs.
+    """
+    n = len(d)
+    told = cost[np.isfinite(cost) & (cost > 0)]
+    if n < 3 or not len(told):
+        return 0.0
+    usual = float(np.median(steps(d)))
+    if usual < UNORDERED * float(np.median(d[~np.eye(n, dtype=bool)])):
+        return 0.0
+    return usual / 3 / float(told.mean(dtype=np.float64))
+
+
 def play_table(d: Matrix, fps: float, rules: Rules, *, circular: bool = False) -> Table:
     """From distances (N, N) to the table that plays the clip for ever."""
     n = len(d)
     near = max(2, min(round(rules.near * fps), n // 6))
     cost = jump_costs(d, m=rules.dynamics, near=near, circular=circular)
-    nats = in_nats(cost, sigma=rules.sigma, power=rules.power, calm=rules.calm)
+    sigma = max(rules.sigma, _unordered(d, cost))
+    nats = in_nats(cost, sigma=sigma, power=rules.power, calm=rules.calm)
     if circular:
         nats[n - 1, 0] = 0.0
     ahead, _ = future(nats, alpha=rules.alpha)

@@ -3,14 +3,13 @@
 A cross-fade is centred on its jump: the run before it plays on past the jump and the run after it
 begins early, both weighted by ramps whose sum is made one (Schödl et al., "Video Textures", 2000,
 §5). Where jumps crowd, several runs share a picture, so a fade wider than the runs keeps the blur
-level constant (a waterfall). Morphing is not done here: no small well-kept optical flow library was
-found.
+level constant (a waterfall). `morph.py` mixes along optical flow in place of the plain mean.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import floor
 from typing import TypedDict, Unpack
@@ -19,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kineograph.frames.distance import Frame, Source, thumbnail
+from kineograph.frames.distance import Frame, Source
 from kineograph.values.errors import InputError
 
+Parts = Sequence[tuple[int, float]]  # (frame number, weight), weights sum to one
+Blend = Callable[[Parts], Frame]
 MEMORY = 512_000_000  # bytes of frames kept in memory; longer reels lie in a temporary file
 
 
@@ -178,7 +179,7 @@ def _shares(parts: list[tuple[int, float]], shown: int) -> list[tuple[int, float
     return [(source, weight / total) for source, weight in parts]
 
 
-def blended(reel: FrameStore, parts: Sequence[tuple[int, float]]) -> Frame:
+def blended(reel: FrameStore, parts: Parts) -> Frame:
     """The weighted mean of frames of the reel, (H, W, C); colours count by their alpha."""
     if len(parts) == 1:
         return reel[parts[0][0]]
@@ -194,11 +195,11 @@ def blended(reel: FrameStore, parts: Sequence[tuple[int, float]]) -> Frame:
 
 
 def rendered(
-    reel: FrameStore, order: Sequence[int], *, fade: float, closed: bool = False, circle: int = 0
+    reel: FrameStore, order: Sequence[int], blend: Blend | None = None, **shown: Unpack[Shown]
 ) -> Iterator[Frame]:
-    """The pictures of an order of frames, one by one; arguments as for `mixtures`."""
-    for parts in mixtures(order, len(reel), fade=fade, closed=closed, circle=circle):
-        yield blended(reel, parts)
+    """The pictures of an order of frames, one by one; `blend` mixes them, by default `blended`."""
+    for parts in mixtures(order, len(reel), **shown):
+        yield blended(reel, parts) if blend is None else blend(parts)
 
 
 @dataclass(frozen=True)
@@ -216,11 +217,12 @@ class Seams:
 
 
 def seams(
-    reel: FrameStore, order: Sequence[int], own: NDArray[np.floating], **shown: Unpack[Shown]
+    order: Sequence[int], own: NDArray[np.floating], small: Blend, **shown: Unpack[Shown]
 ) -> Seams:
     """Measure the rendered pictures around every jump of an order.
 
-    own: (N − 1,) the clip's steps from each frame to the next, RMS in 0 … 1.
+    own: (N − 1,) the clip's steps from each frame to the next, RMS in 0 … 1. small: mixes frames of
+    the clip into the small picture that is compared.
     """
     closed, circle, length = shown["closed"], shown["circle"], len(order)
     cut = [run.end for run in runs(order, circle)]
@@ -229,19 +231,19 @@ def seams(
     usual = float(np.median(own))
     if usual == 0 or length < 2:
         return Seams(0.0, len(cut))
-    mixed = mixtures(order, len(reel), **shown)
+    mixed = mixtures(order, len(own) + 1, **shown)
     reach = int(shown["fade"] / 2) + 1
     near = {(t + k) % length for t in cut for k in range(-reach, reach + 1)}
     seen: dict[int, NDArray[np.float32]] = {}
 
-    def small(t: int) -> NDArray[np.float32]:
+    def picture(t: int) -> NDArray[np.float32]:
         if t not in seen:
-            seen[t] = thumbnail(blended(reel, mixed[t])).astype(np.float32)
+            seen[t] = small(mixed[t]).astype(np.float32)
         return seen[t]
 
     worst = 0.0
     for t in sorted(near - {0}) if not closed else sorted(near):
-        step = float(np.sqrt(np.mean(np.square(small(t) - small((t - 1) % length))))) / 255
+        step = float(np.sqrt(np.mean(np.square(picture(t) - picture((t - 1) % length))))) / 255
         moves = sum(weight * own[max(0, source - 1)] for source, weight in mixed[t])
         worst = max(worst, step / max(usual, float(moves)))
     return Seams(worst, len(cut))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -24,16 +25,30 @@ from kineograph.frames.distance import (
     thumbnail,
 )
 from kineograph.frames.loops import Loop, best_loop, best_singles
+from kineograph.frames.morph import Morph
 from kineograph.frames.policy import Costs, Rules, jump_costs, play_table
-from kineograph.frames.render import FrameStore, Seams, Shown, fitted, rendered, seams
+from kineograph.frames.render import (
+    Blend,
+    FrameStore,
+    Parts,
+    Seams,
+    Shown,
+    blended,
+    fitted,
+    mixtures,
+    rendered,
+    seams,
+)
 from kineograph.frames.walk import FrameChain, Table, range_cost
 from kineograph.sequence.draw import Draw, extend, row_generators
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress
 
+How = Literal["auto", "fade", "morph"]
 Span = tuple[int, int]  # first and last frame of a wanted range
 
 GOOD_SEAM = 1.2  # a seam up to this multiple of the usual step passes unseen
+MORPHED = 3  # loops tried with fades along optical flow, the best of the plain ones
 GHOST = 1.5  # frames that differ by more usual steps show both while one fades into the other
 
 
@@ -208,13 +223,16 @@ class Looped:
     """A loop, how wide its cross-fades are (frames) and how well its seams close.
 
     mismatch: how far the frames joined at its jumps differ, mean over the jumps, as a multiple of
-    the clip's median step; what a cross-fade has to hide.
+    the clip's median step; what a cross-fade has to hide. morphed: the fades follow optical flow.
+    ghost: how far the frames mixed then still differ, in the same unit.
     """
 
     loop: Loop
     fade: int
     seams: Seams
     mismatch: float
+    morphed: bool = False
+    ghost: float | None = None
 
     @property
     def good(self) -> bool:
@@ -224,7 +242,8 @@ class Looped:
     @property
     def fault(self) -> float:
         """How far it is from unseen: 1 just passes."""
-        return max(self.seams.ratio / GOOD_SEAM, self.mismatch / GHOST)
+        left = self.mismatch if self.ghost is None else self.ghost
+        return max(self.seams.ratio / GOOD_SEAM, left / GHOST)
 
 
 def looped(
@@ -233,12 +252,14 @@ def looped(
     *,
     span: Span | None = None,
     fade: int | None = None,
+    blend: How = "fade",
     rng: np.random.Generator | None = None,
 ) -> Looped:
     """The best loop: of exactly `length` frames, or the longest single loop whose seam hides.
 
     span: keep to these frames. fade: width of the cross-fades; by default as narrow as hides the
-    seams. rng: draws the order of the jumps; without it the order is fixed.
+    seams. blend: "auto" tries fades along optical flow where plain ones show. rng: draws the order
+    of the jumps; without it the order is fixed.
     """
     n, cost = len(texture), texture.costs()
     if span is not None:
@@ -254,24 +275,64 @@ def looped(
         if texture.circular and span is None:
             loops.insert(0, Loop(tuple(range(n)), 0.0, ()))
     widths = [fade] if fade is not None else [texture.fade * k for k in (1, 2, 4)]
-    best: Looped | None = None
-    for width in widths:
+    tried: list[Looped] = []
+    for width in widths if blend != "morph" else ():
         for loop in loops:
             narrow = min(width, max(0, len(loop.order) // 2))
-            shown = texture.shown(narrow, closed=True)
-            seen = seams(texture.reel, loop.order, steps(texture.d), **shown)
-            differ = loop.cost / max(1, len(loop.jumps)) / max(texture.usual, 1e-9)
-            found = Looped(loop, narrow, seen, differ)
-            if best is None or found.fault < best.fault:
-                best = found
+            found = _judged(texture, loop, narrow)
+            tried.append(found)
             if found.good:
                 return found
-    assert best is not None
-    return best
+    plain = min(tried, key=lambda one: one.fault, default=None)
+    if blend == "fade":
+        assert plain is not None
+        return plain
+    morph = Morph(_small_reel(texture))
+    likely = [*dict.fromkeys(one.loop for one in sorted(tried, key=lambda one: one.fault))] or loops
+    for width in widths:
+        for loop in likely[:MORPHED]:
+            narrow = min(width, max(0, len(loop.order) // 2))
+            found = _judged(texture, loop, narrow, morph)
+            tried.append(found)
+            if found.good:
+                return found
+    return min((one for one in tried if one.morphed or blend == "auto"), key=lambda one: one.fault)
+
+
+def _judged(texture: Texture, loop: Loop, fade: int, morph: Morph | None = None) -> Looped:
+    """A loop with fades so wide, plain or along flow, and how well its seams close."""
+    shown = texture.shown(fade, closed=True)
+
+    def small(parts: Parts) -> Frame:
+        return thumbnail(blended(texture.reel, parts)) if morph is None else morph(parts)
+
+    seen = seams(loop.order, steps(texture.d), small, **shown)
+    usual = max(texture.usual, 1e-9)
+    differ = loop.cost / max(1, len(loop.jumps)) / usual
+    if morph is None:
+        return Looped(loop, fade, seen, differ)
+    mixed = [parts for parts in mixtures(loop.order, len(texture), **shown) if _even(parts)]
+    left = [morph.ghost(parts) / usual for parts in mixed]
+    return Looped(loop, fade, seen, differ, True, float(np.mean(left)) if left else differ)
+
+
+def _even(parts: Parts) -> bool:
+    """Whether a picture mixes frames to nearly equal shares, where a ghost shows most."""
+    return len(parts) > 1 and max(weight for _, weight in parts) < 0.7
+
+
+def _small_reel(texture: Texture) -> FrameStore:
+    """The pictures that were compared, as a reel."""
+    reel = FrameStore()
+    for frame in texture.small:
+        reel.append(frame)
+    return reel
 
 
 def pictures(
-    texture: Texture, order: Sequence[int], *, fade: int, closed: bool = False
+    texture: Texture, order: Sequence[int], *, fade: int, closed: bool = False, morph: bool = False
 ) -> Iterator[Frame]:
-    """The rendered frames of an order, (H, W, C) uint8; `closed` when the order repeats."""
-    return rendered(texture.reel, order, **texture.shown(fade, closed=closed))
+    """The rendered frames of an order, (H, W, C) uint8; `closed` when the order repeats, `morph`
+    when its fades follow optical flow."""
+    blend: Blend | None = Morph(texture.reel) if morph else None
+    return rendered(texture.reel, order, blend, **texture.shown(fade, closed=closed))

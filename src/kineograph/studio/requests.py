@@ -12,6 +12,7 @@ from kineograph.again import NAME
 from kineograph.studio.home import Home
 from kineograph.values.errors import InputError, MissingError
 from kineograph.values.settings import schema as schema_of
+from kineograph.values.settings import seconds
 
 MOST_BYTES = 2**20  # of a request
 FOLDERS = ("text_encoder",)
@@ -23,7 +24,7 @@ OWN = ("ladder", "example_ladder", "pick")
 def schema(verb: str) -> dict[str, Any]:
     """The JSON Schema of a verb, without what only a command line can name."""
     made = schema_of(verb, models.families(verb))
-    for name in (*FOLDERS, *OWN):
+    for name in (*FOLDERS, *OWN, *seconds(*models.families(verb))):
         made["properties"].pop(name, None)
     return made
 
@@ -44,7 +45,9 @@ def checked(home: Home, values: Any) -> dict[str, Any]:
         raise InputError("request", "is no object", 'send {"verb": "video", …}')
     if len(json.dumps(values)) > MOST_BYTES:
         raise InputError("request", f"is over {MOST_BYTES:,} bytes", "send less")
-    for name in (*FOLDERS, *OWN):
+    verb = values.get("verb")
+    second = seconds(*models.families(verb)) if verb in models.VERBS else {}
+    for name in (*FOLDERS, *OWN, *second):
         if name in values:
             raise InputError(name, "is not taken here", "use the command line for it")
     seed = values.get("seed")

@@ -27,6 +27,10 @@ class Request(Generic[S]):
     form: str = ""
     extras: frozenset[str] = field(default_factory=frozenset)
 
+    def saying(self, settings: S) -> Request[S]:
+        """The same with more said: what a model or a file said for it."""
+        return replace(self, settings=settings)
+
     def to(self, form: str) -> Request[S]:
         """The same, saved in another form."""
         return replace(self, form=form)

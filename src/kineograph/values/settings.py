@@ -66,6 +66,13 @@ class Extra(BaseModel):
     beside: str = ""
 
 
+TRACE = Extra(
+    suffixes=(*MOVING, ".png", ".jpg", ".jpeg"),
+    help="Write the steps of the making too: a clip, a sheet or a folder",
+)
+"The second output that every family has."
+
+
 class Settings(BaseModel):
     """A family's settings.
 
@@ -153,10 +160,17 @@ def fields(*families: type[Settings]) -> dict[str, FieldInfo]:
     return found
 
 
+def seconds(*families: type[Settings]) -> dict[str, Extra]:
+    """Every second output of some families by name: those of their own, and the trace."""
+    own = {name: extra for family in families for name, extra in family.extras.items()}
+    return {**own, "trace": TRACE}
+
+
 def schema(verb: str, families: tuple[type[Settings], ...]) -> dict[str, Any]:
     """The JSON Schema of a flat request: `verb`, every field, `seed` and `out`.
 
-    A field that only some families take lists them under `families`.
+    A field that only some families take lists them under `families`; a second output, whose value
+    is where it is written, lists its suffixes under `writes`.
     """
     properties: dict[str, Any] = {"verb": {"const": verb}}
     for name in fields(*families):
@@ -165,6 +179,12 @@ def schema(verb: str, families: tuple[type[Settings], ...]) -> dict[str, Any]:
         if len(takers) < len(families):
             part = part | {"families": [family.about for family in takers]}
         properties[name] = part
+    for name, extra in seconds(*families).items():
+        about = {"type": "string", "description": f"{extra.help}.", "writes": [*extra.suffixes]}
+        takers = [family for family in families if name in seconds(family)]
+        if len(takers) < len(families):
+            about["families"] = [family.about for family in takers]
+        properties[name] = about
     properties["seed"] = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
     properties["out"] = {"type": "string", "description": "Where it is written."}
     required = [

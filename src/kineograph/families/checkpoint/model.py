@@ -59,7 +59,7 @@ class CheckpointModel:
             yield step._replace(done=min(step.done, 0.999))
         assert isinstance(clip, Clip)
         said = settings.changed(seconds=prompt.seconds)
-        record = record_of(self, Request(said, request.form), seed)
+        record = record_of(self, request.saying(said), seed)
         result: Result[Clip] = Result(ClipProduct(clip), seed, record)
         yield Progress(1.0, "made", clip, None, result)
 

@@ -136,7 +136,7 @@ class ImageToVideoModel(_Animate):
         clip, more = grounded(self._followed(clip, settings.text, seed), None, request.form)
         notes += more
         said = settings.changed(size=size, seconds=length)
-        record = record_of(self, Request(said, request.form), seed)
+        record = record_of(self, request.saying(said), seed)
         product = ClipProduct(clip.lasting(length))
         result: Result[Clip] = Result(product, seed, record, tuple(notes))
         yield Progress(1.0, "made", product.clip, None, result)
@@ -184,6 +184,6 @@ class RefineModel(_Animate):
         notes = ("transparency was laid over white",) if source.frames.shape[1] == 4 else ()
         if settings.seconds:
             made = made.lasting(settings.seconds)
-        record = record_of(self, Request(settings.changed(size=size), request.form), seed)
+        record = record_of(self, request.saying(settings.changed(size=size)), seed)
         result: Result[Clip] = Result(ClipProduct(made), seed, record, notes)
         yield Progress(1.0, "made", made, None, result)

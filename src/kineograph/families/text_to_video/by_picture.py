@@ -121,7 +121,7 @@ class ByPictureModel:
         if settings.seconds:
             made = made.lasting(settings.seconds)
         said = settings.changed(seconds=settings.seconds or loop)
-        record = record_of(self, Request(said, request.form), seed)
+        record = record_of(self, request.saying(said), seed)
         facts = {"size": side, "frames": settings.frames, "moves": places is not None}
         result: Result[Clip] = Result(ClipProduct(made), seed, record, tuple(notes), facts)
         yield Progress(1.0, "made", made, None, result)

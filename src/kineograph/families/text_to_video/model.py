@@ -72,7 +72,7 @@ class TextToVideoModel:
             notes.append(f"{whole}; a multiple of it ends where it begins")
         side, frames = clip.frames.shape[-2], len(clip)
         said = settings.changed(size=side, frames=frames, seconds=length)
-        record = record_of(self, Request(said, request.form), seed)
+        record = record_of(self, request.saying(said), seed)
         product = ClipProduct(clip.lasting(length))
         facts = {"size": side, "frames": frames}
         result: Result[Clip] = Result(product, seed, record, tuple(notes), facts)

@@ -8,6 +8,7 @@ from typing import Any
 
 from kineograph import media
 from kineograph.families.video_texture.settings import Span, VideoTexture, spans_of, speeds_of
+from kineograph.frames.copies import order_report
 from kineograph.frames.distance import WORK_PIXELS, Frame, check_count
 from kineograph.frames.player import PLAYER_PIXELS, texture_page
 from kineograph.frames.regions import composed, regions
@@ -145,6 +146,9 @@ def planned(request: Request[VideoTexture]) -> Plan:
                 raise InputError(name, "is not for a player, which never ends", "leave it out")
     elif settings.same_walk:
         raise InputError("same_walk", "is for a player", "a file always shows the seed's walk")
+    if settings.blend == "morph" and (page or settings.regions):
+        what = "a player, which fades" if page else "regions, which fade"
+        raise InputError("blend", f"'morph' is not for {what}", "use auto or fade")
     for name, changes in (("speed", plan.speeds), ("range", plan.spans)):
         if (page or closed) and len(changes) > 1:
             raise InputError(name, "changes over time", "that needs a file and its seconds")
@@ -177,20 +181,25 @@ def _film(
     if plan.closed:
         fps *= plan.speeds[0][1]
         length = None if settings.seconds is None else max(1, round(settings.seconds * fps))
-        found = looped(texture, length, span=plan.span, fade=settings.fade)
-        order, width = list(found.loop.order), found.fade
+        blend = "fade" if settings.regions else settings.blend
+        found = looped(texture, length, span=plan.span, fade=settings.fade, blend=blend)
+        order, width, morph = list(found.loop.order), found.fade, found.morphed
         facts |= _told(found)
         notes += _judged(found)
     else:
         assert settings.seconds is not None
         order = played(texture, settings.seconds, seed, speeds=plan.speeds, spans=plan.spans)
         width = texture.fade if settings.fade is None else settings.fade
+        morph = settings.blend == "morph"
+    copies = order_report(order, len(texture), closed=plan.closed, circle=texture.circle)
+    facts |= {"order": order, "copies": copies._asdict()}
+    notes.append(str(copies))
     track = None if heard is None else sound_of(order, heard, fps, closed=plan.closed)
     facts["sound"] = track is not None
     height, across, channels = texture.reel.shape
 
     def frames() -> Iterator[Frame]:
-        return pictures(texture, order, fade=width, closed=plan.closed)
+        return pictures(texture, order, fade=width, closed=plan.closed, morph=morph)
 
     each: Callable[[], Iterator[Frame]] = frames
     if settings.regions:
@@ -249,17 +258,22 @@ def _told(found: Looped) -> dict[str, Any]:
         "fade": found.fade,
         "seam_ratio": round(found.seams.ratio, 3),
         "mismatch": round(found.mismatch, 3),
+        "morphed": found.morphed,
+        **({} if found.ghost is None else {"ghost": round(found.ghost, 3)}),
         "good": found.good,
     }
 
 
 def _judged(found: Looped) -> list[str]:
     ratio, count = found.seams.ratio, len(found.loop.order)
-    told = f"loop of {count} frames, {found.seams.jumps} jumps, {found.fade} frames of cross-fade: "
+    how = "morphing" if found.morphed else "cross-fade"
+    told = f"loop of {count} frames, {found.seams.jumps} jumps, {found.fade} frames of {how}: "
     told += f"the frames joined differ by {found.mismatch:.2f} usual steps; "
     if count < SHORT:
         told += f"only {count} frames repeat, as nothing longer closes as well; "
-    if found.mismatch > GHOST:
+    if found.ghost is not None:
+        told += f"carried along their motion, {found.ghost:.2f}; "
+    if (found.mismatch if found.ghost is None else found.ghost) > GHOST:
         told += "the fade shows as a ghost unless the motion is unstructured (water, fire); "
     if found.seams.ratio <= GOOD_SEAM:
         return [f"{told}the worst seam steps {ratio:.2f}× as far as the frames there usually do"]

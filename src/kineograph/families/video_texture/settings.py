@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
@@ -36,6 +36,11 @@ class VideoTexture(Output):
     best_loop: bool = setting(False, "A file whose last frame meets its first.")
     fade: int | None = setting(
         None, "Width of the cross-fade at a jump; 0 cuts.", unit="frames", least=0, most=240
+    )
+    blend: Literal["auto", "fade", "morph"] = setting(
+        "auto",
+        "How frames mix at a jump: fade, morph along optical flow, or auto: a loop morphs where a "
+        "fade would show.",
     )
     every: int = setting(1, "Take every so-manieth frame of the clip.", least=1, most=1000)
     even_light: bool = setting(False, "Even out brightness by the still background.")

@@ -79,7 +79,7 @@ class FromTextsModel:
         if self.model == "stickers":
             notes.append("stickers draws single things, not landscapes: expect emoji everywhere")
         said = settings.changed(seeds=seeds, model=self.about.name)
-        asked = Request(said, request.form)
+        asked = request.saying(said)
         steps = self._public(settings, how) if self.public else self._ours(settings, how)
         yield from _flown(self, asked, seed, steps, settings.level, notes)
 
@@ -134,7 +134,7 @@ class FromPicturesModel:
             notes.append(f"{told}, in place of {settings.canvas}")
         steps = maker.by_example(examples, photo=photo, **how)
         texts = settings.level or tuple(Path(row[0].name).stem for row in settings.example)
-        asked = Request(settings.changed(seeds=seeds), request.form)
+        asked = request.saying(settings.changed(seeds=seeds))
         yield from _flown(self, asked, seed, steps, texts, notes)
 
 
