@@ -1,6 +1,7 @@
 """README, docs, benchmarks: their Python runs, their commands exist, their links lead somewhere."""
 
 import ast
+import contextlib
 import re
 import shlex
 import shutil
@@ -12,10 +13,12 @@ import pytest
 import typer
 
 import kineograph
-from kineograph import cli, recipe, record
+from kineograph import cli, models, recipe, record
 from kineograph.diffusion.cascade import CascadeMaker, CascadeStage
 from kineograph.diffusion.schedule import Schedule
+from kineograph.values.errors import InputError, MissingError
 from kineograph.values.prompt import Cond
+from kineograph.values.settings import fields
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -86,16 +89,34 @@ def test_one_line_a_family_runs_as_the_page_says(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("page", "line"), list(commands()))
-def test_commands_on_the_pages_exist(page, line):
-    words = shlex.split(line)[1:]
+def test_commands_on_the_pages_are_understood(page, line):
+    """The command's own parser takes the line; what it makes of values is a setting that holds."""
+    line = re.sub(r"(\w+)(\|\w+)+", r"\1", line.split("&&")[0])  # of words to choose from the first
+    words = shlex.split(re.sub(r"[][]", "", line))[1:]
+    if "--help" in words:
+        words.remove("--help")
     group = typer.main.get_command(cli.root)
     command = group.get_command(None, words[0])
+    verb, words = words[0], words[1:]
     if hasattr(command, "commands"):
-        command = command.commands[words[1]]
-    known = {option for parameter in command.params for option in parameter.opts}
-    known |= {option for parameter in command.params for option in parameter.secondary_opts}
-    used = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)}
-    assert used <= known | {"--help"}
+        command = command.commands[words[0]]
+        verb, words = f"{verb} {words[0]}", words[1:]
+    given = command.make_context(verb, words, resilient_parsing=False).params
+    if verb not in models.VERBS:
+        return
+    known = fields(*models.families(verb))
+    values = {name: given[name] for name in known if given[name] not in (None, False, [], ())}
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    with contextlib.suppress(MissingError):
+        settings_taken(verb, values)
+
+
+def settings_taken(verb, values):
+    """The settings of a line; an input that is not on this machine is the only refusal."""
+    try:
+        models.settings_of(verb, values)
+    except InputError as error:
+        assert "is not there" in error.problem or "not here" in str(error), error
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

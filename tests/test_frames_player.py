@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from frames_browser import CHROMIUM, browser
+from browser import browser, needs_chromium
 from kineograph.data.simulations import drawings
 from kineograph.frames import player, sprites, texture, walk
 
 SEED = 7
-chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: the pages were not opened")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +65,7 @@ def test_controls_have_names(flag_page, fish_page) -> None:
         assert 'role="img" aria-label=' in text and 'lang="en"' in text
 
 
-@chromium
+@needs_chromium
 @pytest.mark.browser
 def test_the_texture_page_keeps_the_clips_pace_and_pythons_walk(flag, flag_page) -> None:
     with browser() as page:
@@ -82,7 +81,7 @@ def test_the_texture_page_keeps_the_clips_pace_and_pythons_walk(flag, flag_page)
     assert shown == list(islice(walk.walk(flag.table(), SEED), len(shown)))
 
 
-@chromium
+@needs_chromium
 @pytest.mark.browser
 def test_the_range_and_speed_controls_steer_the_picture(flag_page) -> None:
     with browser() as page:
@@ -104,7 +103,7 @@ def test_the_range_and_speed_controls_steer_the_picture(flag_page) -> None:
     assert dark == "rgb(22, 23, 26)"
 
 
-@chromium
+@needs_chromium
 @pytest.mark.browser
 def test_the_mouse_and_the_keys_turn_the_sprite_and_the_walk_is_pythons(fish, fish_page) -> None:
     with browser() as page:
@@ -113,14 +112,14 @@ def test_the_mouse_and_the_keys_turn_the_sprite_and_the_walk_is_pythons(fish, fi
         page.run("document.getElementById('speed').value = 3")
         headings = {}
         for name, (x, y) in {"right": (880, 350), "left": (20, 350)}.items():
-            page.mouse(x, y)
+            page.tab.mouse.move(x, y)
             page.wait(1.5)
             page.run("begin = player.places.length")
             page.wait(1.5)
             places = np.array(page.run("player.places.slice(begin)"))
             headings[name] = float(places[-1, 1] - places[0, 1])
         page.run("document.getElementById('picture').focus()")
-        page.key("ArrowDown")
+        page.tab.keyboard.down("ArrowDown")
         page.wait(1.0)
         wanted, shown = page.run("[player.wanted, player.shown]")
         assert page.errors == []

@@ -341,8 +341,6 @@ MANY = {
     "families.zoom.maker.by_text": "the options of the paper's joint sampling",
     "data.scenes.pencils._lay": "one stroke: its place, shape and colours",
     "values.settings.setting": "one field: all that can be said of it",
-    "cli.distill.distill": "a training verb, not yet derived from settings",
-    "cli.train.train": "a training verb, not yet derived from settings",
 }
 
 

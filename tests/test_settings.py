@@ -34,6 +34,27 @@ def test_flags_and_schema_list_the_same_fields(verb):
     assert listed == set(fields(*several)) | extras | {"verb", "seed", "out", "trace"}
 
 
+def other_commands():
+    """Commands that make nothing of a request, and the settings type of each."""
+    from kineograph.cli.data import PREPARED
+    from kineograph.cli.measure import SUBJECTS
+    from kineograph.evaluation.settings import Influences
+    from kineograph.training.settings import Distill, Train
+
+    yield from ((kind.verb, kind) for kind in (Train, Distill, Influences))
+    yield from ((f"data {name}", kind) for name, (kind, _) in PREPARED.items())
+    yield from ((f"measure {name}", kind) for name, (kind, _) in SUBJECTS.items())
+
+
+@pytest.mark.parametrize(("verb", "kind"), list(other_commands()))
+def test_flags_of_the_other_commands_are_fields_too(verb, kind):
+    shown = {p.name: p for p in command_of(verb).params}
+    out = {"out"} if kind.forms else set()
+    assert set(shown) - {"force", "as_json", "help", *kind.extras} - out == set(kind.model_fields)
+    for name, field in kind.model_fields.items():
+        assert field.description in shown[name].help and "--" not in field.description
+
+
 @pytest.mark.parametrize("verb", models.VERBS)
 def test_every_field_has_a_line_of_help_and_a_flag_that_shows_it(verb):
     shown = {p.name: p for p in command_of(verb).params}

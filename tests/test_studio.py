@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
-from frames_browser import CHROMIUM, browser
+from browser import CHROMIUM, browser
 from kineograph import batch, models, record
 from kineograph.studio import requests, serve
 from kineograph.studio.downloads import converted
@@ -353,7 +353,7 @@ def page(running):
         pytest.skip("no Chromium here: install one to drive the page")
     with browser() as made:
         made.size(1280, 800)
-        made.call("Page.navigate", url=running.url)
+        made.tab.goto(running.url)
         made.run(waiting("document.documentElement.dataset.ready"))
         yield made
         refusals = "status of 422"  # a forecast of what is half typed

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from frames_browser import CHROMIUM, browser
+from browser import browser, needs_chromium
 from kineograph.families.zoom.flight import Flight, depths, eased, frames, view
 from kineograph.families.zoom.photo import photo_window
 from kineograph.families.zoom.stack import ZoomStack
@@ -135,7 +135,7 @@ def arrive(page, depth):
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
+@needs_chromium
 def test_a_browser_shows_what_python_renders(tmp_path):
     """Three depths, from the canvas's own pixels. Chromium filters bilinearly with 8-bit weights:
 
@@ -165,20 +165,19 @@ def test_a_browser_shows_what_python_renders(tmp_path):
             assert np.quantile(gap, 0.99) < 12, depth
         page.run("player.show(0)")
         page.run("document.getElementById('picture').focus()")
-        page.key("End")
+        page.tab.keyboard.down("End")
         arrive(page, 3)
-        page.key("Home")
+        page.tab.keyboard.down("Home")
         arrive(page, 0)
-        page.call(
-            "Input.dispatchMouseEvent", type="mouseWheel", x=350, y=300, deltaX=0, deltaY=-500
-        )
+        page.tab.mouse.move(350, 300)
+        page.tab.mouse.wheel(0, -500)
         arrive(page, 1)
         assert page.run("document.getElementById('picture').ariaValueText").startswith("2.0")
         assert not page.errors
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
+@needs_chromium
 def test_a_click_on_the_photo_names_its_target(tmp_path):
     """The square is the one that `photo_window` takes."""
     photo = Clip(torch.linspace(0, 1, 300 * 200).reshape(1, 1, 200, 300).expand(1, 3, -1, -1))
@@ -195,9 +194,7 @@ def test_a_click_on_the_photo_names_its_target(tmp_path):
         )
         assert box[2] / box[3] == pytest.approx(1.5, abs=0.01)
         x, y = box[0] + 0.3 * box[2], box[1] + 0.6 * box[3]
-        page.call(
-            "Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, button="left", clickCount=1
-        )
+        page.tab.mouse.click(x, y)
         target = json.loads(page.run("JSON.stringify(player.target)"))
         assert target == pytest.approx([0.3, 0.6], abs=0.005)
         window = photo_window(photo, 2 * page.run("player.half"), (target[0], target[1]))
@@ -206,6 +203,6 @@ def test_a_click_on_the_photo_names_its_target(tmp_path):
         assert window.shape[-1] == 2 * page.run("player.half")
         told = page.run("document.getElementById('command').textContent")
         assert told.startswith("--photo 'a '\\''photo'\\''.jpg' --target 0.3")
-        page.call("Input.dispatchMouseEvent", type="mousePressed", x=box[0] + 2, y=y, button="left")
+        page.tab.mouse.click(box[0] + 2, y)
         assert "64 are needed" in page.run("document.getElementById('told').textContent")
         assert not page.errors

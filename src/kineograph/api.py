@@ -33,8 +33,8 @@ def video(text: str = "", *, seed: int | None = None, **settings: Any) -> Result
 
     text: what it shows. The result's clip is (T, C, H, W) in [0, 1].
 
-        kg.video("a red heart beating", seconds=3, seed=1).save("heart.webp")
-        kg.video(image="drawing.png", motion="strong").save("drawing.webp")
+        >>> clip = kg.video("a red heart", size=64, frames=2, steps=2, seed=1)
+        >>> saved = clip.save("heart.webp")
     """
     return make("video", seed=seed, text=text, **settings)
 
@@ -42,7 +42,10 @@ def video(text: str = "", *, seed: int | None = None, **settings: Any) -> Result
 def image(text: str, *, seed: int | None = None, **settings: Any) -> Result[Clip]:
     """A picture from words, a clip of one frame; by="tokens" writes it in codes.
 
-    kg.image("a snowman", by="tokens", seed=1).save("snowman.png")
+    text: what it shows. The picture is (1, C, H, W) in [0, 1], C 4 where it is transparent.
+
+        >>> kg.image("a snowman", by="tokens", candidates=1, seed=1).frames.shape
+        (1, 64, 64, 3)
     """
     return make("image", seed=seed, text=text, **settings)
 
@@ -52,7 +55,8 @@ def zoom(levels: Sequence[str] = (), *, seed: int | None = None, **settings: Any
 
     levels: what each level shows, widest first.
 
-        kg.zoom(["a galaxy", "a planet", "a forest"], seconds=6).save("flight.mp4")
+        >>> flight = kg.zoom(example=["brick.png", "hole.png"], canvas=32, seconds=0.5, seed=1)
+        >>> saved = flight.save("flight.webp")
     """
     if levels:
         settings["level"] = tuple(levels)
@@ -64,7 +68,11 @@ def grow(
 ) -> Result[Clip]:
     """A new picture of any size that looks like the samples (Efros and Leung 1999).
 
-    kg.grow("brick.png", size="128x128", seed=1).save("wall.png")
+    sample: pictures by name, or clips of one frame, grey or colour, with alpha or without.
+
+        >>> wall = kg.grow("brick.png", size="32x24", window=5, seed=1)
+        >>> wall.frames.shape
+        (1, 24, 32, 3)
     """
     many = sample if isinstance(sample, list | tuple) else [sample]
     return make("texture grow", seed=seed, sample=tuple(many), **settings)
@@ -77,7 +85,8 @@ def fill(
 
     Without a mask the hole is what is transparent.
 
-    kg.fill("wall.png", "hole.png", seed=1).save("whole.png")
+        >>> kg.fill("brick.png", "hole.png", window=5, seed=1).frames.shape
+        (1, 32, 32, 3)
     """
     return make("texture fill", seed=seed, picture=picture, mask=mask, **settings)
 
@@ -87,7 +96,10 @@ def extend(
 ) -> Result[Clip]:
     """A picture continued past its border to width x height, itself in the middle.
 
-    kg.extend("wall.png", "160x160", seed=1).save("wider.png")
+    size: "WIDTHxHEIGHT" in pixels, at least the picture's own.
+
+        >>> kg.extend("hole.png", "40x40", window=5, seed=1).frames.shape[:3]
+        (1, 40, 40)
     """
     return make("texture extend", seed=seed, picture=picture, size=size, **settings)
 
@@ -99,7 +111,7 @@ def loop(
 
     Without `seconds` it repeats without a seam; with it the clip is played at random.
 
-        kg.loop("flag.mp4", seed=1).save("again.mp4")
+        >>> saved = kg.loop("flag.webp", seed=1).save("again.webp")
     """
     return make("loop", seed=seed, clip=clip, **settings)
 
@@ -109,7 +121,9 @@ def sprite(
 ) -> Result[Any]:
     """A figure cut out of a clip that follows the pointer, in a page; its value is a `Sprite`.
 
-    kg.sprite("fish.mp4", key="#1434d4").save("fish.html")
+    clip: of one thing that moves before a still ground; key: the colour of that ground.
+
+        >>> saved = kg.sprite("fish.webp", seed=1).save("fish.html")
     """
     return make("sprite", seed=seed, clip=clip, **settings)
 
@@ -119,7 +133,10 @@ def analogy(
 ) -> Result[Clip]:
     """What is to b as a2 is to a (Hertzmann et al. 2001); by="tokens" asks a learned matcher.
 
-    kg.analogy("photo.png", "painting.png", "other.png", mode="painterly").save("painted.png")
+    a, a2: the example before and after, of one size. b: what to change the same way.
+
+        >>> kg.analogy("hole.png", "hole.png", "hole.png", levels=1, seed=1).frames.shape[0]
+        1
     """
     return make("analogy", seed=seed, a=a, a2=a2, b=b, **settings)
 
@@ -134,8 +151,8 @@ def write(
 
     corpus: a text file, or Source(value="the text itself").
 
-        kg.write("book.txt", order=2, n=60, seed=1).value
-        kg.write(model="words", start="The old man", n=60).value
+        >>> kg.write(kg.Source(value="to be or not to be"), order=1, n=4, seed=1).value[:2]
+        'to'
     """
     return make("write", seed=seed, corpus=corpus, **settings)
 
@@ -150,7 +167,8 @@ def chain(
 
     states: a CSV file, or the states themselves in order.
 
-        kg.chain(["sun", "sun", "rain", "sun"], predict=3).value.predicted
+        >>> kg.chain(["sun", "rain", "sun", "rain"], predict=1).value.predicted
+        [[0.0, 1.0]]
     """
     if states is not None and not isinstance(states, str | os.PathLike):
         return make("chain", seed=seed, states=Source(value=list(states)), **settings)
@@ -168,7 +186,10 @@ def rerun(
     changed: fields to set otherwise, `seed` too. inputs: files by field, where they are not beside
     the file. What has changed since is told in the result's notes.
 
-        kg.rerun("heart.webp", changed={"seed": 2}).save("other.webp")
+        >>> wall = kg.grow("brick.png", size="16x16", window=5, seed=1)
+        >>> saved = wall.save("wall.png")
+        >>> kg.rerun("wall.png", changed={"seed": 2}).seed
+        2
     """
     asked = again(Path(file), changed=changed, inputs=inputs)
     model = models.model_of(asked.request.settings)
@@ -179,7 +200,11 @@ def rerun(
 def make(verb: str, *, seed: int | None = None, **values: Any) -> Result[Any]:
     """What a command makes of its fields.
 
-    verb: one of `models.VERBS`. seed: 0 … 2**63 - 1; drawn when None.
+    verb: one of `models.VERBS`. seed: 0 … 2**63 - 1; drawn when None. Raises InputError, naming the
+    field, for what the command does not take.
+
+        >>> kg.make("texture grow", sample=("brick.png",), size="16x16", window=5, seed=1).seed
+        1
     """
     settings = models.settings_of(verb, {name: v for name, v in values.items() if v is not None})
     chosen = secrets.randbelow(2**32) if seed is None else seed

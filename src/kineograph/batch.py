@@ -17,6 +17,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -235,17 +236,17 @@ class Local:
     kept: tuple[tuple[Any, ...], Model[Any, Any]] | None = None
 
     def __call__(self, item: Item, folder: Path) -> None:
-<<<<<<< HEAD
         """Long items keep their finished pieces; those of another request are dropped."""
-        out = folder / item.out
+        out, trace = folder / item.out, item.extras.get("trace")
         asked = partial(record_of, self.model(item), request_of(item), item.seed)
-        with pieces.keeping(out, asked, force=True):
-            finished(self.steps(item)).save(out)
-=======
+        with nullcontext() if trace else pieces.keeping(out, asked, force=True):
+            self._made(item, folder, trace)
+
+    def _made(self, item: Item, folder: Path, trace: str | None) -> None:
         from kineograph.trace import traced
 
         steps = self.steps(item)
-        if trace := item.extras.get("trace"):
+        if trace:
             steps = traced(steps, folder / trace)
         result = finished(steps)
         for name, file in item.extras.items():
@@ -253,7 +254,6 @@ class Local:
                 for _ in result.extras[name].written(folder / file, result.record):
                     pass
         result.save(folder / item.out)
->>>>>>> main
 
     def steps(self, item: Item) -> Iterator[Progress[Any]]:
         """The making of an item; its last step carries the result."""

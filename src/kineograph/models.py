@@ -297,13 +297,17 @@ def load(name: str) -> Model[Any, Any]: ...
 def load(name: str) -> Model[Any, Any]:
     """A model by its shipped name, or by a folder of ours or in the diffusers layout.
 
+    name: as `kineograph models list` tells them, or a folder's path.
+
     It stands behind the policy: `make` raises PolicyError for what is refused. Its weights are read
     when it first makes. Raises MissingError when there is no such model,
     InputError when it makes nothing by itself (a codec, a distillation).
 
-        model = load("stickers")
-        settings = TextToVideo(text="a red heart beating")
-        result = finished(model.make(Request(settings), seed=1))
+        >>> from kineograph.families.text_to_video.settings import TextToVideo
+        >>> model = kg.load("stickers")
+        >>> settings = TextToVideo(text="a red heart beating", size=16, frames=8)
+        >>> kg.finished(model.make(kg.Request(settings), seed=1)).frames.shape
+        (8, 16, 16, 3)
     """
     return Guarded(_loaded(name), usual())
 

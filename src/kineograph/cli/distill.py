@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from kineograph.cli import door
-from kineograph.cli.train import plotted, read_recipe, seconds_of
+from kineograph.cli.make import flags_named
+from kineograph.cli.options import Door, command
+from kineograph.cli.train import plotted, read_recipe
+from kineograph.training.settings import Distill
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress
 
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
-def distill(
-    recipe: Annotated[str, typer.Argument(help="A .json or a .py recipe of a distillation.")],
-    teacher: Annotated[
-        str, typer.Option(help="The model to make quick: its folder, or a shipped one's name.")
-    ],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the run.")] = Path("runs/distill"),
-    time_limit: Annotated[str, typer.Option(help="Stop after this long: 90s, 9m, 2h.")] = "",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    threads: Annotated[int, typer.Option(help="CPU threads; 0 is torch's choice.")] = 0,
-    export: Annotated[
-        Path | None,
-        typer.Option(help="Write the finished laps and the teacher's rest as a model; stop."),
-    ] = None,
-    lap: Annotated[str, typer.Option(help="With --export: laps up to this one alone.")] = "",
-    as_json: door.Json = False,
-) -> None:
-    """Train a model to need fewer steps; --resume goes on exactly where a run was cut."""
+def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
+    """Teach a model to need fewer steps, or export what a run has so far."""
     started = time.perf_counter()
+    with flags_named((Distill,)):
+        _distill(Distill(**values), started, asked.as_json)
+
+
+def _distill(settings: Distill, started: float, as_json: bool) -> None:
     import torch
 
     from kineograph import recipe as recipes
@@ -44,27 +36,33 @@ def distill(
     from kineograph.training.loop import Run
     from kineograph.training.objectives import data_of
 
-    if threads:
-        torch.set_num_threads(threads)
-    about = read_recipe(recipe)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    about = read_recipe(settings.recipe)
     if not isinstance(about, recipes.Distillation):
-        raise InputError("recipe", f"'{recipe}' is no distillation", "use kineograph train")
-    folder = recipes.folder_of(teacher)
+        problem = f"'{settings.recipe}' is no distillation"
+        raise InputError("recipe", problem, "use kineograph train")
+    folder = recipes.folder_of(settings.teacher)
     of = recipes.read(folder)
     if not isinstance(of, recipes.Cascade):
-        raise InputError("--teacher", f"'{teacher}' is no cascade")
+        raise InputError("teacher", f"'{settings.teacher}' is no cascade")
     about = replace(about, teacher=of)
-    run = Run(about, out, data=data_of(about), warn=door.tell)
-    if export is not None:
-        door.report(as_json, started, graduated(run, folder, export, lap), model=about.name)
+    run = Run(about, settings.out, data=data_of(about), warn=door.tell)
+    if settings.export is not None:
+        made = graduated(run, folder, settings.export, settings.lap)
+        door.report(as_json, started, made, model=about.name)
         return
-    if lap:
-        raise InputError("--lap", "is for --export", "leave it out")
+    if settings.lap:
+        raise InputError("lap", "is for --export", "leave it out")
 
-    run.begin(resume=resume)
-    door.watch(_laps(run, folder, seconds_of(time_limit)), about.name)
-    notes = [] if plotted(out) else ["no loss plot: pip install matplotlib"]
-    door.report(as_json, started, [out], model=about.name, notes=notes)
+    run.begin(resume=settings.resume)
+    door.watch(_laps(run, folder, settings.limit), about.name)
+    notes = [] if plotted(settings.out) else ["no loss plot: pip install matplotlib"]
+    door.report(as_json, started, [settings.out], model=about.name, notes=notes)
+
+
+HELP = "Train a model to need fewer steps; --resume goes on exactly where a run was cut."
+app.command(help=HELP)(command("distill", (Distill,), run, HELP, door=("as_json",)))
 
 
 def _laps(run: Any, teacher: Path, limit: float) -> Iterator[Progress]:

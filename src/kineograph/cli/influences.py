@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from kineograph.cli import door
+from kineograph.cli.make import check_outputs, flags_named
+from kineograph.cli.options import Door, command
+from kineograph.evaluation.settings import Influences
 from kineograph.values.errors import InputError, MissingError
 
 if TYPE_CHECKING:
@@ -21,56 +25,49 @@ app = typer.Typer(add_completion=False)
 BY_EXAMPLE = ("texture", "analogy", "loop", "sprite")
 
 
-@app.command()
-def influences(
-    file: Annotated[Path, typer.Argument(help="A picture or clip this package made.")],
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="The picture: sample, nearest examples.")
-    ] = None,
-    k: Annotated[int, typer.Option("-k", help="How many examples.")] = 8,
-    model: Annotated[
-        str, typer.Option(help="The model that made it; the file's own recipe tells it otherwise.")
-    ] = "",
-    index: Annotated[
-        bool, typer.Option("--index", help="FILE is a model's folder: write its index there.")
-    ] = False,
-    force: door.Force = False,
-    as_json: door.Json = False,
-) -> None:
-    """Name the nearest training examples of what a learned model made.
+HELP = """Name the nearest training examples of what a learned model made.
 
-    Nearness is in the features of a frozen network. Names need only the small index beside the
-    model's weights; the picture needs the data set too. What was made by example needs neither:
-    its source map says where each pixel came from.
-    """
+Nearness is in the features of a frozen network. Names need only the small index beside the
+model's weights; the picture needs the data set too. What was made by example needs neither:
+its source map says where each pixel came from.
+"""
+
+
+def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
+    """Name what a file is made of, or write a model's index."""
     started = time.perf_counter()
-    if index:
-        _index(file, started, force, as_json)
-        return
+    with flags_named((Influences,)):
+        settings = Influences(**values)
+        if settings.index:
+            _index(settings.file, started, asked.force, asked.as_json)
+            return
+        check_outputs(settings, asked)
+        _influences(settings, started, asked)
+
+
+def _influences(settings: Influences, started: float, asked: Door) -> None:
     from kineograph import media
     from kineograph.data.sticker_features import lite0
     from kineograph.evaluation import influences as study
     from kineograph.recipe import folder_of
 
-    if out is not None:
-        door.checked_output(out, (".png", ".jpg", ".webp"), force)
-    if not 1 <= k <= 100:
-        raise InputError("-k", f"{k} is not in 1 … 100")
-    name = model or made_by(file, media.note(file))
+    file, out = settings.file, asked.out
+    name = settings.model or made_by(file, media.note(file))
     known = study.load_index(folder_of(name))
     album = _album(known.data, needed=out is not None)
     sample = media.read(file)
-    found = door.watch(study.influences(sample, known, lite0(), album, k=k), "influences")
+    steps = study.influences(sample, known, lite0(), album, k=settings.k)
+    found = door.watch(steps, "influences")
     if out is not None and album is not None:
         about = {"kineograph": "influences", "of": file.name, "model": name}
         media.save(study.shown(sample, found, album), out, note=about)
-    if not as_json:
+    if not asked.as_json:
         for one in found:
             print(f"{one.distance:.3f}  {one.kind}: {one.name}")
     exact = album is not None
     notes = [] if exact else [f"by the index alone; exact after 'kineograph data {known.data}'"]
     door.report(
-        as_json,
+        asked.as_json,
         started,
         [out] if out else [],
         model=name,
@@ -78,6 +75,9 @@ def influences(
         exact=exact,
         influences=[one._asdict() for one in found],
     )
+
+
+app.command(help=HELP)(command("influences", (Influences,), run, HELP, door=("force", "as_json")))
 
 
 def made_by(file: Path, note: dict[str, Any] | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -63,19 +64,16 @@ def rerun(
     if dry_run:
         typer.echo(model.forecast(request).told())
         return
-<<<<<<< HEAD
-    record = partial(record_of, model, request, asked.seed)
-    with pieces.keeping(target, record, force=force, warn=door.tell):
-        result = made(model, request, asked.seed, trace=None, label="rerun")
-        door.watch(result.saving(target), "writing")
-=======
     more = _beside(request, target, force)
-    result = made(model, request, asked.seed, trace=more.get("trace"), label="rerun")
-    door.watch(result.saving(target), "writing")
-    for name, path in more.items():
-        if name in result.extras:
-            door.watch(result.extras[name].written(path, result.record), "writing")
->>>>>>> main
+    with ExitStack() as stack:
+        if "trace" not in more:
+            record = partial(record_of, model, request, asked.seed)
+            stack.enter_context(pieces.keeping(target, record, force=force, warn=door.tell))
+        result = made(model, request, asked.seed, trace=more.get("trace"), label="rerun")
+        door.watch(result.saving(target), "writing")
+        for name, path in more.items():
+            if name in result.extras:
+                door.watch(result.extras[name].written(path, result.record), "writing")
     same = not changed and target.suffix == file.suffix and _equal(file, target)
     notes = [*result.notes, *asked.changes]
     if not changed and target.suffix == file.suffix:

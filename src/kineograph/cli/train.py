@@ -5,60 +5,55 @@ from __future__ import annotations
 import json
 import runpy
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from kineograph.cli import door
+from kineograph.cli.make import flags_named
+from kineograph.cli.options import Door, command
 from kineograph.files import placed
-from kineograph.values import duration
+from kineograph.training.settings import Train
 from kineograph.values.errors import InputError, MissingError
 from kineograph.values.prompt import Progress
 
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
-def train(
-    recipe: Annotated[str, typer.Argument(help="A shipped model's name, a .json or a .py recipe.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the run.")] = Path("runs/train"),
-    stage: Annotated[str, typer.Option(help="Train only this part.")] = "",
-    time_limit: Annotated[str, typer.Option(help="Stop after this long: 90s, 9m, 2h.")] = "",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    start: Annotated[
-        str,
-        typer.Option(help="Begin with the weights of this model, or with realesrgan."),
-    ] = "",
-    threads: Annotated[int, typer.Option(help="CPU threads; 0 is torch's choice.")] = 0,
-    export: Annotated[
-        Path | None, typer.Option(help="Write the weights so far as a model folder, and stop.")
-    ] = None,
-    as_json: door.Json = False,
-) -> None:
-    """Train a model; --resume goes on exactly where a run was cut."""
+def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
+    """Train a model, or export what a run has so far."""
     started = time.perf_counter()
+    with flags_named((Train,)):
+        _train(Train(**values), started, asked.as_json)
+
+
+def _train(settings: Train, started: float, as_json: bool) -> None:
     import torch
 
     from kineograph.training.loop import Run, exported
     from kineograph.training.objectives import data_of
 
-    if threads:
-        torch.set_num_threads(threads)
-    about = read_recipe(recipe)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    about, out, stage = read_recipe(settings.recipe), settings.out, settings.stage
     names = [part.name for part in about.parts]
     if stage and stage not in names:
-        raise InputError("--stage", f"'{stage}' is unknown", f"use one of {', '.join(names)}")
-    if export is not None:
-        door.report(as_json, started, exported(about, out, export), model=about.name)
+        raise InputError("stage", f"'{stage}' is unknown", f"use one of {', '.join(names)}")
+    if settings.export is not None:
+        door.report(as_json, started, exported(about, out, settings.export), model=about.name)
         return
 
     run = Run(about, out, data=data_of(about), warn=door.tell)
-    run.begin(resume=resume)
-    limit = seconds_of(time_limit)
-    door.watch(_steps(run, stage, limit, start), about.name)
+    run.begin(resume=settings.resume)
+    door.watch(_steps(run, stage, settings.limit, settings.start), about.name)
     notes = [] if plotted(out) else ["no loss plot: pip install matplotlib"]
     door.report(as_json, started, [out], model=about.name, notes=notes)
+
+
+HELP = "Train a model; --resume goes on exactly where a run was cut."
+app.command(help=HELP)(command("train", (Train,), run, HELP, door=("as_json",)))
 
 
 def _steps(run: Any, only: str, limit: float, start: str) -> Any:
@@ -146,8 +141,3 @@ def read_recipe(name: str) -> Any:
         except UnicodeDecodeError as error:
             raise InputError("recipe", f"'{path}' is not UTF-8 text", "save it so") from error
     return recipe.read(recipe.folder_of(name))
-
-
-def seconds_of(text: str) -> float:
-    """Seconds of "90s", "9m" or "2h"; infinite when empty."""
-    return duration.seconds_of(text, "--time-limit")

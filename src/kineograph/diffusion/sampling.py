@@ -72,8 +72,15 @@ def integrate(
     order 1, rising levels DDIM against its direction: from a clip to the noise it would come from
     leap                   the N-step sampler of Imagen Video: one deterministic move of twice the
                            step, then noise back up to sigma'
-    Noise is needed when churn > 0 or leap. Arithmetic is float32 or more. Steps that an earlier run
+    denoise: what estimates the clean x under the noise, told `cond`. noise_like: draws noise of x's
+    shape, needed when churn > 0 or leap. Arithmetic is float32 or more. Steps that an earlier run
     finished (`pieces`) are passed with its state, their noise drawn as if they were made.
+
+        >>> levels = kg.Schedule(0.01, 100.0).grid(8)
+        >>> grey = kg.Ideal(torch.zeros(1, 3, 1, 4, 4))
+        >>> *_, end = kg.integrate(grey, torch.randn(1, 3, 1, 4, 4) * 100, levels, kg.Cond())
+        >>> end.x.abs().max()
+        tensor(0.)
     """
     levels = [float(s) for s in sigmas]
     _check(levels, order, stochastic=bool(churn or leap), noise_like=noise_like)
@@ -82,17 +89,13 @@ def integrate(
     kept = None if place is None or place.state is None else _kept(place.state, x)
     before: tuple[float, Tensor] | None = None
     for i, (sigma, to) in enumerate(pairwise(levels)):
-        down, up = _split(sigma, to, churn, variance)
-        if leap:
-            down = levels[min(i + 2, n)]
-            up = (to**2 - down**2) ** 0.5
+        down, up = _leap(levels, i) if leap else _split(sigma, to, churn, variance)
         fresh = noise_like if up > 0 else None
         if kept is not None and i < kept.i:
             if fresh is not None:
                 fresh(x)
-            if i + 1 == kept.i:
-                x, before = kept.x, (sigma, kept.clean)
-            yield Step(i + 1, n, to, kept.x, kept.clean)
+            x, before = kept.x, (sigma, kept.clean)
+            yield Step(i + 1, n, to, x, kept.clean)
             continue
         clean = denoise(x, torch.full((len(x),), sigma, device=x.device), cond)
         ahead = clean
@@ -105,6 +108,12 @@ def integrate(
         if place is not None:
             place.keep({"i": np.array(i + 1), "x": _array(x), "clean": _array(clean)})
         yield Step(i + 1, n, to, x, clean)
+
+
+def _leap(levels: list[float], i: int) -> tuple[float, float]:
+    """Go `down` two levels, then back `up` one."""
+    down = levels[min(i + 2, len(levels) - 1)]
+    return down, float((levels[i + 1] ** 2 - down**2) ** 0.5)
 
 
 def _check(levels: list[float], order: int, *, stochastic: bool, noise_like: Noise | None) -> None:

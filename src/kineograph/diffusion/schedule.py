@@ -98,6 +98,9 @@ class Schedule(Levels):
     lambda(u) = -2 ln tan(a u + b) (Salimans & Ho 2022, appendix), so sigma(u) = tan(a u + b) with
     sigma(0) = low and sigma(1) = high. `middle` moves the levels where most time is spent, at 1 in
     the cosine, to where the signal is: sigma(u) = middle * tan(a u + b).
+
+        >>> kg.Schedule(0.01, 100.0).grid(2)
+        tensor([100.0000,   1.0000,   0.0000], dtype=torch.float64)
     """
 
     low: float

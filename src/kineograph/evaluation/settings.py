@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from kineograph.values.settings import Extra, Settings, setting
@@ -221,3 +222,17 @@ class Bits(Study):
     )
     time_limit: str = setting("3m", "Without a model, train one for this long: 90s, 3m.")
     seed: int = setting(0, "Seed of the model trained.", least=0, most=2**62 - 1)
+
+
+class Influences(Study):
+    """What in the training data a made picture is made of."""
+
+    verb: ClassVar[str] = "influences"
+    about: ClassVar[str] = "influences"
+    forms: ClassVar[tuple[str, ...]] = (".png", ".jpg", ".webp")
+    spoken: ClassVar[bool] = True
+
+    file: Path = setting(..., "A picture or clip this package made.", place=True)
+    k: int = setting(8, "How many examples.", least=1, most=100)
+    model: str = setting("", "The model that made it; the file's own recipe tells it otherwise.")
+    index: bool = setting(False, "The file is a model's folder: write its index there.")

@@ -58,7 +58,14 @@ def stream(path: StrPath, limits: Limits = LIMITS) -> Iterator[Frame]:
 
 
 def read(path: StrPath, limits: Limits = LIMITS) -> Clip:
-    """The whole file or folder as a clip; see `stream`."""
+    """The whole file or folder as a clip, upright, in sRGB.
+
+    path: a media file, a folder of frames, or a pattern as `frame_%04d.png`. limits: what is let
+    in. Raises InputError for what is no clip, LimitError for what is too large.
+
+        >>> kg.read("brick.png").frames.shape
+        torch.Size([1, 3, 32, 32])
+    """
     from kineograph.values.clip import from_bytes
 
     with _source(path, limits) as source:

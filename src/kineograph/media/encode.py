@@ -56,7 +56,15 @@ def writer(
 
 
 def save(clip: Clip, path: StrPath, note: dict[str, Any] | None = None) -> Path:
-    """Write the whole clip; see `writer`."""
+    """Write the whole clip, whole or not at all.
+
+    path: its suffix decides the format; none is a folder of frames. note: what the file is to say
+    of itself, as JSON values. Raises InputError for a format that cannot hold it.
+
+        >>> path = kg.save(kg.Clip(torch.zeros(4, 3, 16, 16)), "dark.webp")
+        >>> len(kg.read(path))
+        4
+    """
     frames, channels, height, width = clip.frames.shape
     form = format_of(path)
     if frames > 1 and not form.moving:

@@ -18,13 +18,22 @@ import re
 
 
 class KineographError(Exception):
-    """The run failed."""
+    """The run failed; every error of the library is one, so that one `except` catches all.
+
+    >>> issubclass(kg.InputError, kg.KineographError)
+    True
+    """
 
     exit_code = 1
 
 
 class InputError(KineographError):
-    """Bad usage or input; `field` is the argument to correct, `remedy` what to do about it."""
+    """Bad usage or input; `field` is the argument to correct, `remedy` what to do about it.
+
+    >>> kg.image("a dog", size=5)
+    Traceback (most recent call last):
+    kineograph.values.errors.InputError: size: 5 is not in 16 … 1,024
+    """
 
     exit_code = 2
 
@@ -40,19 +49,38 @@ def _short(text: str, most: int = 480) -> str:
 
 
 class MissingError(KineographError):
-    """A model, a dependency or a data set is not on this machine."""
+    """A model, a dependency or a data set is not on this machine.
+
+    >>> try:
+    ...     kg.load("no such model")
+    ... except kg.MissingError as error:
+    ...     print(error.exit_code)
+    3
+    """
 
     exit_code = 3
 
 
 class LimitError(KineographError):
-    """A resource limit would be passed."""
+    """A resource limit would be passed.
+
+    >>> from kineograph.media import Limits
+    >>> try:
+    ...     kg.read("brick.png", limits=Limits(pixels=10))
+    ... except kg.LimitError as error:
+    ...     print(error.exit_code)
+    4
+    """
 
     exit_code = 4
 
 
 class PolicyError(KineographError):
-    """Refused by policy."""
+    """Refused by policy.
+
+    >>> issubclass(kg.PolicyError, kg.KineographError)
+    True
+    """
 
     exit_code = 5
 

@@ -23,6 +23,9 @@ class Progress(NamedTuple, Generic[T]):
     far, or what an inner loop ends with. facts: what else there is to see of the step (candidates
     of a pixel, shares of the next word), as JSON values; it stands in a trace. result: what a
     model's `make` ends with, on its last step only.
+
+        >>> kg.Progress(0.5, "halfway", None)._replace(done=0.75).done
+        0.75
     """
 
     done: float
@@ -46,7 +49,11 @@ def last(steps: Iterator[Progress[Any]]) -> Any:
 def finished(steps: Iterator[Progress[T]]) -> Result[T]:
     """Run a model's `make` to its end and give its result.
 
-    Raises KineographError when the last step carries none.
+    steps: what `make` gives. Raises KineographError when the last step carries no result.
+
+        >>> kg.finished(iter([]))
+        Traceback (most recent call last):
+        kineograph.values.errors.KineographError: nothing was made: the model ended without a result
     """
     ended = deque(steps, maxlen=1)
     if not ended or ended[0].result is None:

@@ -45,7 +45,10 @@ class Prompt:
 
     text: what to show; negative: what to keep away from (guidance only).
     image: the first frame, or the example. seconds: length of the clip where a model makes any; 0
-    asks for a single picture.
+    asks for a single picture. Raises InputError for a text that no encoder takes.
+
+        >>> kg.Prompt("a red heart beating", seconds=2).seconds
+        2
     """
 
     text: str = ""
@@ -64,6 +67,9 @@ class Cond:
     guidance: (B,) scale told to a network that makes guidance itself; None is 1, no guidance.
     keys: (B, 1 + L, K) keys and values of the words in every layer of one network, computed ahead.
     picture: (B, E) what a picture encoder says of `first`. fps: (B,) frames a second.
+
+        >>> kg.Cond(pooled=torch.zeros(2, 384)).pooled.shape
+        torch.Size([2, 384])
     """
 
     words: Tensor | None = None

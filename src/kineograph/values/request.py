@@ -21,6 +21,10 @@ class Request(Generic[S]):
 
     settings: of its family. form: suffix that the result will be saved with (".mp4", ".html"), ""
     where that is open. extras: names of the second outputs that are wanted too.
+
+        >>> from kineograph.families.text_to_video.settings import TextToVideo
+        >>> kg.Request(TextToVideo(text="a ghost"), ".webp").settings.text
+        'a ghost'
     """
 
     settings: S
@@ -41,6 +45,9 @@ class Forecast(NamedTuple):
 
     seconds: of work. memory: bytes of the process at its largest. file: bytes of the output. plan:
     what will be done, in one line for people. facts: the same as figures.
+
+        >>> kg.Forecast(seconds=2.0, memory=2**28, file=40_000, plan="8 frames").told()
+        '8 frames; about 2 s, 256 MiB of memory and a file of 40 kB on this machine'
     """
 
     seconds: float
@@ -74,7 +81,15 @@ class About(NamedTuple):
 
 
 class Model(Protocol[S, T]):
-    """The face of every family: what it takes, what that costs, and the making itself."""
+    """The face of every family: what it takes, what that costs, and the making itself.
+
+    >>> from kineograph.families.texture.settings import Grow
+    >>> from kineograph.models import model_of
+    >>> request = kg.Request(Grow(sample=("brick.png",), size="24x24", window=5))
+    >>> model = model_of(request.settings)
+    >>> kg.finished(model.make(request, seed=1)).frames.shape
+    (1, 24, 24, 3)
+    """
 
     @property
     def about(self) -> About: ...

@@ -40,6 +40,10 @@ class Result(Generic[T]):
     product: the thing itself. seed: that it was drawn from. record: how it was made, as JSON
     values. notes: what a person should know. facts: figures of the result, as JSON values. extras:
     second outputs by name, as a source map.
+
+        >>> result = kg.grow("brick.png", size="16x16", window=5, seed=1)
+        >>> result.frames.shape, result.seed, result.record["verb"]
+        ((1, 16, 16, 3), 1, 'texture grow')
     """
 
     product: Product[T]

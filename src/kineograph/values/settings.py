@@ -82,6 +82,12 @@ class Settings(BaseModel):
     whether chance takes part, so that a seed matters. extras: second outputs by name.
 
     Raises InputError, naming the field, the value and the remedy, when a value is refused.
+
+        >>> class Dots(kg.Settings):
+        ...     verb, about, forms = "dots", "a row of dots", (".png",)
+        ...     count: int = 3
+        >>> Dots(count=4).changed(count=5).plain()
+        {'count': 5}
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -22,6 +22,9 @@ class Source:
 
     path: where it lies, or a pattern of files (`frame_%04d.png`); None for a value. value: what it
     is; None for a file. name: what a record calls it.
+
+        >>> kg.Source("pictures/brick.png").name
+        'brick.png'
     """
 
     __slots__ = ("_sha256", "name", "path", "value")

@@ -9,13 +9,13 @@ from typing import Any
 from kineograph import recipe
 from kineograph.cli.door import report, watch
 from kineograph.cli.options import Door
-from kineograph.cli.train import seconds_of
 from kineograph.evaluation.settings import Bits
 from kineograph.evaluation.words import Compared, compared
 from kineograph.families.language.words import read_text
 from kineograph.families.language.words.language import LanguageModel
 from kineograph.files import placed
 from kineograph.products import pyplot
+from kineograph.values.duration import seconds_of
 from kineograph.values.errors import InputError
 
 
