@@ -116,6 +116,32 @@ def test_the_refinement_makes_it_larger_and_works_alone_on_any_clip(model, image
     assert tuple(media.read(finer).frames.shape) == (4, 3, 24, 24)
 
 
+def test_a_clip_begins_and_ends_with_the_pictures_given(model, image, tmp_path):
+    other, out = tmp_path / "other.png", tmp_path / "between.apng"
+    Image.fromarray(colours(16, 16, seed=1)).save(other)
+    words = ["--image", image, "--last", other, "--model", model, "--seed", 1, "--unmarked"]
+    assert run(*words, "-o", out) == 0
+    clip = media.read(out)
+    first, last = (media.read(path).frames[0] for path in (image, other))
+    assert (clip.frames[0] - first).abs().mean() < 0.003
+    assert (clip.frames[-1] - last).abs().mean() < 0.003
+    assert record.read(out).inputs["last"]["name"] == "other.png"
+    assert run(*words, "--loop", "-o", out, "--force") == 2
+
+
+def test_a_clip_goes_on_from_its_last_frame(model, image, tmp_path):
+    clip, out = tmp_path / "clip.apng", tmp_path / "longer.apng"
+    assert run("--image", image, "--model", model, "--seed", 1, "--unmarked", "-o", clip) == 0
+    words = ["--extend", clip, "--model", model, "--seed", 2, "--unmarked", "--seconds", 3]
+    assert run(*words, "-o", out) == 0
+    before, after = media.read(clip), media.read(out)
+    assert after.fps == before.fps
+    assert torch.equal(after.frames[: len(before)], before.frames)
+    assert len(after) == len(before) + round(3 * before.fps) - 1
+    step = (after.frames[len(before)] - before.frames[-1]).abs().mean()
+    assert step < (before.frames[0] - 0.5).abs().mean()  # it moves on, it does not jump
+
+
 def test_the_pictures_own_detail_is_moved_at_any_size(model, tmp_path):
     path, out = tmp_path / "in.png", tmp_path / "out.apng"
     Image.fromarray(colours(100, 50)).save(path)

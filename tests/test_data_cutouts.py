@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kineograph.data import cutouts
-from kineograph.data.cutout_feed import THREE_D, CutoutFeed
+from kineograph.data.cutout_feed import MOVED, THREE_D, CutoutFeed
 from kineograph.data.cutout_packs import matched
 from kineograph.data.cutout_texts import captions_of, encode, load_texts
 from kineograph.data.cutouts import Cutout
@@ -223,7 +223,7 @@ def test_concepts_are_drawn_evenly_and_styles_by_their_shares(packs):
     moving = sum(n for value, n in count.items() if 100 <= value < 108)
     assert count[20] == count[70] == total / 3  # cat, star: each a third, exactly
     assert (count[10] + moving) / (total / 3) == pytest.approx(THREE_D, abs=0.04)
-    assert moving / (total / 3) == pytest.approx(THREE_D / 2, abs=0.03)
+    assert moving / (total / 3) == pytest.approx(THREE_D * MOVED, abs=0.03)
     assert count[40] / (total / 3) == pytest.approx((1 - THREE_D) / 2, abs=0.04)
     assert set(count) == {10, 20, 40, 50, 70, *range(100, 108)}  # what is held out never comes
 

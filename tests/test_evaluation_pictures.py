@@ -10,7 +10,7 @@ import torch
 from kineograph.data import cutouts
 from kineograph.data.cutout_features import RealCutouts, over_white, pixels, real_cutouts
 from kineograph.data.cutouts import Cutout, Cutouts
-from kineograph.data.phrases import captions, plain
+from kineograph.data.phrases import STYLE_WORDS, captions, plain
 from kineograph.evaluation import pictures as measure
 from kineograph.evaluation.alpha import edge_width, ground_error
 from kineograph.evaluation.sets import kid
@@ -145,6 +145,27 @@ def test_real_pictures_get_the_best_figures(gallery):
     assert study.parts["held out"].first.value == 1  # the true one is among what it is compared to
     assert study.parts["held out"].nearest.value > 0
     assert [a.rank for a in study.answers] == [0] * len(study.answers)
+
+
+def test_a_finisher_is_judged_beside_what_it_was_given(gallery):
+    study = last(measure.pictures(parrot(gallery), gallery, count=0, finish=torch.zeros_like))
+    assert set(study.finished) == {*study.parts, measure.REAL_SHRUNK}
+    assert study.parts["seen as clip"].first.value == 1  # as they were made
+    assert study.first < 0.2  # as they come out: nothing is left of them
+
+
+def test_every_style_is_asked_for_and_named(gallery):
+    def make(texts, seeds):  # the concept's own picture in the style of the text
+        styles = [next((s for s, w in STYLE_WORDS.items() if f"{w}: " in t), "3d") for t in texts]
+        pairs = zip(seeds, styles, strict=True)
+        return pixels(gallery.packs, [row + cutouts.STYLES.index(style) for row, style in pairs])
+
+    study = last(measure.pictures(make, gallery, count=0))
+    assert set(study.styles) == set(cutouts.STYLES)  # of shades, a line tells the last best
+    assert study.styles["firefox"].value > 0.8
+    always = last(measure.pictures(parrot(gallery), gallery, count=0)).styles
+    assert always["3d"].value > 0.9
+    assert always["firefox"].value < 0.1
 
 
 def test_one_picture_for_all_is_hardly_ever_right(gallery):

@@ -54,10 +54,10 @@ def families(verb: str) -> Families:
     match verb:
         case "video":
             from kineograph.families.checkpoint.settings import CheckpointVideo
-            from kineograph.families.image_to_video.settings import ImageToVideo, Refine
+            from kineograph.families.image_to_video.settings import Extend, ImageToVideo, Refine
             from kineograph.families.text_to_video.settings import ByPicture, TextToVideo
 
-            return (CheckpointVideo, Refine, ImageToVideo, TextToVideo, ByPicture)
+            return (CheckpointVideo, Refine, Extend, ImageToVideo, TextToVideo, ByPicture)
         case "image":
             from kineograph.families.image_tokens.settings import ByTokens
             from kineograph.families.text_to_image.settings import ByCascade, ByDiffusion
@@ -150,7 +150,7 @@ def _model_of(settings: Settings) -> Model[Any, Any]:
 def _video(settings: Settings) -> Model[Any, Any]:
     """Words, a picture or a clip to a clip."""
     from kineograph.families.checkpoint.settings import CheckpointVideo
-    from kineograph.families.image_to_video.settings import ImageToVideo, Refine
+    from kineograph.families.image_to_video.settings import Extend, ImageToVideo, Refine
     from kineograph.families.text_to_video.settings import ByPicture, TextToVideo
 
     match settings:
@@ -169,6 +169,10 @@ def _video(settings: Settings) -> Model[Any, Any]:
             from kineograph.families.image_to_video.model import ImageToVideoModel
 
             return ImageToVideoModel(settings.model, text_encoder=_folder(settings.text_encoder))
+        case Extend():
+            from kineograph.families.image_to_video.model import ExtendModel
+
+            return ExtendModel(settings.model, text_encoder=_folder(settings.text_encoder))
         case Refine():
             from kineograph.families.image_to_video.model import RefineModel
 
@@ -201,13 +205,22 @@ def _image(settings: Settings) -> Model[Any, Any]:
 def _zoom(settings: Settings) -> Model[Any, Any]:
     """A ladder to a flight, and what helps to write one."""
     from kineograph.families.zoom import model as zoom
-    from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage
+    from kineograph.families.zoom.kept import FromOwnPicturesModel
+    from kineograph.families.zoom.settings import (
+        FromOwnPictures,
+        FromPictures,
+        FromTexts,
+        LadderExample,
+        PickPage,
+    )
 
     match settings:
         case FromTexts():
             encoder = _folder(settings.text_encoder)
             how: dict[str, Any] = {"living": settings.living, "text_encoder": encoder}
             return zoom.FromTextsModel(settings.model, **how)
+        case FromOwnPictures():
+            return FromOwnPicturesModel()
         case FromPictures():
             return zoom.FromPicturesModel()
         case PickPage():

@@ -86,7 +86,8 @@ def command(
         values = {name: given[name] for name in known if _said(given[name])}
         many = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
         second = {name: given[name] for name in extras if given[name] is not None}
-        rest = {name: given[name] for name in ("out", *_DOOR) if name in given}
+        own = [name for name in ("out", *_DOOR) if name not in known]  # `out` may be a field
+        rest = {name: given[name] for name in own if name in given}
         run(verb, values | many, Door(extras=second, **rest))
 
     parameters = [_parameter(name, known[name], _words(families, name)) for name in known]

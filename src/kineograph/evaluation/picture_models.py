@@ -8,7 +8,7 @@ with it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -25,21 +25,16 @@ from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress, Prompt
 
 SECOND = "animate"  # the model whose picture encoder is the second network
-Finish = Callable[[Tensor], Tensor]
-"Premultiplied pictures (N, 4, S, S) in [0, 1] to larger ones."
 
 
-def make_of(
-    maker: PictureMaker, *, knobs: Knobs | None = None, finish: Finish | None = None
-) -> Make:
-    """What `measure.pictures` asks, answered by a maker and, if given, a finisher."""
+def make_of(maker: PictureMaker, *, knobs: Knobs | None = None) -> Make:
+    """What `measure.pictures` asks, answered by a maker."""
 
     def make(texts: Sequence[str], seeds: Sequence[int]) -> Tensor:
         prompts = [Prompt(text, seconds=0) for text in texts]
         chosen = knobs or Knobs(chunk=len(prompts))
         *_, (_, x) = maker.pixels(prompts, seeds, chosen)
-        made = x[:, :, 0].add(1).div(2).clamp(0, 1)
-        return made if finish is None else finish(made)
+        return x[:, :, 0].add(1).div(2).clamp(0, 1)
 
     return make
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -45,6 +45,7 @@ from kineograph.values.prompt import Progress
 
 FRECHET_AXES = 64
 BATCH = 32
+FINISHED = 8  # pictures enlarged at once
 PARTS = ("seen as clip", "seen as still", "held out")
 ASKED = (
     "{0} please",
@@ -54,8 +55,13 @@ ASKED = (
     "show me {0}",
     "cute little {0}",
 )  # wordings that no caption has; {0} is the thing with its article
+STYLE_SHARE = 4  # a style is asked for with one in so many concepts
+SHRUNK = 32  # pixels of the real pictures that a finisher is given beside the made ones
+REAL_SHRUNK = f"real at {SHRUNK} pixels"
 Make = Callable[[Sequence[str], Sequence[int]], Tensor]
 "Texts and seeds to premultiplied pictures (N, 4, S, S) in [0, 1]."
+Finish = Callable[[Tensor], Tensor]
+"Premultiplied pictures (N, 4, S, S) in [0, 1] to larger ones."
 
 
 class Eyes(NamedTuple):
@@ -112,13 +118,18 @@ class Answer:
 class Study:
     """What `pictures` ends with. first, in_five: over all trained 3d concepts asked for plainly.
 
-    parts: figures by "seen as clip", "seen as still", "held out", and "free wording". style_real:
-    share of real held-out pictures whose style is named right.
+    They, and the answers, are of the finished pictures where there is a finisher. parts: figures
+    as the model makes them, by "seen as clip", "seen as still", "held out", and "free wording".
+    finished: the same as a finisher enlarges them, and of real pictures shrunk to SHRUNK pixels and
+    finished; {} without one. styles: share taken for the style asked, by style. style_real: share
+    of real held-out pictures whose style is named right.
     """
 
     first: float
     in_five: float
     parts: dict[str, Figures]
+    finished: dict[str, Figures]
+    styles: dict[str, Estimate]
     style_real: float
     answers: tuple[Answer, ...]
 
@@ -197,6 +208,11 @@ class Gallery:
         truth = torch.full((len(rows),), close.shape[1])
         return ranks(torch.cat([close, own], dim=1), truth), nearest
 
+    def named(self, made: Tensor, style: str) -> Tensor:
+        """(N,) whether pictures are taken for the style."""
+        look = _seen(self.eyes.texture, brought(made, SIZE))
+        return self.styles(look) == STYLES.index(style)
+
     def figures(
         self, made: Tensor, rows: Sequence[int], rng: torch.Generator, *, style: str = "3d"
     ) -> Figures:
@@ -209,7 +225,7 @@ class Gallery:
         there = pixels(self.packs, list(rows))
         shown = brought(made, SIZE)
         other, other_real = (_seen(self.eyes.other, x) for x in (shown, there))
-        named = self.styles(_seen(self.eyes.texture, shown)) == STYLES.index(style)
+        named = self.named(shown, style)
         apart = nearest_distance(looks, self.real.fine[self.trained])
         a, b = halves(len(rows) // 2, len(rows), rng)
         return Figures(
@@ -261,7 +277,12 @@ def _bands(made: Tensor, real: Tensor) -> dict[str, float]:
 
 
 def pictures(
-    make: Make, gallery: Gallery, *, count: int = 100, seed: int = 0
+    make: Make,
+    gallery: Gallery,
+    *,
+    count: int = 100,
+    seed: int = 0,
+    finish: Finish | None = None,
 ) -> Iterator[Progress]:
     """Ask `make` for the concepts of the panel and judge the pictures; the last value is a Study.
 
@@ -270,27 +291,65 @@ def pictures(
     asked = panel(gallery.packs, count)
     records = gallery.packs.still_records
     trained = [*asked["seen as clip"], *asked["seen as still"]]
+    some = trained[::STYLE_SHARE]
     jobs = [(part, rows, [plain(records[row]) for row in rows]) for part, rows in asked.items()]
     jobs.append(("free wording", trained, [freely(records[row]) for row in trained]))
+    for style in STYLES:
+        jobs.append((f"style {style}", some, [in_style(records[row], style) for row in some]))
     total = sum(len(rows) for _, rows, _ in jobs)
 
-    parts: dict[str, Figures] = {}
-    answers: list[Answer] = []
+    study = Study(0.0, 0.0, {}, {}, {}, gallery.style_real, ())
+    judged = 0
     for part, rows, texts in jobs:
         made = []
         for start in range(0, len(rows), BATCH):
-            some = slice(start, start + BATCH)
-            made.append(make(texts[some], [seed + row for row in rows[some]]))
-            judged = sum(figures.pictures for figures in parts.values())
-            yield Progress(0.99 * (judged + start) / total, f"{part}: {start} of {len(rows)}", None)
-        x = torch.cat(made)
-        parts[part] = gallery.figures(x, rows, torch.Generator().manual_seed(seed))
-        rank, nearest = gallery.found(gallery.looks(x), rows)
-        answers += [
-            Answer(text, part, int(r), records[int(n)].name)
-            for text, r, n in zip(texts, rank, nearest, strict=True)
-        ]
-    seen = [answer for answer in answers if answer.part in PARTS[:2]]
+            now = slice(start, start + BATCH)
+            made.append(make(texts[now], [seed + row for row in rows[now]]))
+            yield Progress(0.9 * (judged + start) / total, f"{part}: {start} of {len(rows)}", None)
+        judged += len(rows)
+        study = _judged(study, gallery, torch.cat(made), part, rows, texts, seed, finish)
+    if finish is not None:
+        x = brought(pixels(gallery.packs, trained), SHRUNK)
+        real = gallery.figures(_finished(finish, x), trained, torch.Generator().manual_seed(seed))
+        study = replace(study, finished={**study.finished, REAL_SHRUNK: real})
+    seen = [answer for answer in study.answers if answer.part in PARTS[:2]]
     first, in_five = (sum(a.rank < k for a in seen) / len(seen) for k in (1, 5))
-    study = Study(first, in_five, parts, gallery.style_real, tuple(answers))
-    yield Progress(1.0, "judged", study)
+    yield Progress(1.0, "judged", replace(study, first=first, in_five=in_five))
+
+
+def _judged(
+    study: Study,
+    gallery: Gallery,
+    x: Tensor,
+    part: str,
+    rows: Sequence[int],
+    texts: Sequence[str],
+    seed: int,
+    finish: Finish | None,
+) -> Study:
+    """The study with one part more."""
+
+    def rng() -> torch.Generator:
+        return torch.Generator().manual_seed(seed)
+
+    if part.startswith("style "):
+        style = part.removeprefix("style ")
+        named = gallery.named(x, style)
+        return replace(study, styles={**study.styles, style: bootstrap(named, rng())})
+    parts = {**study.parts, part: gallery.figures(x, rows, rng())}
+    finished, shown = study.finished, x
+    if finish is not None:
+        shown = _finished(finish, x)
+        finished = {**finished, part: gallery.figures(shown, rows, rng())}
+    rank, nearest = gallery.found(gallery.looks(shown), rows)
+    records = gallery.packs.still_records
+    answers = tuple(
+        Answer(text, part, int(r), records[int(n)].name)
+        for text, r, n in zip(texts, rank, nearest, strict=True)
+    )
+    return replace(study, parts=parts, finished=finished, answers=study.answers + answers)
+
+
+def _finished(finish: Finish, x: Tensor) -> Tensor:
+    """Pictures as they look enlarged, at the size that the networks look at."""
+    return torch.cat([brought(finish(part), SIZE) for part in torch.split(x, FINISHED)])

@@ -191,7 +191,9 @@ class CutOuts(Study):
     concepts: int = setting(100, "Concepts of each part; 0 all.", least=0, most=2000)
     steps: int = setting(0, "Sampling steps; 0 is the model's own.", least=0, most=1000)
     guidance: float | None = setting(None, "Guidance scale; 1 is none.", least=0, most=50)
-    finish: bool = setting(False, "Enlarge four times by Real-ESRGAN first.")
+    finish: str = setting(
+        "finisher", "What enlarges them, to be judged too: none, a name or a folder."
+    )
     seed: int = setting(0, "First seed; each concept adds its own number.", least=0, most=2**62 - 1)
 
 

@@ -41,61 +41,75 @@ class Morph:
         if len({number for number, _ in parts}) < 2:
             return blended(self._reel, parts)
         there = [_premultiplied(self._reel[number]) for number, _ in parts]
-        weights = [weight for _, weight in parts]
-        plain = sum(w * x for w, x in zip(weights, there, strict=True))
         carried = [
-            moved(x, -self._way(number, parts)) for (number, _), x in zip(parts, there, strict=True)
+            arrived(x, self._forward(number, parts))
+            for (number, _), x in zip(parts, there, strict=True)
         ]
-        along = sum(w * x for w, x in zip(weights, carried, strict=True))
-        assert isinstance(plain, Tensor) and isinstance(along, Tensor)
-        share = _trust(there, carried)
-        return _straight(share * along + (1 - share) * plain)
+        return _straight(mixed(there, carried, [weight for _, weight in parts]))
 
     def ghost(self, parts: Sequence[tuple[int, float]]) -> float:
         """How far the frames mixed differ once they are carried together, RMS in 0 … 1."""
         there = [_premultiplied(self._reel[number]) for number, _ in parts]
         carried = [
-            moved(x, -self._way(number, parts)) for (number, _), x in zip(parts, there, strict=True)
+            arrived(x, self._forward(number, parts))
+            for (number, _), x in zip(parts, there, strict=True)
         ]
         share = _trust(there, carried)
-        mixed = [share * c + (1 - share) * p for c, p in zip(carried, there, strict=True)]
-        return float(torch.stack(mixed).std(0, correction=0).square().mean().sqrt()) * 2
+        shown = [share * c + (1 - share) * p for c, p in zip(carried, there, strict=True)]
+        return float(torch.stack(shown).std(0, correction=0).square().mean().sqrt()) * 2
 
-    def _way(self, number: int, parts: Sequence[tuple[int, float]]) -> Tensor:
-        """(1, 2, H, W) from the mixture's place back to a frame's, turned round: p − way is in it.
-
-        Forward, a pixel q of the frame goes Σ w_k flow_k(q); the fixed point finds the q that
-        arrives at p.
-        """
+    def _forward(self, number: int, parts: Sequence[tuple[int, float]]) -> Tensor:
+        """(1, 2, H, W) from a frame to the mixture's places: a pixel q goes Σ w_k flow_k(q)."""
         forward = torch.zeros(1, 2, *self._reel.shape[:2])
         for other, weight in parts:
             if other != number:
                 forward = forward + weight * self._flow(number, other)
-        back = forward
-        for _ in range(INVERTED):
-            back = moved(forward, -back)
-        return back
+        return forward
 
     def _flow(self, first: int, second: int) -> Tensor:
         if (first, second) not in self._flows:
             if len(self._flows) >= KEPT:
                 self._flows.pop(next(iter(self._flows)))
             a, b = (_premultiplied(self._reel[n])[:, :3] for n in (first, second))
-            height, width = a.shape[-2:]
-            scale = min(1.0, (FLOW_PIXELS / (height * width)) ** 0.5)
-            if scale < 1:
-                size = [max(8, round(side * scale)) for side in (height, width)]
-                a, b = (F.interpolate(x, size, mode="area") for x in (a, b))
-            found = flow(a, b, levels=LEVELS, rounds=ROUNDS, calm=True)
-            if scale < 1:
-                ratio = torch.tensor([width / a.shape[-1], height / a.shape[-2]])[
-                    None, :, None, None
-                ]
-                found = ratio * F.interpolate(
-                    found, (height, width), mode="bilinear", align_corners=False
-                )
-            self._flows[first, second] = found
+            self._flows[first, second] = wide_flow(a, b)
         return self._flows[first, second]
+
+
+def wide_flow(a: Tensor, b: Tensor) -> Tensor:
+    """(1, 2, H, W) from a picture (1, 3, H, W) in [0, 1] to another, which may be far apart.
+
+    Large pictures are made smaller for it, to FLOW_PIXELS.
+    """
+    height, width = a.shape[-2:]
+    scale = min(1.0, (FLOW_PIXELS / (height * width)) ** 0.5)
+    if scale < 1:
+        size = [max(8, round(side * scale)) for side in (height, width)]
+        a, b = (F.interpolate(x, size, mode="area") for x in (a, b))
+    found = flow(a, b, levels=LEVELS, rounds=ROUNDS, calm=True)
+    if scale < 1:
+        ratio = torch.tensor([width / a.shape[-1], height / a.shape[-2]])[None, :, None, None]
+        found = ratio * F.interpolate(found, (height, width), mode="bilinear", align_corners=False)
+    return found
+
+
+def arrived(x: Tensor, forward: Tensor) -> Tensor:
+    """(1, C, H, W) of a picture whose pixels q have gone to q + forward(q).
+
+    What arrives at p is found by a fixed point of the flow turned round.
+    """
+    back = forward
+    for _ in range(INVERTED):
+        back = moved(forward, -back)
+    return moved(x, -back)
+
+
+def mixed(there: Sequence[Tensor], carried: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    """(1, C, H, W): pictures mixed once carried together, or plainly where that fits no better."""
+    plain = sum(w * x for w, x in zip(weights, there, strict=True))
+    along = sum(w * x for w, x in zip(weights, carried, strict=True))
+    assert isinstance(plain, Tensor) and isinstance(along, Tensor)
+    share = _trust(there, carried)
+    return share * along + (1 - share) * plain
 
 
 def _trust(there: Sequence[Tensor], carried: Sequence[Tensor]) -> Tensor:

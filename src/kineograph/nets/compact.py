@@ -78,16 +78,41 @@ class Compact(nn.Module):
         return near + added.to(x.dtype)
 
 
+class Critic(nn.Module):
+    """Does each patch of cut-outs (N, 4, H, W) look real? Scores (N, H/4, W/4), higher is more.
+
+    Only training uses it. Premultiplied; a patch is judged with some 30 pixels around it.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(4, width, 3, padding=1)
+        self.fine = nn.Conv2d(width, width, 4, 2, 1)
+        self.coarse = nn.Conv2d(width, 2 * width, 4, 2, 1)
+        self.around = nn.Conv2d(2 * width, 2 * width, 3, padding=1)
+        self.leave = nn.Conv2d(2 * width, 1, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = (2 * x - 1).contiguous(memory_format=torch.channels_last)
+        for convolution in (self.enter, self.fine, self.coarse, self.around):
+            h = F.leaky_relu(convolution(h), 0.2)
+        score: Tensor = self.leave(h)
+        return score[:, 0].float()
+
+
 class Matted(nn.Module):
     """Cut-outs through a network that knows no alpha: premultiplied (N, 4, H, W) in [0, 1].
 
     It enlarges the picture on black and on white, and what differs is the alpha (difference
-    matting, Smith and Blinn 1996).
+    matting, Smith and Blinn 1996). critic: width of the critic that training holds against it.
     """
 
-    def __init__(self, net: Compact) -> None:
+    taught_only = ("critic.",)  # names that begin so are no part of a model that makes
+
+    def __init__(self, net: Compact, critic: int = 0) -> None:
         super().__init__()
         self.net = net
+        self.critic = Critic(critic) if critic else None
 
     def forward(self, x: Tensor) -> Tensor:
         colour, alpha = x[:, :3], x[:, 3:]

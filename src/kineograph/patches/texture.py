@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kineograph.patches.completion import completed, copies_of, stacked
 from kineograph.patches.examples import (
     Examples,
     Picture,
@@ -115,15 +116,48 @@ def fill(
     """
     pictures = checked_pictures([picture, *examples], "PICTURE")
     H, W = pictures[0].shape[:2]
-    missing, note = checked_mask(hole, (H, W), "mask")
-    if not missing.any():
-        raise InputError("mask", "marks no pixel", "paint the hole white on black")
-    if missing.all() and not len(examples):
-        raise InputError("mask", "marks every pixel, nothing is left to copy", "leave some black")
+    missing, note = _hole(hole, pictures)
     allowed, notes = _allowed(pictures, [avoid, *[None] * len(examples)])
     allowed = (allowed[0] & ~missing, *allowed[1:])
     own = np.where(missing, -1, np.arange(H * W).reshape(H, W))
     yield from _made(Examples(pictures, allowed), own, seed, knobs, (note, *notes))
+
+
+def complete(
+    picture: Picture,
+    hole: NDArray[Any],
+    *,
+    seed: int,
+    avoid: NDArray[Any] | None = None,
+    examples: Sequence[Picture] = (),
+) -> Iterator[Progress]:
+    """`fill` as a whole (see `completion.py`): quick, and what crosses the hole goes on across it.
+
+    Every pixel still is a copy of one of the examples. Arguments and values as for `fill`.
+    """
+    pictures = checked_pictures([picture, *examples], "PICTURE")
+    missing, note = _hole(hole, pictures)
+    allowed, notes = _allowed(pictures, [avoid, *[None] * len(examples)])
+    allowed = (allowed[0] & ~missing, *allowed[1:])
+    scale = np.float32(255 / np.iinfo(pictures[0].dtype).max)
+    planes = [scale * planes_of(one) for one in pictures]
+    values, free = stacked(planes, allowed)
+    sizes = tuple((one.shape[0], one.shape[1]) for one in pictures)
+    tops = [0, *np.cumsum([height for height, _ in sizes])[:-1].tolist()]
+    target = np.where(missing[:, :, None], np.float32(0), np.moveaxis(planes[0], 0, 2))
+
+    found = None
+    for found in completed(target, missing, values, free, tops=tops, seed=seed):
+        shown = found.mixed.repeat(-(-len(missing) // len(found.mixed)), 0)
+        shown = shown.repeat(-(-missing.shape[1] // found.mixed.shape[1]), 1)
+        seen = np.where(missing[:, :, None], shown[: len(missing), : missing.shape[1]], target)
+        preview = np.clip(seen / scale, 0, 255 / scale).astype(pictures[0].dtype)
+        yield Progress(min(found.done, 0.999), f"{found.done:.0%} of the levels", preview)
+    assert found is not None
+    example, y, x = copies_of(found, missing, tops)
+    source = SourceMap(example, y, x, missing, sizes)
+    told = tuple(one for one in (note, *notes) if one)
+    yield Progress(1.0, "done", Texture(rendered(source, pictures), source, told))
 
 
 def extend(
@@ -151,6 +185,16 @@ def extend(
     inner = np.arange(H * W).reshape(H, W)
     own = np.pad(inner, ((top, bottom), (left, right)), constant_values=-1)
     yield from _made(Examples(pictures, allowed), own, seed, knobs, notes)
+
+
+def _hole(hole: NDArray[Any], pictures: Sequence[Picture]) -> tuple[Flags, str]:
+    """The hole of the first picture as (H, W) flags, and a note about its mask."""
+    missing, note = checked_mask(hole, pictures[0].shape[:2], "mask")
+    if not missing.any():
+        raise InputError("mask", "marks no pixel", "paint the hole white on black")
+    if missing.all() and len(pictures) == 1:
+        raise InputError("mask", "marks every pixel, nothing is left to copy", "leave some black")
+    return missing, note
 
 
 def _allowed(

@@ -30,7 +30,16 @@ from kineograph.recipe.files import (
     models,
     save_tensors,
 )
-from kineograph.recipe.loading import Loading, begun, frozen, network, prepared, texts, trained
+from kineograph.recipe.loading import (
+    Loading,
+    begun,
+    frozen,
+    needed,
+    network,
+    prepared,
+    texts,
+    trained,
+)
 from kineograph.recipe.plan import Plan, plan
 from kineograph.values.errors import InputError, KineographError
 
@@ -57,6 +66,7 @@ __all__ = [
     "load_tensors",
     "models",
     "named_hashes",
+    "needed",
     "network",
     "plan",
     "prepared",

@@ -70,9 +70,15 @@ def trained(part: Part, folder: Path, *, as_stored: bool = False) -> Any:
     would round the weights so at every call.
     """
     net = network(part)
-    tensors = load_tensors(folder / f"{part.name}.safetensors", net.state_dict())
-    net.load_state_dict(tensors, assign=as_stored)
+    tensors = load_tensors(folder / f"{part.name}.safetensors", needed(net, net.state_dict()))
+    net.load_state_dict(tensors, strict=False, assign=as_stored)
     return net.requires_grad_(False).eval()
+
+
+def needed(net: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a network that make something; `taught_only` names what training needs."""
+    only: tuple[str, ...] = getattr(net, "taught_only", ())
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(only)}
 
 
 def begun(part: Part, folder: Path, other: Part) -> nn.Module:
@@ -82,7 +88,7 @@ def begun(part: Part, folder: Path, other: Part) -> nn.Module:
     Raises InputError when nothing fits.
     """
     net, old = network(part), network(other)
-    weights = load_tensors(folder / f"{other.name}.safetensors", old.state_dict())
+    weights = load_tensors(folder / f"{other.name}.safetensors", needed(old, old.state_dict()))
     if _levels(part) == _levels(other) + 1 > 1:
         weights = grown(weights)
     own = net.state_dict()

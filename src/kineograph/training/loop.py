@@ -439,7 +439,8 @@ def exported(recipe: Recipe, run: Path, folder: Path) -> list[Path]:
             if not state.seen:
                 continue
             names.append(f"{part.name}.safetensors")
-            half = {k: _halved(v) for k, v in state.ema.items()}
+            means = recipes.needed(state.net, state.ema)
+            half = {k: _halved(v) for k, v in means.items()}
             about = {"part": part.name, "samples": str(state.seen), "recipe": recipe.name}
             recipes.save_tensors(place / names[-1], half, about)
         for name, tensors in recipe.beside().items():

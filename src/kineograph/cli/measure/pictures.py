@@ -10,11 +10,13 @@ from kineograph.cli.door import report, watch
 from kineograph.cli.options import Door
 from kineograph.evaluation import picture_models
 from kineograph.evaluation import pictures as study
-from kineograph.evaluation.pictures import Study
+from kineograph.evaluation.pictures import Figures, Study
 from kineograph.evaluation.sets import Estimate
 from kineograph.evaluation.settings import CutOuts
 from kineograph.families.text_to_image.maker import Knobs, PictureMaker
 from kineograph.values.errors import InputError
+
+NO_FINISHER = "none"
 
 
 def tell(settings: CutOuts, asked: Door, started: float) -> None:
@@ -24,10 +26,11 @@ def tell(settings: CutOuts, asked: Door, started: float) -> None:
         raise InputError("model", f"'{settings.model}' makes no cut-outs", "use pictures")
     gallery = watch(picture_models.ready(), "real cut-outs")
     knobs = Knobs(steps=settings.steps, guidance=settings.guidance, chunk=32)
-    finish = _finish() if settings.finish else None
-    make = picture_models.make_of(maker, knobs=knobs, finish=finish)
+    finish = None if settings.finish == NO_FINISHER else recipe.load(settings.finish)
+    make = picture_models.make_of(maker, knobs=knobs)
     count, seed = settings.concepts, settings.seed
-    found: Study = watch(study.pictures(make, gallery, count=count, seed=seed), "pictures")
+    steps = study.pictures(make, gallery, count=count, seed=seed, finish=finish)
+    found: Study = watch(steps, "pictures")
 
     if not asked.as_json:
         _print(found)
@@ -36,28 +39,30 @@ def tell(settings: CutOuts, asked: Door, started: float) -> None:
     report(asked.as_json, started, [], model=settings.model, seed=seed, **told)
 
 
-def _finish() -> Any:
-    from kineograph.checkpoints.realesrgan import finished, realesrgan
-
-    net = realesrgan()
-    return lambda x: finished(net, x)
-
-
 def _print(found: Study) -> None:
     print(f"all trained 3d concepts: first {found.first:.2f}, in five {found.in_five:.2f}")
     for name, part in found.parts.items():
         print(f"\n{name} ({part.pictures})")
-        print(f"  first {_told(part.first)}   in five {_told(part.in_five)}", end="")
-        print(f"   with 16 pixels {_told(part.coarse_first)}, {_told(part.coarse_in_five)}")
-        print(f"  KID {_told(part.kid)} (real {_told(part.kid_real)})", end="")
-        print(f"   second network {_told(part.kid_other)}")
-        print(f"  Fréchet {part.frechet:.0f} (real {part.frechet_real:.0f})", end="")
-        bands = ", ".join(f"{band} {value:.2f}" for band, value in part.bands.items())
-        print(f"   power beside real: {bands}")
-        print(f"  edge {part.edge.value:.2f} pixels (real {part.edge_real:.2f})", end="")
-        print(f"   ground {part.ground.value:.4f}   style named {part.style.value:.2f}", end="")
-        print(f" (real {found.style_real:.2f})")
-        print(f"  nearest example {_told(part.nearest)}   copies {part.copies:.2f}")
+        _print_part(part, found.style_real)
+    for name, part in found.finished.items():
+        print(f"\n{name}, finished ({part.pictures})")
+        _print_part(part, found.style_real)
+    print(f"\nstyle named (real {found.style_real:.2f}):", end=" ")
+    print(", ".join(f"{style} {share.value:.2f}" for style, share in found.styles.items()))
+
+
+def _print_part(part: Figures, style_real: float) -> None:
+    print(f"  first {_told(part.first)}   in five {_told(part.in_five)}", end="")
+    print(f"   with 16 pixels {_told(part.coarse_first)}, {_told(part.coarse_in_five)}")
+    print(f"  KID {_told(part.kid)} (real {_told(part.kid_real)})", end="")
+    print(f"   second network {_told(part.kid_other)}")
+    print(f"  Fréchet {part.frechet:.0f} (real {part.frechet_real:.0f})", end="")
+    bands = ", ".join(f"{band} {value:.2f}" for band, value in part.bands.items())
+    print(f"   power beside real: {bands}")
+    print(f"  edge {part.edge.value:.2f} pixels (real {part.edge_real:.2f})", end="")
+    print(f"   ground {part.ground.value:.4f}   style named {part.style.value:.2f}", end="")
+    print(f" (real {style_real:.2f})")
+    print(f"  nearest example {_told(part.nearest)}   copies {part.copies:.2f}")
 
 
 def _told(value: Estimate) -> str:

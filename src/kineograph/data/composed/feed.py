@@ -25,7 +25,15 @@ from kineograph.trajectories.placed import Placed, rendered
 from kineograph.values.prompt import Cond, Progress
 
 COUNT = 30_000  # numbers of the stream that are drawn from
-SHARE = 0.3  # of a batch
+SHARE = 0.2  # of a batch
+MIX = {
+    "colour": 0.1,
+    "count": 0.15,
+    "place": 0.1,
+    "relation": 0.35,
+    "ground": 0.2,
+    "movement": 0.1,
+}  # share of each kind among them: what is hard to learn comes more often
 STILL = tuple(kind for kind in KINDS if kind != "movement")
 
 
@@ -98,7 +106,7 @@ class ComposedFeed:
         made: list[Tensor] = []
         rows: list[int] = []
         while len(made) < many:
-            scene = self.ground.scenes(int(rng.integers(self.count)))
+            scene = self.ground.scenes(_number(rng, self.count))
             if scene.held:
                 continue
             made.append(self.ground.drawn(scene, self.size, time=None))
@@ -111,6 +119,12 @@ class ComposedFeed:
             return first, said
         clean, cond = self.plain(batch - many, frames, seed=seed, seen=seen)
         return torch.cat([first, clean]), joined(said, cond)
+
+
+def _number(rng: np.random.Generator, count: int) -> int:
+    """A number of the stream below `count`, its kind drawn by MIX; kinds come in turn there."""
+    kind = int(np.searchsorted(np.cumsum([MIX[kind] for kind in KINDS]), rng.random(), "right"))
+    return min(kind, len(KINDS) - 1) + len(KINDS) * int(rng.integers(count // len(KINDS)))
 
 
 def joined(first: Cond, second: Cond) -> Cond:

@@ -9,9 +9,16 @@ from pathlib import Path
 
 from kineograph import media, recipe
 from kineograph.animate.maker import MOST_PIXELS, AnimateMaker, Knobs
+from kineograph.families.image_to_video.between import between, gone_on, on_canvas
 from kineograph.families.image_to_video.forecast import forecast
 from kineograph.families.image_to_video.recipe import Animate
-from kineograph.families.image_to_video.settings import MOST_SIZE, ImageToVideo, Moved, Refine
+from kineograph.families.image_to_video.settings import (
+    MOST_SIZE,
+    Extend,
+    ImageToVideo,
+    Moved,
+    Refine,
+)
 from kineograph.media.ground import grounded
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
@@ -22,8 +29,10 @@ from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress, Prompt
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
+from kineograph.values.source import PictureSource
 
-MOST_FRAMES = 1200  # of a clip to refine
+MOST_FRAMES = 1200  # of a clip to refine or to go on from
+MOST_BLOCK = 64  # frames
 LARGEST = 512  # pixels of the longer side that a photograph keeps unasked
 
 
@@ -129,17 +138,41 @@ class ImageToVideoModel(_Animate):
         fps = (knobs.frames or self.recipe.frames) / self.recipe.seconds
         media.check_fits(request.form, fps=fps, size=(width, height))
         clip = None
-        for step in self.maker.make(prompt, seed, knobs):
+        for step in self._moved(prompt, seed, knobs, settings.last):
             clip = step.value
             yield step._replace(done=min(step.done, 0.999))
         assert isinstance(clip, Clip)
-        clip, more = grounded(self._followed(clip, settings.text, seed), None, request.form)
+        if settings.last is None:
+            clip = self._followed(clip, settings.text, seed)
+        clip, more = grounded(clip, None, request.form)
         notes += more
         said = settings.changed(size=size, seconds=length)
         record = record_of(self, request.saying(said), seed)
         product = ClipProduct(clip.lasting(length))
         result: Result[Clip] = Result(product, seed, record, tuple(notes))
         yield Progress(1.0, "made", product.clip, None, result)
+
+    def _moved(
+        self, prompt: Prompt, seed: int, knobs: Knobs, last: PictureSource | None
+    ) -> Iterator[Progress]:
+        """The clip of the prompt's picture; with another picture, on its way to that one.
+
+        The last picture's clip runs backward: it ends as the picture is.
+        """
+        if last is None:
+            yield from self.maker.make(prompt, seed, knobs)
+            return
+        assert prompt.image is not None
+        tall, wide = prompt.image.frames.shape[-2:]
+        picture, _ = media.first_frame(last, "last")
+        other = replace(prompt, image=on_canvas(picture, wide, tall))
+        clips: list[Clip] = []
+        for part in (prompt, other):
+            for step in self.maker.make(part, seed, knobs):
+                yield step._replace(done=(len(clips) + step.done) * 0.45)
+            clips.append(step.value)
+        first, end = clips
+        yield Progress(0.9, "between", between(first, Clip(end.frames.flip(0), end.fps)))
 
     def _size(self, settings: ImageToVideo, knobs: Knobs, own: tuple[int, int]) -> int:
         """Pixels of the longer side: as said, else the picture's own up to LARGEST."""
@@ -153,6 +186,50 @@ class ImageToVideoModel(_Animate):
             remedy = f"the refinement makes {self.recipe.refine.size}"
             raise InputError("size", f"{size} pixels", remedy)
         return size
+
+
+class ExtendModel(_Animate):
+    """A clip that goes on from its last frame."""
+
+    def forecast(self, request: Request[Extend]) -> Forecast:
+        settings = request.settings
+        info = media.frames_of(settings.extend, "extend").info
+        knobs, length = self._rated(settings, info.fps), settings.seconds or self.recipe.seconds
+        knobs = replace(knobs, size=self._size(settings, (info.width, info.height)))
+        plan = forecast(self.recipe, knobs, length)
+        count = media.frames_in(settings.extend, "extend") + round(length * info.fps)
+        file = media.file_bytes(request.form, (info.width, info.height), count)
+        return Forecast(plan.seconds, plan.bytes, file, plan.told(), plan._asdict())
+
+    def make(self, request: Request[Extend], seed: int) -> Iterator[Progress[Clip]]:
+        """The clip with what is added, as it is denoised; the last step carries it."""
+        settings = request.settings
+        count = media.frames_in(settings.extend, "extend")
+        if count > MOST_FRAMES:
+            problem = f"{count:,} frames, the limit is {MOST_FRAMES:,}"
+            raise InputError("extend", problem, "cut the clip")
+        clip = media.clip_of(settings.extend, "extend")
+        length = settings.seconds or self.recipe.seconds
+        tall, wide = clip.frames.shape[-2:]
+        knobs = replace(self._rated(settings, clip.fps), size=self._size(settings, (wide, tall)))
+        prompt = Prompt(settings.text, image=clip[-1:], seconds=length)
+        made = clip
+        for step in self.maker.make(prompt, seed, knobs):
+            made = step.value
+            yield step._replace(done=min(step.done, 0.99))
+        whole = gone_on(clip, made.lasting(length))
+        whole, notes = grounded(whole, None, request.form)
+        record = record_of(self, request.saying(settings.changed(seconds=length)), seed)
+        result: Result[Clip] = Result(ClipProduct(whole), seed, record, tuple(notes))
+        yield Progress(1.0, "made", whole, None, result)
+
+    def _rated(self, settings: Extend, fps: float) -> Knobs:
+        """The knobs for frames at the clip's own rate, as far as a block reaches."""
+        frames = settings.frames or min(MOST_BLOCK, max(2, round(fps * self.recipe.seconds)))
+        return replace(self._knobs(settings), frames=frames)
+
+    def _size(self, settings: Extend, own: tuple[int, int]) -> int:
+        return min(settings.size or max(own), MOST_SIZE)
 
 
 class RefineModel(_Animate):

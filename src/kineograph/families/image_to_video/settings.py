@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
+from kineograph.values.errors import InputError
 from kineograph.values.output import Output
 from kineograph.values.prompt import clean_text
 from kineograph.values.settings import MOVING, setting, unmarked
@@ -62,10 +63,40 @@ class ImageToVideo(Moved):
         words=STRENGTHS,
     )
     loop: bool = setting(False, "Ask for a clip that loops.")
+    last: PictureSource | None = setting(
+        None, "A picture that the clip ends with: the first becomes it on the way."
+    )
+
+    @model_validator(mode="after")
+    def _ends_once(self) -> Self:
+        if self.last is not None and self.loop:
+            raise InputError("loop", "a clip that ends with another picture", "leave one out")
+        if self.last is not None and self.level is not None:
+            raise InputError("level", "a clip between two pictures", "refine the clip by itself")
+        return self
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:
         return values.get("image") is not None
+
+
+class Extend(Moved):
+    """A clip that goes on from its last frame."""
+
+    about: ClassVar[str] = "a clip that goes on"
+
+    extend: ClipSource = setting(..., "A clip to go on from.")
+    motion: Strength = setting(
+        1.0,
+        "Strength of the motion: weak, strong or a number.",
+        least=0.25,
+        most=4,
+        words=STRENGTHS,
+    )
+
+    @classmethod
+    def wanted(cls, values: Mapping[str, Any]) -> bool:
+        return values.get("extend") is not None
 
 
 class Refine(Moved):

@@ -9,7 +9,6 @@ detached. At the end of a step the running means of codebook or latents take in 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -26,6 +25,7 @@ from kineograph.nets.lite0 import Lite0, distance
 from kineograph.recipe.fields import Phase
 from kineograph.training.earlier import pictures
 from kineograph.training.seeds import mixed
+from kineograph.training.still import still
 from kineograph.values.prompt import Cond
 
 LOOK = 64  # pixels at which the frozen network looks
@@ -88,16 +88,6 @@ def learn(codec: Codec, squeezed: Squeezed, decay: float, rng: torch.Generator) 
         codec.squeeze.learn(squeezed, decay=decay, rng=rng)
     else:
         codec.squeeze.learn(squeezed, decay=decay)
-
-
-@contextmanager
-def still(net: nn.Module) -> Iterator[None]:
-    """The network passes gradients on and takes none, while this lasts."""
-    net.requires_grad_(False)
-    try:
-        yield
-    finally:
-        net.requires_grad_(True)
 
 
 def cropped(x: Tensor, side: int, rng: torch.Generator) -> Tensor:

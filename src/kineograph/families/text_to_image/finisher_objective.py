@@ -3,7 +3,10 @@
 L1 distance over white, over black and over a colour of the sample's own (LayerDiffuse and AlphaVAE
 compose so), the L1 distance of alpha, and for some pictures the distance of frozen Lite0 features
 (Zhang et al. 2018) over that colour. What it sees has a little noise, for the picture network's own
-pictures are not exact means of areas.
+pictures are not exact means of areas. A critic of patches may be held against it: relative to each
+other, which is the more real, the made or the true (Jolicoeur-Martineau 2018)? Its gradient is kept
+small where pictures are real or made by scoring them with a little noise too (approximated R1,
+Lin et al. 2025, "APT", equation 5).
 """
 
 from __future__ import annotations
@@ -16,20 +19,25 @@ from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kineograph.data import cutouts
 from kineograph.data.cutout_texts import captions_of, load_texts
 from kineograph.data.finish_feed import Answer, FinishFeed
 from kineograph.data.sticker_features import lite0
+from kineograph.diffusion.sampling import integrate
 from kineograph.families.text_to_image.finisher_recipe import FinisherPart
-from kineograph.families.text_to_image.maker import PictureMaker
+from kineograph.families.text_to_image.maker import PictureMaker, Within
 from kineograph.nets.lite0 import Lite0, distance
 from kineograph.recipe.fields import Phase
 from kineograph.training.seeds import mixed
+from kineograph.training.still import still
 from kineograph.values.prompt import Cond
 
-ASKED = (0.5, 4.0)  # noise levels at which a network is asked for its own detail
+ASKED = (1.0, 5.0)  # noise levels from which a network draws its own detail
+ASKED_STEPS = 6
+STEADY, STEADY_NOISE = 10.0, 0.05  # weight of approximated R1, deviation of its noise
 LOOK = 64  # pixels at which the frozen network looks
 
 
@@ -51,7 +59,7 @@ class Finishing:
     look: Lite0 | None
 
     def __call__(self, net: nn.Module, phase: Phase, *, seed: int, seen: int) -> Iterator[Tensor]:
-        part = self.part
+        part, critic = self.part, getattr(net, "critic", None)
         rng = torch.Generator().manual_seed(mixed(seed, seen))
         small, large = self.feed(phase.batch, part.crop, seed=seed, seen=seen)
         strength = part.noise * torch.rand(len(small), 1, 1, 1, generator=rng)
@@ -59,15 +67,40 @@ class Finishing:
         own = torch.rand(len(small), 3, 1, 1, generator=rng)
 
         made = net(noisy)
-        white, black = torch.ones_like(own), torch.zeros_like(own)
+        loss = self._apart(made, large, own)
+        if critic is not None and part.adversarial and seen >= part.critic_from:
+            with still(critic):
+                ahead = critic(made) - critic(large)
+            loss = loss + part.adversarial * F.softplus(-ahead).mean()
+        yield loss
+
+        if critic is not None:
+            yield _criticised(critic, large, made.detach(), rng)
+
+    def _apart(self, made: Tensor, large: Tensor, own: Tensor) -> Tensor:
+        """How far what was made is from what is true, over grounds, by alpha and by features."""
+        part, white, black = self.part, torch.ones_like(own), torch.zeros_like(own)
         seen_over = [(over(made, g) - over(large, g)).abs().mean() for g in (white, black, own)]
         loss = sum(seen_over, torch.zeros(())) / len(seen_over)
         loss = loss + part.alpha * (made[:, 3] - large[:, 3]).abs().mean()
         if self.look is not None and part.perceptual:
-            some = slice(0, part.looked or len(small))
+            some = slice(0, part.looked or len(made))
             pair = (over(x[some], own[some]).clamp(0, 1) for x in (made, large))
             loss = loss + part.perceptual * _apart(self.look, *pair)
-        yield loss
+        return loss
+
+
+def _criticised(critic: nn.Module, real: Tensor, made: Tensor, rng: torch.Generator) -> Tensor:
+    """What a critic learns from: pictures (N, 4, H, W) that are real, and that were made of them.
+
+    The pair beside each other, and the same with a little noise, which should change no score.
+    """
+    true, false = critic(real), critic(made)
+    loss = F.softplus(false - true).mean()
+    for x, score in ((real, true), (made, false)):
+        near = critic(x + STEADY_NOISE * torch.randn(x.shape, generator=rng))
+        loss = loss + STEADY * (score - near).square().mean()
+    return loss
 
 
 def over(x: Tensor, ground: Tensor) -> Tensor:
@@ -93,7 +126,8 @@ def of_finisher(part: FinisherPart, folder: Path | None) -> Finishing:
 def answering(maker: PictureMaker, *, folder: Path | None = None, seed: int = 0) -> Answer:
     """What a picture network makes of real pictures, noised so that it must draw the detail anew.
 
-    Each is asked for by its plain caption at one noise level between ASKED's. folder: of the packs.
+    Each is asked for by its plain caption from one noise level between ASKED's on, so that things
+    stay where they are and details are the network's own. folder: of the packs.
     """
     packs, texts = cutouts.load(folder), load_texts(folder)
     said = {
@@ -105,10 +139,11 @@ def answering(maker: PictureMaker, *, folder: Path | None = None, seed: int = 0)
         rng = torch.Generator().manual_seed(mixed(seed, said[keys[0]]))
         cond = Cond(*texts.batch(np.array([said[key] for key in keys])))
         low, high = (math.log(level) for level in ASKED)
-        sigma = torch.exp(low + (high - low) * torch.rand(len(small), generator=rng))
+        top = math.exp(low + (high - low) * float(torch.rand((), generator=rng)))
+        levels = torch.tensor([*np.geomspace(top, top / 16, ASKED_STEPS), 0.0])
         clean = (small * 2 - 1)[:, :, None]
-        noise = torch.randn(clean.shape, generator=rng) * sigma.view(-1, 1, 1, 1, 1)
-        made: Tensor = maker.denoise(clean + noise, sigma, cond)
-        return (made[:, :, 0] + 1) / 2
+        x = clean + top * torch.randn(clean.shape, generator=rng)
+        *_, last = integrate(Within(maker.denoise), x, levels, maker.prepare(cond), order=2)
+        return (last.clean[:, :, 0] + 1) / 2
 
     return answer

@@ -40,6 +40,12 @@ class FinisherPart:
     "Share of what it sees that is a picture network's own answers, kept beside the pack."
     alpha: float = 1.0
     "Weight of the error of alpha itself, beside that of what is seen over grounds."
+    adversarial: float = 0.0
+    "Weight of the critic's opinion; 0 trains without one."
+    critic: int = 0
+    "Width of the critic; 0 is none."
+    critic_from: int = 0
+    "Samples seen before the critic's opinion counts; it learns from the first."
 
     def __post_init__(self) -> None:
         plain_word("name", self.name)
@@ -47,12 +53,17 @@ class FinisherPart:
             raise InputError("shape.channels", f"{self.shape.channels} is not 3 or 4")
         within(self, size=(1, MOST_PIXELS), crop=(1, self.size), noise=(0, 1))
         within(self, perceptual=(0, 100), looked=(0, 65536), alpha=(0, 100))
-        within(self, answered=(0, 1))
+        within(self, answered=(0, 1), adversarial=(0, 100), critic=(0, 1024))
+        within(self, critic_from=(0, 10**12))
+        if self.adversarial and not self.critic:
+            raise InputError("critic", "0, but its opinion has a weight", "give it a width")
+        if self.critic and self.shape.channels == 4:
+            raise InputError("critic", "stands beside a network of three channels", "use 0")
 
     def network(self) -> Compact | Matted:
         """The part's network with fresh weights; one of three channels sees two grounds."""
         net = Compact(self.shape)
-        return net if self.shape.channels == 4 else Matted(net)
+        return net if self.shape.channels == 4 else Matted(net, self.critic)
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal, Self
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from kineograph.values.errors import InputError
 from kineograph.values.settings import STILL, Extra, Settings, setting
 from kineograph.values.sides import sides
 from kineograph.values.source import PictureSource, Source
 
+SMALL = 200_000_000  # pixels of a hole × of its examples that are soon searched exactly
+EXACT = {"window", "epsilon", "max_error", "approximate"}
+"Fields of Efros and Leung's algorithm."
 WIDEST = 101  # pixels of a window
 MAP = Extra(
     suffixes=(".npz",),
@@ -83,6 +86,24 @@ class Fill(Growth):
         None, "Same size, white where the hole is; else the hole is what is transparent."
     )
     sample: tuple[PictureSource, ...] = setting((), "A further example picture; repeat.")
+    by: Literal["auto", "patches", "exact"] = setting(
+        "auto",
+        "patches completes the hole as a whole, in seconds; exact grows it pixel by pixel; auto "
+        "is exact for small jobs, or where a window or another of its settings is given.",
+    )
+
+    def whole(self, steps: int) -> bool:
+        """Whether the hole is completed as a whole; steps: pixels of the hole × of the examples."""
+        if self.by != "auto":
+            return self.by == "patches"
+        return steps > SMALL and not self.model_fields_set & EXACT
+
+    @model_validator(mode="after")
+    def _exact_alone(self) -> Self:
+        given = sorted(self.model_fields_set & EXACT)
+        if self.by == "patches" and given:
+            raise InputError(given[0], "belongs to by exact", "leave one of the two out")
+        return self
 
 
 class Extend(Growth):

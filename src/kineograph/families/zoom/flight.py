@@ -104,8 +104,8 @@ def view(levels: Sequence[Tensor], share: float, ratio: Ratio, size: tuple[int, 
     for k, level in enumerate(levels):
         zoom = float(ratio) ** (share - k)  # the canvas is this many frames wide
         x, y = _places(zoom, size)
-        rows = _weights(y, level.shape[-2], 2 / (zoom * max(size))).to(level)
-        columns = _weights(x, level.shape[-1], 2 / (zoom * max(size))).to(level)
+        rows = line_weights(y, level.shape[-2], 2 / (zoom * max(size))).to(level)
+        columns = line_weights(x, level.shape[-1], 2 / (zoom * max(size))).to(level)
         sampled = rows @ level @ columns.T  # (C, T, h, w)
         if picture is None:
             picture = sampled
@@ -125,7 +125,7 @@ def _places(zoom: float, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     return x / (max(size) * zoom), y / (max(size) * zoom)
 
 
-def _weights(places: Tensor, pixels: int, width: float) -> Tensor:
+def line_weights(places: Tensor, pixels: int, width: float) -> Tensor:
     """(m, pixels) rows that average a line of pixels over a box about each place.
 
     The box is as wide as a frame's pixel or as a pixel of the line, whichever is wider: exact area

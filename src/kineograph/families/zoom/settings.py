@@ -194,6 +194,31 @@ class FromPictures(Zoom):
         Ladder(levels=self.level, examples=names, ratio=self.ratio, seeds=self.seeds)
 
 
+class FromOwnPictures(Zoom):
+    """A zoom through pictures that stay as they are."""
+
+    about: ClassVar[str] = "a zoom that keeps its pictures"
+    forms: ClassVar[tuple[str, ...]] = MOVING
+    drawn: ClassVar[bool] = False
+
+    keep: tuple[PictureSource, ...] = setting(
+        ...,
+        "A picture that the flight shows as it is, widest first; repeat. Each is laid where it is "
+        "found in the one before it.",
+    )
+
+    @classmethod
+    def wanted(cls, values: Mapping[str, Any]) -> bool:
+        return bool(values.get("keep"))
+
+    def check(self) -> None:
+        if len(self.keep) < 2:
+            raise InputError("keep", "is one picture, a zoom needs two", "add a closer one")
+        for name in ("ladder", "photo", "target", "at", "photo_share", "seeds", "living"):
+            if name in self.model_fields_set and getattr(self, name):
+                raise InputError(name, f"is not for {self.about}", "leave it out")
+
+
 class PickPage(Settings):
     """A page to click a photo's point on."""
 
@@ -228,7 +253,13 @@ class LadderExample(Settings):
         return bool(values.get("example_ladder"))
 
 
-FAMILIES: tuple[type[Settings], ...] = (LadderExample, PickPage, FromPictures, FromTexts)
+FAMILIES: tuple[type[Settings], ...] = (
+    LadderExample,
+    PickPage,
+    FromOwnPictures,
+    FromPictures,
+    FromTexts,
+)
 
 
 def _has_examples(ladder: Source) -> bool:
