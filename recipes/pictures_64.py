@@ -38,9 +38,7 @@ base = Stage(
         channels=4,
     ),
     schedule=Schedule(low=0.02, high=160.0, middle=6.0),
-    phases=(
-        Phase(samples=LONG, batch=128, frames=1, rate=2e-3, final=1.0, warm=4_000),
-    ),
+    phases=(Phase(samples=LONG, batch=128, frames=1, rate=2e-3, final=1.0, warm=4_000),),
     parameterization="clean",
     weighting="v",
     cap=3.0,
