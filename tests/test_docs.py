@@ -144,7 +144,7 @@ def test_benchmarks_import_what_there_is(script):
     "card", sorted(SHIPPED.glob("*/CARD.md")), ids=lambda card: card.parent.name
 )
 def test_every_card_says_what_its_data_lacks(card):
-    """In a section of its own, of two facts or more: people, cultures, languages, kinds of things."""
+    """In a section of its own, of two facts or more: people, cultures, languages, things."""
     text = card.read_text("utf-8")
     assert text.count("## What the data lacks\n") == 1
     section = text.partition("## What the data lacks\n")[2].partition("\n## ")[0]
