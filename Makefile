@@ -1,7 +1,9 @@
 # make demo   a sticker made from words, and a contact sheet of it
 # make test   lint, types and every test
 # make check  lint and types alone     make bench  benchmarks     make clean  what was built here
-# make faults  the long sweeps: mutated files, kills, signals
+# make faults  the long sweeps: mutated files, kills, signals, the studio under load
+# make lessons Jupyter on the lessons    make docs  the docs as a site, in build/site
+# make gallery every picture of the gallery again, its bytes compared
 # make readme every command of the README, run as written
 #
 # Each does all of its own set-up; only make and a Python of at least 3.11 must be there.
@@ -12,7 +14,7 @@ PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3; do \
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check bench faults readme clean
+.PHONY: demo test check bench faults lessons docs gallery readme clean
 
 demo: $(READY)
 	@mkdir -p out
@@ -34,7 +36,21 @@ bench: $(READY)
 
 faults: $(READY)
 	@$(BIN)/python -m pytest -q -m "long or not long" tests/faults tests/test_pieces.py
+	@KINEOGRAPH_CALLS=10000 $(BIN)/python -m pytest -q -s tests/test_studio_schema.py
+	@$(BIN)/python -m pytest -q -m "long or not long" tests/test_studio_rooms.py
 	@cd tests/faults && ../../$(BIN)/python sweep.py
+	@$(BIN)/python tests/faults/studio_load.py
+
+lessons: $(READY)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[lessons]'
+	@cd docs/lessons && ../../$(BIN)/jupyter lab
+
+docs: $(READY)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@$(BIN)/python docs/site/build.py
+
+gallery: $(READY)
+	@$(BIN)/python docs/gallery/gallery.py
 
 readme: $(READY)
 	@$(BIN)/python tests/readme_commands.py

@@ -60,13 +60,15 @@ FLOORS = (
     ("data",),  # stands on the frozen encoders: captions and features are kept as their states
     ("recipe",),
     ("training", "checkpoints"),
-    ("finishing",),
+    ("finishing", "own_parts"),
     ("recipe.py",),
     ("objective.py",),
     ("families",),  # peers
     ("models",),
     ("evaluation", "trust"),
+    ("tuning",),  # stands on families as they are, and judges what it made
     ("again", "batch"),
+    ("explain",),
     ("api",),
     ("studio",),  # doors; the command opens the studio
     ("cli",),
@@ -81,6 +83,7 @@ UPWARD = {
     ("values.clip", "media"): "a Clip saves itself, as people expect of a value",
     ("recipe.py", "objective.py"): "a recipe names its objective, imported when training begins",
     ("recipe.cascade", "training"): "as above: the cascade's objective is shared",
+    ("recipe.adapter", "tuning"): "as above: an adapter learns what its model would",
 }
 # Who joins a network with something else, and why it may.
 JOINS = {
@@ -89,6 +92,8 @@ JOINS = {
     "data.sticker_features": "a frozen encoder: picture features are data",
     "data.cutout_features": "a frozen encoder: picture features are data",
     "checkpoints.realesrgan": "a published network of the finisher's own shape",
+    "tuning.lessons": "an adapter is heard by whatever network it adapts",
+    "tuning.tune": "the shape of an adapter follows from the network",
 }
 # Who touches weights, and why it may.
 WEIGHTS = {

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kineograph import models
 from kineograph.again import again
 from kineograph.values.clip import Clip
-from kineograph.values.progress import finished
+from kineograph.values.progress import Progress, finished
 from kineograph.values.request import Request
 from kineograph.values.result import Result
 from kineograph.values.source import Source
@@ -206,6 +206,19 @@ def make(verb: str, *, seed: int | None = None, **values: Any) -> Result[Any]:
         >>> kg.make("texture grow", sample=("brick.png",), size="16x16", window=5, seed=1).seed
         1
     """
-    settings = models.settings_of(verb, {name: v for name, v in values.items() if v is not None})
+    return finished(steps(verb, seed=seed, **values))
+
+
+def steps(verb: str, *, seed: int | None = None, **values: Any) -> Iterator[Progress[Any]]:
+    """The same, a step at a time: each has the best guess so far, the last one the result.
+
+    verb: one of `models.VERBS`. seed: 0 … 2**63 - 1; drawn when None.
+
+        >>> grown = kg.steps("texture grow", sample=["brick.png"], size="9x9", window=5, seed=1)
+        >>> [step.note for step in grown][-1]
+        'done'
+    """
+    said = {name: value for name, value in values.items() if value is not None}
+    settings = models.settings_of(verb, said, trusted=True)
     chosen = secrets.randbelow(2**32) if seed is None else seed
-    return finished(models.model_of(settings).make(Request(settings), chosen))
+    return models.model_of(settings).make(Request(settings), chosen)

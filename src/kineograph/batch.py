@@ -18,7 +18,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -255,9 +255,10 @@ class Local:
                     pass
         result.save(folder / item.out)
 
-    def steps(self, item: Item) -> Iterator[Progress[Any]]:
-        """The making of an item; its last step carries the result."""
-        return self.model(item).make(request_of(item), item.seed)
+    def steps(self, item: Item, extras: frozenset[str] = frozenset()) -> Iterator[Progress[Any]]:
+        """The making of an item; its last step carries the result. extras: second outputs too."""
+        asked = request_of(item)
+        return self.model(item).make(replace(asked, extras=asked.extras | extras), item.seed)
 
     def model(self, item: Item) -> Model[Any, Any]:
         """The model of an item, loaded or kept."""

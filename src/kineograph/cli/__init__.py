@@ -25,6 +25,7 @@ VERBS = {
     "video": ("video", "Make a clip from words or from a picture; refine a clip."),
     "image": ("image", "Make a picture from words."),
     "train": ("train", "Train a model from its recipe, in pieces of any length."),
+    "tune": ("tune", "Tune a model to a pack of yours: an adapter, with its card."),
     "distill": ("distill", "Train a model to need fewer steps, from itself."),
     "influences": ("influences", "Name the training examples nearest to what a model made."),
     "measure": ("measure", "Measure a model or a clip, as figures."),
@@ -38,6 +39,7 @@ VERBS = {
     "show": ("show", "Print what a file says of itself: its record."),
     "verify": ("verify", "Tell where a file came from: record, source type, watermark, hashes."),
     "rerun": ("rerun", "Make a file again from its record: the same bytes."),
+    "explain": ("explain", "Tell how a file was made, step by step and with pictures: a page."),
     "batch": ("batch", "Make many things from one file of requests."),
     "schema": ("schema", "Print the JSON Schema of a command's request."),
     "sheet": ("sheet", "Lay the frames of a clip side by side in one picture."),
@@ -126,7 +128,8 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         sys.exit(_told(error, "--json" in words))
     if code == INTERRUPTED:  # typer answers Ctrl-C with this code
-        kept = "; what was trained is saved, --resume goes on" if words[:1] == ["train"] else ""
+        trains = words[:1] in (["train"], ["tune"])
+        kept = "; what was trained is saved, --resume goes on" if trains else ""
         told = kept or "; nothing was written under the final name"
         _fail("Interrupted", "interrupted" + told, INTERRUPTED, "--json" in words)
     sys.exit(code if isinstance(code, int) else 0)

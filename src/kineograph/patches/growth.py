@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kineograph import pieces
 from kineograph.patches.lanes import compiled
@@ -35,6 +36,7 @@ from kineograph.patches.search import (
 from kineograph.patches.shortlist import ROOM, listed, ranked
 
 ORDER, PICK, SEED, CHECK = 1, 2, 3, 4  # purposes of random draws
+NONE = np.empty((0, 0), np.int32)
 SPLIT_WORK = 2_000_000  # candidates × pixels of a wave below which threads cost more than they give
 
 
@@ -236,10 +238,13 @@ def waves_of(pixels: Any, shape: Any, reach: Any, wrap: Any) -> Any:
 
 
 class Layer(NamedTuple):
-    """What the loop yields after each layer: pixels filled so far, pixels to fill in all."""
+    """What the loop yields after each layer: pixels filled so far, pixels to fill in all; the turn
+    of each pixel (H, W), ~turn of those that were begun with, 0 where none was filled.
+    """
 
     filled: int
     wanted: int
+    order: NDArray[np.int32] = NONE
 
 
 class Split(NamedTuple):
@@ -285,19 +290,24 @@ def layers(
     """
     canvas, known = stage.canvas, stage.canvas.known
     wanted = int(known.size - known.sum())
-    filled = 0
+    order, filled = np.zeros(known.shape, np.int32), 0
     here = pieces.place(lambda: (canvas.planes, known, canvas.source, np.array([seed])))
     changed = {"planes": canvas.planes, "known": known, "source": canvas.source, **also}
+    changed["order"] = order
     if here is not None and here.state is not None:
         for name, array in changed.items():
             array[:] = here.state[name]
         filled, max_error = int(here.state["filled"]), float(here.state["max_error"])
-        yield Layer(filled, wanted)
+        yield Layer(filled, wanted, order)
     with ThreadPoolExecutor(split.threads) if split.threads > 1 else nullcontext() as pool:
         while filled < wanted:
             pixels = frontier(known, stage.canvas.wrap, seed)
             if len(pixels) == 0:
-                filled += _island(stage, seed)
+                before = known.copy()
+                _island(stage, seed)
+                begun = np.argwhere(known & ~before)
+                order[tuple(begun.T)] = ~np.arange(filled, filled + len(begun))
+                filled += len(begun)
                 continue
             if pool is None:
                 placed = work(pixels, max_error)
@@ -307,8 +317,10 @@ def layers(
                 )
             if placed == 0:
                 max_error *= 1.1
+            new = pixels[known[tuple(pixels.T)]]
+            order[tuple(new.T)] = np.arange(filled, filled + placed)
             filled += placed
-            yield Layer(filled, wanted)
+            yield Layer(filled, wanted, order)
             if here is not None:
                 now = {name: array.copy() for name, array in changed.items()}
                 here.keep(now | {"filled": np.array(filled), "max_error": np.array(max_error)})
@@ -335,17 +347,14 @@ def _in_waves(
     return total + work(pixels[begun:])
 
 
-def _island(stage: Stage, seed: np.uint64) -> int:
-    """Copy a random 3×3 block of the examples to the middle of the unknown pixels; returns how many
-    it filled.
-    """
+def _island(stage: Stage, seed: np.uint64) -> None:
+    """Copy a random 3×3 block of the examples to the middle of the unknown pixels."""
     canvas, sheet = stage.canvas, stage.sheet
     unknown = np.argwhere(~canvas.known)
     middle = np.abs(unknown - (unknown.min(0) + unknown.max(0)) // 2).sum(1).argmin()
     y, x = unknown[middle]
     block = stage.blocks[drawn_below(seed, y, x, SEED, len(stage.blocks))]
     H, W = canvas.known.shape
-    filled = 0
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             row, column = y + dy, x + dx
@@ -353,5 +362,3 @@ def _island(stage: Stage, seed: np.uint64) -> int:
                 row, column = row % H, column % W
             if 0 <= row < H and 0 <= column < W and not canvas.known[row, column]:
                 copied(canvas, sheet, row, column, block + dy * sheet.stride + dx)
-                filled += 1
-    return filled

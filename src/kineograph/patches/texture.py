@@ -9,7 +9,7 @@ the picture is what it points at. Pictures are (H, W) or (H, W, C) arrays of uin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,11 +68,14 @@ class Growth:
 
 
 class Texture(NamedTuple):
-    """A result: the picture (H, W, C), where each pixel came from, what a person should know."""
+    """A result: the picture (H, W, C), where each pixel came from, what a person should know, the
+    width of the window it was grown with (pixels; 0 when it did not grow).
+    """
 
     picture: Picture
     source: SourceMap
     notes: tuple[str, ...]
+    window: int = 0
 
 
 DEFAULT = Growth()
@@ -187,6 +190,11 @@ def extend(
     yield from _made(Examples(pictures, allowed), own, seed, knobs, notes)
 
 
+def allowed_in(pictures: Sequence[Picture], avoid: Masks) -> tuple[Flags, ...]:
+    """Where each example may be read: (H, W) of each, true outside the masks."""
+    return _allowed(checked_pictures(pictures, "SAMPLE"), avoid)[0]
+
+
 def _hole(hole: NDArray[Any], pictures: Sequence[Picture]) -> tuple[Flags, str]:
     """The hole of the first picture as (H, W) flags, and a note about its mask."""
     missing, note = checked_mask(hole, pictures[0].shape[:2], "mask")
@@ -246,11 +254,13 @@ def _made(
     assert state is not None
     stage = state.stage
     source = map_of(stage.canvas.source, ~known, stage.sheet, stage.firsts, examples.sizes)
+    source = replace(source, order=state.layer.order)
     missed = (
         f"misses: {state.misses:.0%} of {state.checked} pixels checked" if state.checked else ""
     )
     told = tuple(note for note in (*notes, note, missed) if note)
-    yield Progress(1.0, "done", Texture(rendered(source, examples.pictures), source, told))
+    made = Texture(rendered(source, examples.pictures), source, told, width)
+    yield Progress(1.0, "done", made)
 
 
 def _preview(canvas: Canvas, examples: Examples) -> Picture:

@@ -359,11 +359,13 @@ class Run:
         start: nn.Module | None = None,
         time_limit: float = math.inf,
         autocast: bool = True,
+        enough: Callable[[State], bool] = lambda state: False,
     ) -> Iterator[Report]:
         """Train one part until it is done or `time_limit` seconds into the run; yields steps.
 
-        A part with no checkpoint begins with the weights of `start`, where it has them. The first
-        Ctrl-C or SIGTERM is answered when the step is whole and saved, a second one at once.
+        A part with no checkpoint begins with the weights of `start`, where it has them. `enough` is
+        asked after every step whether the part has learned what it can. The first Ctrl-C or SIGTERM
+        is answered when the step is whole and saved, a second one at once.
         """
         folder = self.folder / part.name
         with locked(self.folder), held() as stop:
@@ -399,7 +401,7 @@ class Run:
                     if not stop.again:
                         save(state, folder)
                     raise
-                if stop or self.out_of_time(time_limit):
+                if stop or self.out_of_time(time_limit) or enough(state):
                     break
             save(state, folder)
 

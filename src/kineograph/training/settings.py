@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
 from kineograph.values.duration import seconds_of
 from kineograph.values.settings import Settings, setting
+from kineograph.values.source import FolderSource
+
+Like = Literal["pictures", "scenes", "words"]
 
 
 class Training(Settings):
@@ -39,7 +42,11 @@ class Train(Training):
     verb: ClassVar[str] = "train"
     about: ClassVar[str] = "training"
 
-    recipe: str = setting(..., "A shipped model's name, a .json or a .py recipe.", place=True)
+    recipe: str | None = setting(
+        None, "A shipped model's name, a .json or a .py recipe.", place=True
+    )
+    like: Like | None = setting(None, "Build a recipe like this model's, of the right size.")
+    data: FolderSource | None = setting(None, "A pack to learn from, in place of the named data.")
     out: Path = setting(Path("runs/train"), "Folder of the run.")
     stage: str = setting("", "Train only this part.")
     start: str = setting("", "Begin with the weights of this model, or with realesrgan.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -34,6 +34,10 @@ class Vocabulary:
     names: tuple[str, ...]
     states: Tensor
 
+    def with_words(self, words: Iterable[str]) -> Vocabulary:
+        """The same with more words that are known."""
+        return replace(self, words=self.words | {word.lower() for word in words})
+
     def unknown(self, text: str) -> list[str]:
         """The words of a text that stand in no caption, in no usual form either, each once."""
         found = dict.fromkeys(word.lower() for word in _WORD.findall(text))
@@ -58,9 +62,15 @@ class Vocabulary:
 
     def nearest(self, word: str, read: Texts) -> str:
         """The name whose state is most like that of the word."""
-        state = read([word]).pooled
+        return self.ranked(word, read, 1)[0][0]
+
+    def ranked(self, text: str, read: Texts, count: int) -> list[tuple[str, float]]:
+        """The names most like a text, the likest first, each with its cosine in -1 … 1."""
+        state = read([text]).pooled
         assert state is not None
-        return self.names[int((self.states @ F.normalize(state[0].float(), dim=0)).argmax())]
+        cosines = self.states @ F.normalize(state[0].float(), dim=0)
+        best = cosines.topk(min(count, len(self.names)))
+        return [(self.names[int(i)], float(c)) for c, i in zip(*best, strict=True)]
 
     def tensors(self) -> dict[str, Tensor]:
         """As it is kept."""
