@@ -16,12 +16,12 @@ import json
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from kineograph import models, pieces
 from kineograph.files import placed
@@ -81,8 +81,17 @@ class Done(NamedTuple):
     message: str = ""
 
 
-Engine = Callable[[Item, Path], None]
-"Makes one item into a folder; another engine may send it to another machine."
+class Made(NamedTuple):
+    """An item that ended, and what it failed with; None where its file is there."""
+
+    item: Item
+    error: KineographError | None
+
+
+class Engine(Protocol):
+    """Makes items into a folder and yields each as it ends; one may send them to other machines."""
+
+    def __call__(self, items: Sequence[Item], folder: Path) -> Iterator[Made]: ...
 
 
 def read(path: Path) -> list[Item]:
@@ -235,8 +244,21 @@ class Local:
 
     kept: tuple[tuple[Any, ...], Model[Any, Any]] | None = None
 
-    def __call__(self, item: Item, folder: Path) -> None:
-        """Long items keep their finished pieces; those of another request are dropped."""
+    def __call__(self, items: Sequence[Item], folder: Path) -> Iterator[Made]:
+        """Engine: one after another."""
+        for item in items:
+            try:
+                self.make(item, folder)
+            except KineographError as error:
+                yield Made(item, error)
+                continue
+            yield Made(item, None)
+
+    def make(self, item: Item, folder: Path) -> None:
+        """Make one item into a folder, its second outputs first.
+
+        Long ones keep their finished pieces; those of another request are dropped.
+        """
         out, trace = folder / item.out, item.extras.get("trace")
         asked = partial(record_of, self.model(item), request_of(item), item.seed)
         with nullcontext() if trace else pieces.keeping(out, asked, force=True):
@@ -295,16 +317,16 @@ def run(
     waiting = [item for item in items if not _is_there(item, folder, known, force)]
     _plan(folder, items, known)
     done = [Done(item, "kept") for item in items if item not in waiting]
+    ended = engine(waiting, folder)
     for number, item in enumerate(waiting):
         yield Progress(number / len(waiting), f"{number + 1} of {len(waiting)}: {item.out}", done)
-        try:
-            engine(item, folder)
-        except KineographError as error:
-            if not go_on:
-                raise
-            done.append(Done(item, "failed", str(error)))
-            continue
-        done.append(Done(item, "made"))
+        one, error = next(ended)
+        if error is None:
+            done.append(Done(one, "made"))
+        elif go_on:
+            done.append(Done(one, "failed", str(error)))
+        else:
+            raise error
     for step in overview(items, folder):
         yield step._replace(done=0.999, value=done)
     yield Progress(1.0, "done", done)

@@ -130,6 +130,12 @@ def create(studio: Studio, *, token: str, port: int) -> Guard:
     async def docs() -> HTMLResponse:
         return HTMLResponse(_docs(app.openapi()))
 
+    wire(app)
+    return guard
+
+
+def wire(app: FastAPI) -> None:
+    """Give an application the interface under /api/v1, and answers for what is refused."""
     for kind, answer in (
         (KineographError, _refused),
         (QueueFullError, _full),
@@ -138,7 +144,6 @@ def create(studio: Studio, *, token: str, port: int) -> Guard:
         app.add_exception_handler(kind, answer)
     for router in (asking, queue, gallery):
         app.include_router(router, prefix="/api/v1")
-    return guard
 
 
 def _page(name: str) -> Response:

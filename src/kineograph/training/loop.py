@@ -90,7 +90,7 @@ def fresh(recipe: Recipe, part: Part) -> State:
         torch.manual_seed(recipe.seed)
         net = recipes.network(part)
     ema = {k: v.detach().clone() for k, v in net.state_dict().items()}
-    return State(net, ema, _optimizers(net, recipe.optimizer))
+    return State(net, ema, optimizers(net, recipe.optimizer))
 
 
 def fit(
@@ -163,7 +163,7 @@ def _average(state: State, batch: int, half_life: float) -> None:
     torch._foreach_lerp_(list(state.ema.values()), [now[k] for k in state.ema], 1 - keep)
 
 
-def _optimizers(net: nn.Module, kind: str) -> list[torch.optim.Optimizer]:
+def optimizers(net: nn.Module, kind: str) -> list[torch.optim.Optimizer]:
     """Muon for hidden matrices (Jordan et al. 2024) and AdamW for the rest, or AdamW for all."""
     hidden = _hidden(net) if kind == "muon" else set()
     matrices = [p for name, p in net.named_parameters() if name in hidden]
