@@ -16,6 +16,7 @@ import torch
 
 from kineograph import cli, files, media, pieces
 from kineograph.diffusion.sampling import integrate, noise_from
+from kineograph.patches.texture import Growth, Texture, grow
 from kineograph.values.clip import from_bytes
 from kineograph.values.errors import InputError, KineographError
 from kineograph.values.prompt import Cond
@@ -174,6 +175,35 @@ def test_a_disk_without_room_costs_the_pieces_not_the_work(at_once, tmp_path, mo
         walks([])
     assert len(told) == 1 and "no piece was kept" in told[0]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+def test_a_texture_that_goes_on_knows_the_turns_of_all_its_pixels(approximate, at_once, tmp_path):
+    """The picture, its sources and the order in which they came, as of an unbroken run."""
+    sample = np.random.default_rng(3).integers(0, 255, (24, 24, 3), np.uint8)
+    knobs = Growth(window=9, approximate=approximate)
+
+    def made(layers: int = -1) -> Texture:
+        value = None
+        for number, step in enumerate(grow(sample, (24, 20), seed=4, knobs=knobs)):
+            if number == layers:
+                raise CutError
+            value = step.value if isinstance(step.value, Texture) else value
+        assert value is not None
+        return value
+
+    whole = made()
+    turns = whole.source.order
+    assert sorted(np.where(turns < 0, ~turns, turns).ravel()) == list(range(24 * 20))
+    for cut in (1, 4, 9):
+        with pytest.raises(CutError), keeping(tmp_path / "x.png"):
+            made(cut)
+        told: list[str] = []
+        with keeping(tmp_path / "x.png", warn=told.append):
+            again = made()
+        assert "goes on" in told[0]
+        assert np.array_equal(again.picture, whole.picture)
+        assert np.array_equal(again.source.order, turns)
 
 
 # -- commands --------------------------------------------------------------------------------------
