@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator
 
 from kineograph.values.errors import InputError
-from kineograph.values.output import PRESETS, Output
+from kineograph.values.output import PRESETS, Sounded
 from kineograph.values.settings import MOVING, PAGE, Settings, setting, unmarked
 from kineograph.values.sides import sides
 from kineograph.values.source import FolderSource, PictureSource, Source
@@ -71,7 +71,7 @@ Size = Annotated[str, BeforeValidator(_sides)]
 Rows = Annotated[tuple[tuple[PictureSource, ...], ...], BeforeValidator(_nested)]
 
 
-class Zoom(Output):
+class Zoom(Sounded):
     """What zooms from texts and from pictures share."""
 
     verb: ClassVar[str] = "zoom"
