@@ -12,7 +12,7 @@ from pydantic import field_validator, model_validator
 from kineograph.values.duration import seconds_of
 from kineograph.values.errors import InputError
 from kineograph.values.settings import Extra, Settings, setting
-from kineograph.values.source import TextSource
+from kineograph.values.source import Source, TextSource
 
 LEARNED = "Of a transformer"
 UNIT, BY = "What is counted, or read.", "What answers: counting, or a learned model."
@@ -23,6 +23,7 @@ USUAL = {"letter": (6, 1000), "word": (2, 200), "line": (1, 20)}
 MAP = Extra(suffixes=(".npz",), help="Write where each token came from")
 PLOT = Extra(suffixes=(".png",), help="Draw how little choice and how many bits each order leaves")
 ATTENTION = Extra(suffixes=(".png",), help="Draw where it looked as it wrote")
+SAVE = Extra(suffixes=(".npz",), help="Save what was counted in this file")
 KEEP = Extra(suffixes=("",), help="Keep the model learned in this folder")
 
 
@@ -33,10 +34,11 @@ class ByCounts(Settings):
     about: ClassVar[str] = "text by counts"
     forms: ClassVar[tuple[str, ...]] = (".txt",)
     spoken: ClassVar[bool] = True
-    extras: ClassVar[Mapping[str, Extra]] = {"map": MAP, "plot": PLOT}
+    extras: ClassVar[Mapping[str, Extra]] = {"map": MAP, "plot": PLOT, "save": SAVE}
 
-    corpus: TextSource = setting(..., "Text file in UTF-8.", place=True)
+    corpus: TextSource | None = setting(None, "Text file in UTF-8.", place=True)
     by: Literal["counts"] = setting("counts", BY)
+    counts: Source | None = setting(None, "What was counted and saved before, in place of a text.")
     unit: Literal["word", "letter", "line"] = setting("word", UNIT)
     order: int | None = setting(
         None, "Tokens of context: by word 2, by letter 6, by line 1; 0 none.", least=0, most=1000
@@ -57,16 +59,30 @@ class ByCounts(Settings):
 
     @model_validator(mode="after")
     def _weighed(self) -> Self:
+        if (self.corpus is None) == (self.counts is None):
+            problem = "is missing" if self.corpus is None else "and saved counts are both given"
+            raise InputError("corpus", problem, "give a text to count, or saved counts")
+        if self.counts is not None and self.also:
+            raise InputError("also", "is not for saved counts", "count both texts anew")
         if self.weights and len(times_of(self.weights)) != 1 + len(self.also):
             problem = f"'{self.weights}' is not one number for each of {1 + len(self.also)} corpora"
             raise InputError("weights", problem, "write them as 2,1")
         return self
 
     def resolved(self) -> Self:
-        """With the order and the length that the unit usually has."""
-        order, n = USUAL[self.unit]
+        """With the order and the length that the unit, or saved counts, usually have."""
+        unit, (order, n) = self.unit, USUAL[self.unit]
+        if self.counts is not None:
+            from kineograph.families.language.words.saved import read_about
+
+            unit, order = read_about(self.counts.there("counts"))
+            n = USUAL[unit][1]
+            if "unit" in self.model_fields_set and self.unit != unit:
+                raise InputError("unit", f"'{self.unit}', but {unit}s were counted", "leave it out")
         return self.changed(
-            order=order if self.order is None else self.order, n=n if self.n is None else self.n
+            unit=unit,
+            order=order if self.order is None else self.order,
+            n=n if self.n is None else self.n,
         )
 
 
