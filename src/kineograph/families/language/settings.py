@@ -23,6 +23,7 @@ USUAL = {"letter": (6, 1000), "word": (2, 200), "line": (1, 20)}
 MAP = Extra(suffixes=(".npz",), help="Write where each token came from")
 PLOT = Extra(suffixes=(".png",), help="Draw how little choice and how many bits each order leaves")
 ATTENTION = Extra(suffixes=(".png",), help="Draw where it looked as it wrote")
+MAPPED = Extra(suffixes=(".png",), help="Draw words as places in a plane")
 SAVE = Extra(suffixes=(".npz",), help="Save what was counted in this file")
 KEEP = Extra(suffixes=("",), help="Keep the model learned in this folder")
 
@@ -154,3 +155,73 @@ class Learned(Settings):
         """With the time that is usually taken to learn."""
         learns = self.corpus is not None and not self.time_limit
         return self.changed(time_limit="3m") if learns else self
+
+
+def three(text: str) -> tuple[str, str, str]:
+    """(A, B, C) from "A,B,C"."""
+    words = [part.strip() for part in text.split(",")]
+    if len(words) != 3 or not all(words):
+        raise InputError("analogy", f"'{text}' are not three words", "write man,king,woman")
+    return words[0], words[1], words[2]
+
+
+class Vectors(Settings):
+    """A vector a word, learned by guessing which words stand near it (Mikolov et al. 2013)."""
+
+    verb: ClassVar[str] = "vectors"
+    about: ClassVar[str] = "word vectors"
+    forms: ClassVar[tuple[str, ...]] = (".txt",)
+    spoken: ClassVar[bool] = True
+    aloud: ClassVar[bool] = True
+    extras: ClassVar[Mapping[str, Extra]] = {"map": MAPPED}
+
+    corpus: TextSource | None = setting(None, "Text file in UTF-8.", place=True)
+    vectors: TextSource | None = setting(None, "Vectors saved before, in place of a text.")
+    like: tuple[str, ...] = setting((), "Name the words most like this one; repeat.")
+    analogy: tuple[str, ...] = setting(
+        (), "Three words, as man,king,woman: what is to woman as king is to man? Repeat."
+    )
+    show: tuple[str, ...] = setting((), "A word of the map; repeat. Usually those asked about.")
+    width: int | None = setting(None, "Numbers a word; usually 100.", least=2, most=1000)
+    window: int | None = setting(
+        None, "Words on each side that are neighbours; usually 5.", least=1, most=100
+    )
+    epochs: int | None = setting(
+        None,
+        "How often the text is read; usually for a minute, at most 100 times.",
+        least=1,
+        most=10_000,
+    )
+    rare: int | None = setting(
+        None, "Words met fewer times have no vector; usually 5.", least=1, most=1_000_000
+    )
+
+    @field_validator("analogy")
+    @classmethod
+    def _threes(cls, questions: tuple[str, ...]) -> tuple[str, ...]:
+        for text in questions:
+            three(text)
+        return questions
+
+    @property
+    def drawn(self) -> bool:  # type: ignore[override]
+        """Chance takes part in learning alone."""
+        return self.vectors is None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.corpus is None) == (self.vectors is None):
+            problem = "is missing" if self.corpus is None else "and saved vectors are both given"
+            raise InputError("corpus", problem, "give a text, or saved vectors")
+        for name in ("width", "window", "epochs", "rare"):
+            if self.vectors is not None and getattr(self, name) is not None:
+                raise InputError(name, "is for learning, and saved vectors are given", "leave it")
+        return self
+
+    def resolved(self) -> Self:
+        """With what is usual where vectors are learned; the model says how often a text is read."""
+        if self.corpus is None:
+            return self
+        usual = {"width": 100, "window": 5, "rare": 5}
+        said = {name: getattr(self, name) for name in usual if getattr(self, name) is not None}
+        return self.changed(**(usual | said))

@@ -11,7 +11,7 @@ import hashlib
 import json
 import zipfile
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,12 @@ DAMAGED = "save the counts again"
 def save_counts(corpus: Corpus, order: int, path: Path) -> None:
     """Write a corpus and its usual order."""
     vocabulary = _bytes_of(list(corpus.vocabulary))
-    kept = {"vocabulary": vocabulary, "ids": corpus.ids, "starts": corpus.starts}
-    about = {"kind": KIND, "unit": corpus.unit, "order": order}
+    kept: dict[str, NDArray[Any]] = {
+        "vocabulary": vocabulary,
+        "ids": corpus.ids,
+        "starts": corpus.starts,
+    }
+    about: dict[str, Any] = {"kind": KIND, "unit": corpus.unit, "order": order}
     about["sha256"] = _hash(about, kept)
     with path.open("wb") as file:
         np.savez(file, about=_bytes_of(about), **kept)  # type: ignore[arg-type]
@@ -117,7 +121,7 @@ def _hash(about: dict[str, Any], kept: dict[str, NDArray[Any]]) -> str:
     """Over what the file says of itself and every part, in order."""
     whole = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in PARTS[1:]:
-        part = cast(NDArray[Any], np.ascontiguousarray(kept[name]))
+        part = np.ascontiguousarray(kept[name])
         whole.update(f"{name} {part.dtype} {part.shape} ".encode())
         whole.update(part.tobytes())
     return whole.hexdigest()
