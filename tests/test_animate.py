@@ -110,6 +110,19 @@ def test_one_frame_gives_the_picture_back():
     assert torch.allclose(clip.frames, image.frames, atol=1e-6)
 
 
+def test_what_may_not_move_stays_as_it_is_and_the_rest_follows():
+    image, moves = picture(), torch.zeros(1, 3, SIZE, SIZE)
+    moves[..., SIZE // 2 :] = 1  # the right half may
+    clip = made(maker(Brightens()), Prompt(image=image, seconds=5), Knobs(moves=Clip(moves)))
+    still, right = clip.frames[..., : SIZE // 2], clip.frames[..., SIZE // 2 :]
+    assert torch.allclose(still, image.frames[..., : SIZE // 2].expand_as(still), atol=1e-6)
+    free = made(maker(Brightens()), Prompt(image=image, seconds=5))
+    assert torch.allclose(right, free.frames[..., SIZE // 2 :], atol=1e-6)
+    all_white = Knobs(moves=Clip(torch.ones(1, 3, SIZE, SIZE)))
+    same = made(maker(Brightens()), Prompt(image=image, seconds=5), all_white)
+    assert torch.equal(same.frames, free.frames)
+
+
 def test_what_is_held_may_guide_the_rest():
     class Leans:
         """The mean of the frames, so that what is held reaches the others."""

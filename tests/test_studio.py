@@ -1,16 +1,15 @@
 """The studio over HTTP: who may ask, what is refused and how, and a room driven to a file."""
 
 import asyncio
+import io
 import json
+import os
 import socket
 import sys
-import threading
-import time
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
 from browser import CHROMIUM, browser
@@ -18,10 +17,12 @@ from kineograph import batch, models, record
 from kineograph.studio import requests, serve
 from kineograph.studio.downloads import converted
 from kineograph.studio.guard import MOST_BODY, Guard
+from kineograph.studio.home import Home
 from kineograph.studio.rooms import ROOMS
-from kineograph.studio.serve import Prompt, bound
 from kineograph.studio.server import PAGE, Studio, create
+from kineograph.studio.worker import Worker
 from kineograph.values.errors import InputError
+from studio_driving import KEY, Running, waiting
 
 TOKEN, PORT = "a token of the test", 8000
 CHAIN = {"verb": "chain", "states": "examples/weather.csv", "sample": 5, "seed": 1}
@@ -160,6 +161,22 @@ def test_paths_in_the_address_lead_nowhere(client):
     assert client.get("/page/examples/alice.txt").status_code == 404
 
 
+def test_the_size_on_the_disk_is_told_while_files_come_and_go(studio, monkeypatch):
+    (studio.home.uploads / "a.txt").write_bytes(b"12345")
+    gone = studio.home.uploads / "gone.txt"
+    gone.write_bytes(b"123")
+    whole = studio.home.size()
+    walk = os.walk
+
+    def walked(root):
+        for step in walk(root):
+            gone.unlink(missing_ok=True)
+            yield step
+
+    monkeypatch.setattr(os, "walk", walked)
+    assert studio.home.size() == whole - 3
+
+
 def test_a_link_out_of_the_home_is_not_followed(client, studio, tmp_path):
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
@@ -265,8 +282,15 @@ def test_every_example_is_a_valid_request_of_a_known_verb(studio):
         assert requests.item(studio.home, values).seed == 1
         fields = requests.schema(room.verb)["properties"]
         assert {*room.first, *room.example, *room.fixed} <= set(fields)
+        for beside in room.beside:
+            changed = {**values, **beside.changes}
+            changed = {name: value for name, value in changed.items() if value is not None}
+            assert (
+                requests.item(studio.home, changed).settings
+                != requests.item(studio.home, values).settings
+            )
     with_rooms = {room.verb for room in ROOMS}
-    assert set(models.VERBS) - with_rooms == {"texture apply"}
+    assert set(models.VERBS) == with_rooms
 
 
 def test_the_page_is_light_and_fetches_nothing():
@@ -302,7 +326,7 @@ def test_headers_without_end_are_refused(running):
 @pytest.mark.parametrize(("last", "kind"), [("another-3", b"event: reset"), (None, b"event: job")])
 def test_a_page_hears_what_happens_and_is_told_when_it_missed_some(running, last, kind):
     line = HTTPConnection("127.0.0.1", running.port, timeout=10)
-    headers = {"authorization": f"Bearer {TOKEN.replace(' ', '-')}"}
+    headers = {"authorization": f"Bearer {KEY}"}
     if last:
         headers["last-event-id"] = last
     line.request("GET", "/api/v1/events", headers=headers)
@@ -314,30 +338,6 @@ def test_a_page_hears_what_happens_and_is_told_when_it_missed_some(running, last
 
 
 # -- made ------------------------------------------------------------------------------------------
-
-
-class Running:
-    """A studio with its own worker, listening."""
-
-    def __init__(self, home):
-        self.socket = bound(0)
-        self.port = self.socket.getsockname()[1]
-        self.studio = Studio(home)
-        app = create(self.studio, token=TOKEN.replace(" ", "-"), port=self.port)
-        config = uvicorn.Config(
-            app, http=Prompt, ws="none", log_level="error", timeout_graceful_shutdown=1
-        )
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, args=([self.socket],), daemon=True)
-        self.thread.start()
-        while not self.server.started:
-            time.sleep(0.01)
-        self.url = f"http://127.0.0.1:{self.port}/?token={TOKEN.replace(' ', '-')}"
-
-    def stop(self):
-        self.server.should_exit = True
-        self.thread.join(20)
-        self.socket.close()
 
 
 @pytest.fixture(scope="module")
@@ -358,16 +358,6 @@ def page(running):
         yield made
         refusals = "status of 422"  # a forecast of what is half typed
         assert [error for error in made.errors if refusals not in error] == []
-
-
-def waiting(true, seconds=60):
-    """A promise that is kept when an expression is true."""
-    return (
-        "new Promise((kept, broken) => { let n = 0; const look = () => { let it = false; "
-        f"try {{ it = {true}; }} catch (error) {{}} if (it) kept(it); "
-        f"else if (++n > {seconds * 20}) broken(new Error('never')); "
-        "else setTimeout(look, 50); }; look(); })"
-    )
 
 
 @pytest.mark.browser
@@ -422,6 +412,22 @@ def test_a_refusal_stands_at_its_field(page):
     )
     told = "document.querySelector('[data-field=range] .wrong').textContent"
     assert "first:last" in page.run(waiting(told))
+
+
+def test_a_transformer_shows_where_it_looked_and_its_record_names_no_second_output(tmp_path):
+    pytest.importorskip("matplotlib")
+    worker = Worker(Home(tmp_path / "home"), io.StringIO())
+    asked = {"verb": "write", "by": "transformer", "model": "words", "n": 12, "seed": 1}
+    made = worker._made(1, {**asked, "out": "a.txt"})
+    folder = worker.home.folder(1)
+    (view,) = json.loads((folder / "inside" / "inside.json").read_text())["views"]
+    assert view["kind"] == "attention"
+    for block in view["blocks"]:
+        assert [sum(row) for row in block] == pytest.approx([1] * len(view["pieces"]), abs=0.1)
+    assert "extras" not in record.read(folder / "a.txt").whole
+    told = json.loads((folder / "steps" / "steps.json").read_text())
+    assert len(told) == made["steps"]
+    assert all(step["text"] for step in told)
 
 
 def test_a_made_picture_is_had_in_another_form_with_its_record(running, tmp_path):

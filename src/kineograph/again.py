@@ -17,6 +17,7 @@ from kineograph.record import Record
 from kineograph.values.errors import InputError, MissingError
 from kineograph.values.request import Model, Request
 from kineograph.values.settings import Settings, seconds
+from kineograph.values.settings import trusted as code_fields
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -49,7 +50,9 @@ def again(
     seed = changed.pop("seed", known.seed)
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise InputError("seed", f"{seed!r} is not in 0 … 2**63 - 1", "set another")
-    settings = models.settings_of(known.verb, values | changed)
+    for name in code_fields(*models.families(known.verb)) & set(values) - set(changed):
+        raise InputError("record", f"names code as {name}", f"set {name} yourself, if you trust it")
+    settings = models.settings_of(known.verb, values | changed, trusted=True)
     form = known.form if known.schema else path.suffix.lower() or "folder"
     named = known.whole.get("extras")
     asked = {str(name) for name in named} if isinstance(named, list) else set()

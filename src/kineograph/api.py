@@ -235,6 +235,7 @@ def steps(verb: str, *, seed: int | None = None, **values: Any) -> Iterator[Prog
         >>> [step.note for step in grown][-1]
         'done'
     """
-    settings = models.settings_of(verb, {name: v for name, v in values.items() if v is not None})
+    said = {name: value for name, value in values.items() if value is not None}
+    settings = models.settings_of(verb, said, trusted=True)
     chosen = secrets.randbelow(2**32) if seed is None else seed
     return models.model_of(settings).make(Request(settings), chosen)

@@ -16,10 +16,10 @@ import json
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from kineograph import models
 from kineograph.files import placed
@@ -78,8 +78,17 @@ class Done(NamedTuple):
     message: str = ""
 
 
-Engine = Callable[[Item, Path], None]
-"Makes one item into a folder; another engine may send it to another machine."
+class Made(NamedTuple):
+    """An item that ended, and what it failed with; None where its file is there."""
+
+    item: Item
+    error: KineographError | None
+
+
+class Engine(Protocol):
+    """Makes items into a folder and yields each as it ends; one may send them to other machines."""
+
+    def __call__(self, items: Sequence[Item], folder: Path) -> Iterator[Made]: ...
 
 
 def read(path: Path) -> list[Item]:
@@ -232,7 +241,18 @@ class Local:
 
     kept: tuple[tuple[Any, ...], Model[Any, Any]] | None = None
 
-    def __call__(self, item: Item, folder: Path) -> None:
+    def __call__(self, items: Sequence[Item], folder: Path) -> Iterator[Made]:
+        """Engine: one after another."""
+        for item in items:
+            try:
+                self.make(item, folder)
+            except KineographError as error:
+                yield Made(item, error)
+                continue
+            yield Made(item, None)
+
+    def make(self, item: Item, folder: Path) -> None:
+        """Make one item into a folder, its second outputs first."""
         from kineograph.trace import traced
 
         steps = self.steps(item)
@@ -245,14 +265,15 @@ class Local:
                     pass
         result.save(folder / item.out)
 
-    def steps(self, item: Item) -> Iterator[Progress[Any]]:
-        """The making of an item; its last step carries the result."""
+    def steps(self, item: Item, extras: frozenset[str] = frozenset()) -> Iterator[Progress[Any]]:
+        """The making of an item; its last step carries the result. extras: second outputs too."""
         settings = item.settings
         names = ("model", "text_encoder", "living", "motion")
         key = (type(settings), *(getattr(settings, name, None) for name in names))
         if self.kept is None or self.kept[0] != key:
             self.kept = (key, models.model_of(settings))
-        return self.kept[1].make(request_of(item), item.seed)
+        asked = request_of(item)
+        return self.kept[1].make(replace(asked, extras=asked.extras | extras), item.seed)
 
 
 def request_of(item: Item) -> Request[Settings]:
@@ -280,16 +301,16 @@ def run(
     waiting = [item for item in items if not _is_there(item, folder, known, force)]
     _plan(folder, items, known)
     done = [Done(item, "kept") for item in items if item not in waiting]
+    ended = engine(waiting, folder)
     for number, item in enumerate(waiting):
         yield Progress(number / len(waiting), f"{number + 1} of {len(waiting)}: {item.out}", done)
-        try:
-            engine(item, folder)
-        except KineographError as error:
-            if not go_on:
-                raise
-            done.append(Done(item, "failed", str(error)))
-            continue
-        done.append(Done(item, "made"))
+        one, error = next(ended)
+        if error is None:
+            done.append(Done(one, "made"))
+        elif go_on:
+            done.append(Done(one, "failed", str(error)))
+        else:
+            raise error
     for step in overview(items, folder):
         yield step._replace(done=0.999, value=done)
     yield Progress(1.0, "done", done)

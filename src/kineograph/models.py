@@ -16,9 +16,11 @@ from kineograph.values.errors import InputError
 from kineograph.values.output import Output
 from kineograph.values.request import Model
 from kineograph.values.settings import Settings, choices, fields, unknown
+from kineograph.values.settings import trusted as code_fields
 from kineograph.values.source import Source
 
 if TYPE_CHECKING:
+    from kineograph.diffusion.denoiser import Denoiser
     from kineograph.families.image_to_video.model import ImageToVideoModel
     from kineograph.families.image_tokens.model import TokensModel
     from kineograph.families.language.transformer import TransformerModel
@@ -102,12 +104,15 @@ def families(verb: str) -> Families:
     raise InputError("verb", f"'{verb}' makes nothing", remedy)
 
 
-def settings_of(verb: str, values: Mapping[str, Any]) -> Settings:
+def settings_of(verb: str, values: Mapping[str, Any], *, trusted: bool = False) -> Settings:
     """The validated settings of a flat request: the family is chosen by what was given.
 
-    Raises InputError, naming the field, for what no family or another family takes.
+    trusted: the values are typed by the person themselves, who may name code. Raises InputError,
+    naming the field, for what no family or another family takes.
     """
     several = families(verb)
+    for name in set() if trusted else code_fields(*several) & set(values):
+        raise InputError(name, "names code", "say it at the command or in Python")
     for name in fields(*several):
         words = list(dict.fromkeys(word for one in several for word in _words(one, name)))
         if words and name in values and values[name] not in words:
@@ -173,12 +178,16 @@ def _video(settings: Settings) -> Model[Any, Any]:
             from kineograph.families.text_to_video.by_picture import ByPictureModel
 
             encoder = _folder(settings.text_encoder)
-            drawing = PicturesModel(settings.model, text_encoder=encoder)
+            drawing = PicturesModel(
+                settings.model, text_encoder=encoder, adapters=settings.adapters()
+            )
             return ByPictureModel(drawing, text_encoder=encoder)
         case TextToVideo():
             from kineograph.families.text_to_video.model import TextToVideoModel
 
-            return TextToVideoModel(settings.model, text_encoder=_folder(settings.text_encoder))
+            own = _denoiser(settings.denoiser)
+            encoder = _folder(settings.text_encoder)
+            return TextToVideoModel(settings.model, text_encoder=encoder, denoiser=own)
         case ImageToVideo():
             from kineograph.families.image_to_video.model import ImageToVideoModel
 
@@ -194,7 +203,9 @@ def _video(settings: Settings) -> Model[Any, Any]:
         case CheckpointVideo():
             from kineograph.families.checkpoint.model import CheckpointModel
 
-            return CheckpointModel(settings.model, motion=settings.motion)
+            return CheckpointModel(
+                settings.model, motion=settings.motion, loras=settings.adapters()
+            )
     raise TypeError(f"{type(settings).__name__} is no video")
 
 
@@ -208,9 +219,11 @@ def _image(settings: Settings) -> Model[Any, Any]:
 
     match settings:
         case ByDiffusion():
-            return PicturesModel(settings.model)
+            return PicturesModel(settings.model, adapters=settings.adapters())
         case ByCascade():
-            return CascadeModel(settings.model)
+            return CascadeModel(
+                settings.model, adapters=settings.adapters(), denoiser=_denoiser(settings.denoiser)
+            )
         case ByTokens():
             return TokensModel(settings.model)
     raise TypeError(f"{type(settings).__name__} is no image")
@@ -232,6 +245,7 @@ def _zoom(settings: Settings) -> Model[Any, Any]:
         case FromTexts():
             encoder = _folder(settings.text_encoder)
             how: dict[str, Any] = {"living": settings.living, "text_encoder": encoder}
+            how |= {"adapters": settings.adapters(), "denoiser": _denoiser(settings.denoiser)}
             return zoom.FromTextsModel(settings.model, **how)
         case FromOwnPictures():
             return FromOwnPicturesModel()
@@ -291,7 +305,7 @@ def _what_comes_next(settings: Settings) -> Model[Any, Any]:
         case Learned():
             from kineograph.families.language.transformer import TransformerModel
 
-            return TransformerModel(settings.model)
+            return TransformerModel(settings.model, adapters=settings.adapters())
         case Vectors():
             from kineograph.families.language.vectors import VectorsModel
 
@@ -299,6 +313,15 @@ def _what_comes_next(settings: Settings) -> Model[Any, Any]:
     from kineograph.families.chain.model import ChainModel
 
     return ChainModel()
+
+
+def _denoiser(given: str | None) -> Denoiser | None:
+    """A person's own denoiser, where one is named."""
+    if given is None:
+        return None
+    from kineograph.own_parts import denoiser_of
+
+    return denoiser_of(given)
 
 
 def _folder(encoder: Source | None) -> Path | None:

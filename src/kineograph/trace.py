@@ -1,7 +1,7 @@
 """How did it come about? Every step of a making as a clip, a sheet or a folder.
 
 A step shows its best guess: a picture as it is, a clip by its middle frame, a text by its letters.
-A folder holds `NNNNN.png` and `steps.json` with every step's share, note and facts.
+A folder holds `NNNNN.png` and `steps.json` with every step's share, note, facts and last letters.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from kineograph.values.progress import Progress
 
 FPS = 8.0
 MOST = 240  # steps that a trace keeps; of more, every second is let go
+LETTERS = 600  # the last of a text, that are told of a step
 SIDE = 256  # pixels that a small picture is brought to
 STILL = (".png", ".jpg", ".jpeg")
 
@@ -36,9 +37,10 @@ class Trace:
     def add(self, step: Progress[Any]) -> None:
         if self.count % self.stride == 0 and (shown := picture_of(step)) is not None:
             self.pictures.append(shown)
-            self.steps.append(
-                {"done": round(step.done, 6), "note": step.note, **(step.facts or {})}
-            )
+            told = {"done": round(step.done, 6), "note": step.note, **(step.facts or {})}
+            if isinstance(step.value, str):
+                told["text"] = step.value[-LETTERS:]
+            self.steps.append(told)
             if len(self.pictures) > MOST:
                 self.pictures, self.steps = self.pictures[::2], self.steps[::2]
                 self.stride *= 2

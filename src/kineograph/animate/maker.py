@@ -62,7 +62,8 @@ class Knobs:
     steps, guidance: of the base. refine: whether the clip is made larger. level: of 1000, how much
     noise the refinement starts from. loop: a longer clip repeats its first block. pin: whether the
     first frame is held to the picture. recall: weight of reconstruction guidance, by which what is
-    held guides the rest too; 0 is none. churn: 1 refines stochastically.
+    held guides the rest too; 0 is none. churn: 1 refines stochastically. moves: a picture of the
+    same shape, white where this one may move; elsewhere it is held at rest.
     """
 
     frames: int = 0
@@ -76,6 +77,7 @@ class Knobs:
     pin: bool = True
     recall: float = 0.0
     churn: float = 0.0
+    moves: Clip | None = None
 
 
 class Ready(NamedTuple):
@@ -243,6 +245,9 @@ class AnimateMaker:
         mask = torch.zeros(shape)
         mask[:, :, : known.shape[2]] = 1
         held = F.pad(known, (0, 0, 0, 0, 0, frames - known.shape[2]))
+        if knobs.moves is not None:
+            rest = at_rest(knobs.moves, self.base.size, start.shape[-2:]).to(start)
+            mask, held = torch.maximum(mask, rest), torch.where(mask > 0, held, rest * start)
         scale = stage.guidance if knobs.guidance is None else knobs.guidance
         guided = Guided(stage.denoise, scale, negative=nothing_said(cond))
         levels = stage.levels.grid(knobs.steps or stage.steps)
@@ -355,6 +360,13 @@ def start_noise(shape: Sequence[int], offset: float, draw: Noise) -> Tensor:
     if offset:
         noise = noise + offset * draw(torch.empty(*shape[:3], 1, 1))
     return noise
+
+
+def at_rest(moves: Clip, size: int, sides: Sequence[int]) -> Tensor:
+    """(1, 1, 1, h, w) of sides: 1 where a picture that is white where it may move is not white."""
+    light = framed(moves, size).square.frames.mean(1, keepdim=True)  # (1, 1, S, S)
+    small = F.interpolate(light, tuple(sides), mode="area")
+    return (small < 0.5).float()[:, :, None]
 
 
 def nothing_said(cond: Cond) -> Cond:

@@ -7,6 +7,7 @@ loop; no pipeline, no scheduler, no code from the folder, no pickle, no download
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +15,12 @@ import torch
 
 from kineograph.checkpoints.folder import Checkpoint, is_checkpoint, opened
 from kineograph.checkpoints.i2vgen import I2VGen
+from kineograph.checkpoints.lora import Lora
 from kineograph.checkpoints.pictures import Pictures
 from kineograph.checkpoints.wan import Wan
 from kineograph.values.errors import InputError, MissingError
 
-__all__ = ["I2VGen", "Pictures", "Wan", "is_checkpoint", "load", "pictures"]
+__all__ = ["I2VGen", "Lora", "Pictures", "Wan", "is_checkpoint", "load", "pictures"]
 
 
 def load(
@@ -27,13 +29,17 @@ def load(
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
     motion: float = 1.0,
+    loras: Sequence[Lora] = (),
 ) -> I2VGen | Wan:
     """A maker of clips; no weight is read before `make`.
+
+    loras: files whose changes are added to the weights.
 
     dtype: float32 on a CPU, else what the family was published in. motion: 0.25 … 4, more is
     stronger; I2VGen-XL is told fewer frames a second, Wan can be told nothing of the kind.
     """
-    made = _family(opened(folder), torch.device(device), dtype)
+    found = replace(opened(folder), loras=tuple(loras))
+    made = _family(found, torch.device(device), dtype)
     if isinstance(made, Pictures):
         raise MissingError(f"'{folder}' makes pictures, not clips; use it with kineograph zoom")
     if not 0.25 <= motion <= 4:
@@ -46,10 +52,18 @@ def load(
 
 
 def pictures(
-    folder: str | Path, *, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+    folder: str | Path,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+    loras: Sequence[Lora] = (),
 ) -> Pictures:
-    """A model of pictures from words, for zooms; no weight is read before `prepared`."""
-    made = _family(opened(folder), torch.device(device), dtype)
+    """A model of pictures from words, for zooms; no weight is read before `prepared`.
+
+    loras: files whose changes are added to the weights.
+    """
+    found = replace(opened(folder), loras=tuple(loras))
+    made = _family(found, torch.device(device), dtype)
     if not isinstance(made, Pictures):
         raise MissingError(f"'{folder}' makes clips, not pictures; use it with kineograph video")
     return made

@@ -21,6 +21,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from kineograph.checkpoints.lora import Lora, merged
 from kineograph.files import sha256_of
 from kineograph.values.errors import LimitError, MissingError, is_memory
 
@@ -56,12 +57,14 @@ OF_TRANSFORMERS = (
 class Checkpoint:
     """A published folder.
 
-    classes: the class name of every part that is there. settings: what else the index says.
+    classes: the class name of every part that is there. settings: what else the index says. loras:
+    files whose changes are added to the weights as they are read.
     """
 
     folder: Path
     classes: dict[str, str]
     settings: dict[str, Any]
+    loras: tuple[Lora, ...] = ()
 
     def config(self, part: str, file: str = "config.json") -> dict[str, Any]:
         """The configuration of a part."""
@@ -83,6 +86,8 @@ class Checkpoint:
         with _no_weights():
             net = self._built(part)
         state = self._state(part, net, torch.device(device), dtype)
+        for lora in self.loras:
+            state = merged(state, part, tuple(self.classes), lora)
         net.load_state_dict(state, assign=True, strict=False)
         for name, buffer in net.named_buffers():
             if name not in state:  # computed, not kept: positions, rotations

@@ -25,9 +25,11 @@ VERBS = {
     "video": ("video", "Make a clip from words or from a picture; refine a clip."),
     "image": ("image", "Make a picture from words."),
     "train": ("train", "Train a model from its recipe, in pieces of any length."),
+    "tune": ("tune", "Tune a model to a pack of yours: an adapter, with its card."),
     "distill": ("distill", "Train a model to need fewer steps, from itself."),
     "influences": ("influences", "Name the training examples nearest to what a model made."),
     "measure": ("measure", "Measure a model or a clip, as figures."),
+    "study": ("study", "Study what the papers say, as figures: sizes, costs, fleets."),
     "models": ("models", "List models, show their cards, check their files."),
     "write": ("write", "Write text that reads like a corpus, by counting or by a transformer."),
     "chain": ("chain", "Fit a Markov chain to states in a CSV file and ask it what comes next."),
@@ -45,6 +47,7 @@ VERBS = {
     "sheet": ("sheet", "Lay the frames of a clip side by side in one picture."),
     "zoom": ("zoom", "Fly through one world at every scale, from texts or from pictures."),
     "studio": ("studio", "Open a page on this machine that makes all of it, and shows how."),
+    "serve": ("serve", "Listen for requests over HTTP, for programs: no page, several workers."),
     "data": ("data", "Fetch and prepare a named data set."),
 }
 
@@ -113,8 +116,11 @@ def options(
     """Moving pictures from words, from a picture, from a ladder of prompts, or from an example."""
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run one command and leave with its exit code (0, 1, 2, 3, 4, 5 or 130)."""
+def main(arguments: list[str] | None = None, *, command: typer.Typer | None = None) -> None:
+    """Run one command and leave with its exit code (0, 1, 2, 3, 4, 5 or 130).
+
+    command: instead of the table of verbs, for a module that is run by itself.
+    """
     words = sys.argv[1:] if arguments is None else arguments
     _open_streams()
     if threading.current_thread() is threading.main_thread():
@@ -122,8 +128,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if words and words[0] not in LIGHT and not {"-h", "--help"} & set(words):
             memory.check_libraries()
-        command = typer.main.get_command(root)
-        code = command.main(args=words, prog_name="kineograph", standalone_mode=False)
+        called = typer.main.get_command(command or root)
+        code = called.main(args=words, prog_name="kineograph", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
@@ -137,7 +143,8 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         sys.exit(_told(error, "--json" in words))
     if code == INTERRUPTED:  # typer answers Ctrl-C with this code
-        kept = "; what was trained is saved, --resume goes on" if words[:1] == ["train"] else ""
+        trains = words[:1] in (["train"], ["tune"])
+        kept = "; what was trained is saved, --resume goes on" if trains else ""
         told = kept or "; nothing was written under the final name"
         _fail("Interrupted", "interrupted" + told, INTERRUPTED, "--json" in words)
     sys.exit(code if isinstance(code, int) else 0)

@@ -27,6 +27,12 @@ def batch(
     force: Annotated[
         bool, typer.Option("--force", help="Make anew what was made from another request.")
     ] = False,
+    engine: Annotated[
+        str, typer.Option(help="Where it is made: here, or on a Ray cluster.", metavar="local|ray")
+    ] = "local",
+    address: Annotated[
+        str, typer.Option(help="Ray's head, HOST:PORT or auto; left out, one starts here.")
+    ] = "",
     as_json: door.Json = False,
 ) -> None:
     """Make every request of a file; started again, it goes on where it was."""
@@ -39,7 +45,8 @@ def batch(
         for item in items:
             typer.echo(f"{item.out}  seed {item.seed}")
         return
-    done: list[many.Done] = door.watch(many.run(items, out, force=force, go_on=go_on), "batch")
+    steps = many.run(items, out, engine=engine_of(engine, address), force=force, go_on=go_on)
+    done: list[many.Done] = door.watch(steps, "batch")
     counts = Counter(one.state for one in done)
     notes = [f"{one.item.out}: {one.message}" for one in done if one.state == "failed"]
     notes.append(", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
@@ -48,3 +55,18 @@ def batch(
     door.report(as_json, started, outputs if as_json else [out], notes=notes, **facts)
     if counts.get("failed"):
         raise KineographError(f"{counts['failed']} of {len(items)} requests failed; they are named")
+
+
+def engine_of(name: str, address: str) -> Any:
+    """The engine of that name."""
+    from kineograph import batch as many
+    from kineograph.values.errors import InputError
+
+    if name == "local" and not address:
+        return many.Local()
+    if name != "ray":
+        wrong = InputError("--engine", f"'{name}' is unknown", "use local or ray")
+        raise wrong if name != "local" else InputError("--address", "is for the engine ray")
+    from kineograph.engines.cluster import Ray
+
+    return Ray(address)

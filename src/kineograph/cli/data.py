@@ -13,12 +13,15 @@ from kineograph.cli.door import Json, report, watch
 from kineograph.cli.make import check_outputs, flags_named
 from kineograph.cli.options import Door, command
 from kineograph.data import settings as studies
+from kineograph.data.own.settings import Folder
 from kineograph.files import placed
 from kineograph.values.errors import InputError
 from kineograph.values.settings import Settings
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Fetch and prepare a named data set."
+    add_completion=False,
+    no_args_is_help=True,
+    help="Fetch and prepare a named data set, or make a pack of a folder of yours.",
 )
 
 
@@ -232,3 +235,26 @@ for _name, (_kind, _tell) in PREPARED.items():
     _help = inspect.getdoc(_tell) or ""
     _door = ("force", "as_json") if _kind.extras else ("as_json",)
     app.command(_name, help=_help)(command(f"data {_name}", (_kind,), run, _help, door=_door))
+
+
+def _pack(verb: str, values: Mapping[str, Any], asked: Door) -> None:
+    """Make a folder into a pack, and tell what was understood."""
+    started = time.perf_counter()
+    with flags_named((Folder,)):
+        settings = Folder(**values)
+        check_outputs(settings, asked)
+        from kineograph.data.own.packing import packed
+
+        assert asked.out is not None
+        about, understood = watch(packed(settings, asked.out), "pack")
+    notes = understood.told()
+    if not settings.licence:
+        notes.append("licence: not said; a model that learns from it will tell so")
+    facts = {"pack": about["name"], "held_out": about["held_out"], "licence": about["licence"]}
+    report(asked.as_json, started, [asked.out], notes=notes, **facts)
+
+
+_FOLDER = "Make a pack of pictures, clips or texts in a folder, with captions, a split, a page."
+app.command("folder", help=_FOLDER)(
+    command("data folder", (Folder,), _pack, _FOLDER, door=("force", "as_json"))
+)

@@ -13,12 +13,12 @@ from kineograph.cli import door
 from kineograph.cli.make import check_outputs, flags_named
 from kineograph.cli.options import Door, command
 from kineograph.evaluation.settings import Influences
-from kineograph.values.errors import InputError, MissingError
+from kineograph.values.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from kineograph.evaluation.influences import Album, Named
+    from kineograph.evaluation.influences import Named
 
 app = typer.Typer(add_completion=False)
 
@@ -54,7 +54,7 @@ def _influences(settings: Influences, started: float, asked: Door) -> None:
     file, out = settings.file, asked.out
     name = settings.model or made_by(file, media.note(file))
     known = study.load_index(folder_of(name))
-    album = _album(known.data, needed=out is not None)
+    album = study.album_of(known.data, needed=out is not None)
     sample = media.read(file)
     steps = study.influences(sample, known, lite0(), album, k=settings.k)
     found = door.watch(steps, "influences")
@@ -94,22 +94,6 @@ def made_by(file: Path, note: dict[str, Any] | None) -> str:
             "its source map says where each pixel came from: run the command with --map",
         )
     raise InputError("FILE", f"the recipe of '{file.name}' names no model", "give --model NAME")
-
-
-def _album(data: str, *, needed: bool) -> Album | None:
-    """The data set to look at; None when it is not here and not needed."""
-    from kineograph.data import stickers
-    from kineograph.data.scenes import packs
-    from kineograph.evaluation import influences as study
-
-    try:
-        if data == "scenes":
-            return study.scene_album(packs.load())
-        return study.sticker_album(stickers.load(64))
-    except MissingError:
-        if needed:
-            raise
-        return None
 
 
 def known_examples(data: str, *, moving: bool) -> tuple[Tensor, list[Named], list[str], Tensor]:

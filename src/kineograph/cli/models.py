@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from kineograph.cli import door
+from kineograph.cli.make import check_outputs, flags_named
+from kineograph.cli.options import Door, command
 from kineograph.values.errors import MissingError
+from kineograph.values.export import Export
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -80,3 +85,23 @@ def _digests(name: str) -> dict[str, str]:
         recipe.load_tensors(path, recipe.network(part).state_dict())
         digests[path.name] = sha256_of(path)
     return digests
+
+
+def _export(verb: str, values: Mapping[str, Any], asked: Door) -> None:
+    """Write a network as a torch.export file, checked against ours."""
+    started = time.perf_counter()
+    from kineograph.own_parts import exported
+
+    with flags_named((Export,)):
+        settings = Export(**values)
+        check_outputs(settings, asked)
+        assert asked.out is not None
+        facts = exported(settings, asked.out)
+    notes = [f"differs from ours by at most {facts['apart']:.1g}"]
+    door.report(asked.as_json, started, [asked.out], model=settings.name, notes=notes, **facts)
+
+
+_EXPORT = "Write a model's first network as a torch.export file, checked against the original."
+app.command("export", help=_EXPORT)(
+    command("models export", (Export,), _export, _EXPORT, door=("force", "as_json"))
+)

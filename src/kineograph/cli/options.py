@@ -94,6 +94,7 @@ def command(
     suffixes = dict.fromkeys(suffix for family in families for suffix in family.forms)
     if suffixes:
         told = " ".join(suffix or "or a folder of frames" for suffix in suffixes)
+        told = told if any(suffixes) else "a folder"
         out = typer.Option("-o", "--out", help=f"Output: {told}.", show_default=False)
         parameters.append(_typed("out", Path | None, out))
     for name, extra in extras.items():

@@ -6,6 +6,7 @@ import json
 import runpy
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import typer
 from kineograph.cli import door
 from kineograph.cli.make import flags_named
 from kineograph.cli.options import Door, command
-from kineograph.files import placed
+from kineograph.files import placed, sha256_of
 from kineograph.training.settings import Train
 from kineograph.values.errors import InputError, MissingError
 from kineograph.values.prompt import Progress
@@ -37,7 +38,8 @@ def _train(settings: Train, started: float, as_json: bool) -> None:
 
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    about, out, stage = read_recipe(settings.recipe), settings.out, settings.stage
+    pack = settings.data.there("data") if settings.data is not None else None
+    about, out, stage = _recipe_of(settings, pack), settings.out, settings.stage
     names = [part.name for part in about.parts]
     if stage and stage not in names:
         raise InputError("stage", f"'{stage}' is unknown", f"use one of {', '.join(names)}")
@@ -45,14 +47,50 @@ def _train(settings: Train, started: float, as_json: bool) -> None:
         door.report(as_json, started, exported(about, out, settings.export), model=about.name)
         return
 
-    run = Run(about, out, data=data_of(about), warn=door.tell)
+    learns = sha256_of(pack / "pack.json") if pack is not None else data_of(about)
+    run = Run(about, out, data=learns, warn=door.tell)
     run.begin(resume=settings.resume)
-    door.watch(_steps(run, stage, settings.limit, settings.start), about.name)
-    notes = [] if plotted(out) else ["no loss plot: pip install matplotlib"]
+    notes: list[str] = []
+    if pack is None:
+        door.watch(_steps(run, stage, settings.limit, settings.start), about.name)
+    else:
+        from kineograph.tuning.train import trained_on
+
+        steps = trained_on(run, pack, only=stage, time_limit=settings.limit)
+        notes = door.watch(steps, about.name)
+    notes += [] if plotted(out) else ["no loss plot: pip install matplotlib"]
     door.report(as_json, started, [out], model=about.name, notes=notes)
 
 
-HELP = "Train a model; --resume goes on exactly where a run was cut."
+def _recipe_of(settings: Train, pack: Path | None) -> Any:
+    """What is trained: a recipe that is named, the run's own, or one built for a pack."""
+    from kineograph import recipe as recipes
+
+    if settings.recipe is not None and settings.like is not None:
+        raise InputError("like", "is given beside a recipe", "give one of them")
+    going_on = settings.resume or settings.export is not None
+    if going_on and settings.recipe is None and (settings.out / "recipe.json").is_file():
+        return recipes.read(settings.out)
+    if settings.like is not None:
+        if pack is None:
+            raise InputError("data", "is missing: a recipe is built for a pack", "name one")
+        from kineograph.tuning.train import expected
+
+        found = expected(settings.like, pack, settings.limit)
+        for told in found.told:
+            door.tell(told)
+        return found.recipe
+    if settings.recipe is None:
+        raise InputError("recipe", "is missing", "name one, or say what it should be like")
+    about = read_recipe(settings.recipe)
+    if pack is None:
+        return about
+    from kineograph.data.shards import read_about
+
+    return replace(about, data=read_about(pack)["name"])
+
+
+HELP = "Train a model from its recipe, or on a pack; --resume goes on exactly where it was cut."
 app.command(help=HELP)(command("train", (Train,), run, HELP, door=("as_json",)))
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from kineograph.data.sticker_texts import WIDTH, Encoder, text_encoder
 from kineograph.files import placed
 from kineograph.nets.encoders import MINILM_SHA256
 from kineograph.values.errors import MissingError
+from kineograph.values.progress import last
 from kineograph.values.prompt import Progress
 
 _ARRAYS = ("text_states", "text_starts", "text_pooled")
@@ -84,10 +84,29 @@ def store(
         return
 
     yield Progress(0.0, "loading the text encoder", None)
-    reader = encoder or partial(text_encoder(), short=True)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "text.json").unlink(missing_ok=True)
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # alike ones are read together
+    arrays = None
+    for step in _read(texts, encoder, batch):
+        arrays = step.value
+        yield step._replace(value=None)
+    assert arrays is not None
+    for name, array in zip(_ARRAYS, arrays, strict=True):
+        with placed(folder / f"{name}.npy") as part, part.open("wb") as file:
+            np.save(file, array)
+    facts = {"sha256": MINILM_SHA256, "captions": texts}
+    with placed(folder / "text.json") as part:
+        part.write_text(json.dumps(facts, ensure_ascii=False, indent=0), "utf-8")
+    yield Progress(1.0, "text states are made", len(texts))
+
+
+Arrays = tuple[NDArray[np.float16], NDArray[np.int64], NDArray[np.float16]]
+
+
+def _read(texts: list[str], encoder: Encoder | None, batch: int) -> Iterator[Progress]:
+    """The arrays of texts, alike ones read together; they are the last value."""
+    reader = encoder or partial(text_encoder(), short=True)
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     states: list[NDArray[np.float16]] = [np.zeros((0, WIDTH), np.float16)] * len(texts)
     pooled = np.zeros((len(texts), WIDTH), np.float16)
     for start in range(0, len(texts), batch):
@@ -97,16 +116,15 @@ def store(
             states[i] = word[kept].numpy().astype(np.float16)
         pooled[some] = mean.numpy()
         yield Progress(min(start + batch, len(texts)) / len(texts), "reading captions", None)
-
     starts = np.cumsum([0, *(len(one) for one in states)]).astype(np.int64)
-    arrays: tuple[NDArray[Any], ...] = (np.concatenate(states), starts, pooled)
-    for name, array in zip(_ARRAYS, arrays, strict=True):
-        with placed(folder / f"{name}.npy") as part, part.open("wb") as file:
-            np.save(file, array)
-    facts = {"sha256": MINILM_SHA256, "captions": texts}
-    with placed(folder / "text.json") as part:
-        part.write_text(json.dumps(facts, ensure_ascii=False, indent=0), "utf-8")
-    yield Progress(1.0, "text states are made", len(texts))
+    yield Progress(1.0, "read", (np.concatenate(states), starts, pooled))
+
+
+def heard(texts: Sequence[str], encoder: Encoder | None = None) -> CutoutTexts:
+    """The states of any texts in memory; "" is row 0. The same texts give the same states."""
+    every = list(dict.fromkeys(["", *texts]))
+    states, starts, pooled = last(_read(every, encoder, 256))
+    return CutoutTexts(states, starts, pooled, {text: row for row, text in enumerate(every)})
 
 
 def _up_to_date(folder: Path, texts: list[str]) -> bool:

@@ -47,7 +47,7 @@ class FinishFeed:
         folder = folder or shard_folder(LARGE)
         kept = [sample for sample in read(folder) if sample.facts["split"] != "val"]
         self.keys = [sample.key for sample in kept]
-        self.large = np.stack([sample.pixels for sample in kept])  # (N, 256, 256, 4)
+        self.large = np.stack([np.asarray(sample.pixels) for sample in kept])  # (N, 256, 256, 4)
         self.size, self.answered = size, answered
         self.answers: NDArray[np.uint8] | None = None  # (V, N, size, size, 4), straight
         if answered:

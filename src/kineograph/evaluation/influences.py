@@ -266,6 +266,22 @@ def scene_album(scenes: Scenes) -> Album:
     return page
 
 
+def album_of(data: str, *, needed: bool = False) -> Album | None:
+    """The data set of an index to look at; None when it is not here and not needed.
+
+    Raises MissingError when it is needed and not here.
+    """
+    from kineograph.data import stickers
+    from kineograph.data.scenes import packs
+
+    try:
+        return scene_album(packs.load()) if data == "scenes" else sticker_album(stickers.load(64))
+    except MissingError:
+        if needed:
+            raise
+        return None
+
+
 def _not_here(one: Neighbour, data: str) -> MissingError:
     return MissingError(
         f"'{one.kind}: {one.name}' is not in the packs of this machine; "

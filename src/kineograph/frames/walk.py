@@ -142,6 +142,20 @@ def weights_of(table: Table, extra: Whole, ahead: NDArray[np.float64], frame: in
     return np.asarray(np.append(WEIGHTS, 0)[late])
 
 
+def chances(table: Table) -> NDArray[np.float64]:
+    """(N, N): how often frame j follows frame i in endless play; each row sums to 1."""
+    extra = np.zeros(len(table), dtype=np.int64)
+    ahead, made = ahead_of(table, extra), np.zeros((len(table), len(table)))
+    for frame in range(len(table)):
+        weights = weights_of(table, extra, ahead, frame)
+        if weights.any():
+            made[frame, table.to[table.first[frame] : table.first[frame + 1]]] = weights
+        else:
+            made[frame, home(ahead)] = 1
+    shares: NDArray[np.float64] = made / made.sum(1, keepdims=True)
+    return shares
+
+
 def home(ahead: NDArray[np.float64]) -> int:
     """The first frame from which play never ends; 0 when there is none."""
     alive = np.flatnonzero(ahead < DEAD / 1000)

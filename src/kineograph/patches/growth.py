@@ -34,6 +34,7 @@ from kineograph.patches.search import (
 from kineograph.patches.shortlist import ROOM, listed, ranked
 
 ORDER, PICK, SEED, CHECK = 1, 2, 3, 4  # purposes of random draws
+NONE = np.empty((0, 2), np.int64)
 SPLIT_WORK = 2_000_000  # candidates × pixels of a wave below which threads cost more than they give
 
 
@@ -235,10 +236,14 @@ def waves_of(pixels: Any, shape: Any, reach: Any, wrap: Any) -> Any:
 
 
 class Layer(NamedTuple):
-    """What the loop yields after each layer: pixels filled so far, pixels to fill in all."""
+    """What the loop yields after each layer: pixels filled so far, pixels to fill in all; those of
+    the layer in their order, (N, 2); before it, pixels that were begun with, (M, 2).
+    """
 
     filled: int
     wanted: int
+    placed: Longs = NONE
+    begun: Longs = NONE
 
 
 class Split(NamedTuple):
@@ -277,12 +282,14 @@ def layers(
     """
     known = stage.canvas.known
     wanted = int(known.size - known.sum())
-    filled = 0
+    filled, begun = 0, NONE
     with ThreadPoolExecutor(split.threads) if split.threads > 1 else nullcontext() as pool:
         while filled < wanted:
             pixels = frontier(known, stage.canvas.wrap, seed)
             if len(pixels) == 0:
+                before = known.copy()
                 filled += _island(stage, seed)
+                begun = np.argwhere(known & ~before)
                 continue
             if pool is None:
                 placed = work(pixels, max_error)
@@ -293,7 +300,8 @@ def layers(
             if placed == 0:
                 max_error *= 1.1
             filled += placed
-            yield Layer(filled, wanted)
+            yield Layer(filled, wanted, pixels[known[tuple(pixels.T)]], begun)
+            begun = NONE
 
 
 def _within(work: Work, error: float, pixels: Longs) -> int:

@@ -67,7 +67,7 @@ class Job(NamedTuple):
 
 class Grown(NamedTuple):
     """The state after a layer: pixels filled and to fill on all levels, the stage of the level at
-    work.
+    work, the layer itself.
 
     misses: of the pixels checked so far, the share that the exact search would not have accepted.
     """
@@ -75,6 +75,7 @@ class Grown(NamedTuple):
     filled: int
     wanted: int
     stage: Stage
+    layer: Layer
     checked: int
     misses: float
 
@@ -108,7 +109,7 @@ def grown(job: Job, manner: Manner, approximate: bool) -> Iterator[Grown]:
         kin = np.full((KIN if depth else 0, *jobs[depth].own.shape), -1, np.int64)
         layer = Layer(0, 1)
         for layer in _filled(stage, jobs[depth], manner, width, parents, kin, checks):
-            yield Grown(before + layer.filled, wanted, stage, *_missed(checks))
+            yield Grown(before + layer.filled, wanted, stage, layer, *_missed(checks))
         before += layer.filled
 
 

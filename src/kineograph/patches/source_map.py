@@ -36,6 +36,8 @@ class SourceMap:
     example: (H, W) int16, number of the example; y, x: (H, W) int32, pixel in it.
     fresh: (H, W) bool, true where the pixel was made and not given.
     sizes: height and width of every example.
+    order: (H, W) int32, its turn among the pixels made, ~turn where it was only begun with; None
+    where it is not known: a file of a map does not hold it.
     """
 
     example: NDArray[np.int16]
@@ -43,6 +45,7 @@ class SourceMap:
     x: NDArray[np.int32]
     fresh: Flags
     sizes: tuple[tuple[int, int], ...]
+    order: NDArray[np.int32] | None = None
 
 
 class CopyReport(NamedTuple):

@@ -9,7 +9,7 @@ the picture is what it points at. Pictures are (H, W) or (H, W, C) arrays of uin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ from kineograph.patches.examples import (
     checked_pictures,
     planes_of,
 )
-from kineograph.patches.growth import Canvas
+from kineograph.patches.growth import Canvas, Layer
 from kineograph.patches.levels import Job, Manner, grown
 from kineograph.patches.search import Flags, Floats, Longs
 from kineograph.patches.source_map import SourceMap, map_of, rendered
@@ -68,11 +68,14 @@ class Growth:
 
 
 class Texture(NamedTuple):
-    """A result: the picture (H, W, C), where each pixel came from, what a person should know."""
+    """A result: the picture (H, W, C), where each pixel came from, what a person should know, the
+    width of the window it was grown with (pixels; 0 when it did not grow).
+    """
 
     picture: Picture
     source: SourceMap
     notes: tuple[str, ...]
+    window: int = 0
 
 
 DEFAULT = Growth()
@@ -187,6 +190,11 @@ def extend(
     yield from _made(Examples(pictures, allowed), own, seed, knobs, notes)
 
 
+def allowed_in(pictures: Sequence[Picture], avoid: Masks) -> tuple[Flags, ...]:
+    """Where each example may be read: (H, W) of each, true outside the masks."""
+    return _allowed(checked_pictures(pictures, "SAMPLE"), avoid)[0]
+
+
 def _hole(hole: NDArray[Any], pictures: Sequence[Picture]) -> tuple[Flags, str]:
     """The hole of the first picture as (H, W) flags, and a note about its mask."""
     missing, note = checked_mask(hole, pictures[0].shape[:2], "mask")
@@ -237,7 +245,11 @@ def _made(
     )
 
     preview, shown, state = np.zeros((*own.shape, examples.pictures[0].shape[2])), -1.0, None
+    order = np.zeros(own.shape, np.int32)
+    turn = 0
     for state in grown(job, manner, knobs.approximate):
+        if state.stage.canvas.known.shape == own.shape:
+            turn = _numbered(order, state.layer, turn)
         done = state.filled / state.wanted
         if done - shown >= 0.02:
             preview, shown = _preview(state.stage.canvas, examples), done
@@ -246,11 +258,22 @@ def _made(
     assert state is not None
     stage = state.stage
     source = map_of(stage.canvas.source, ~known, stage.sheet, stage.firsts, examples.sizes)
+    source = replace(source, order=order)
     missed = (
         f"misses: {state.misses:.0%} of {state.checked} pixels checked" if state.checked else ""
     )
     told = tuple(note for note in (*notes, note, missed) if note)
-    yield Progress(1.0, "done", Texture(rendered(source, examples.pictures), source, told))
+    made = Texture(rendered(source, examples.pictures), source, told, width)
+    yield Progress(1.0, "done", made)
+
+
+def _numbered(order: NDArray[np.int32], layer: Layer, turn: int) -> int:
+    """Give the pixels of a layer their turns, ~turn to those that were begun with; the next one."""
+    begun, placed = layer.begun, layer.placed
+    order[tuple(begun.T)] = ~np.arange(turn, turn + len(begun))
+    turn += len(begun)
+    order[tuple(placed.T)] = np.arange(turn, turn + len(placed))
+    return turn + len(placed)
 
 
 def _preview(canvas: Canvas, examples: Examples) -> Picture:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from torch import nn
 
 from kineograph.files import placed, sha256_of
 from kineograph.nets.image_to_video_unet import Routes
+from kineograph.recipe.adapter import Adapter, AdapterPart, Worn, read_adapter
 from kineograph.recipe.cascade import Cascade, Stage
 from kineograph.recipe.distillation import Distillation, DistillationRound, Student
 from kineograph.recipe.fields import Part, Phase, Recipe, one_of, parsed
@@ -28,6 +30,7 @@ from kineograph.recipe.files import (
     folder_of,
     load_tensors,
     models,
+    read_tensors,
     save_tensors,
 )
 from kineograph.recipe.loading import (
@@ -46,6 +49,8 @@ from kineograph.values.errors import InputError, KineographError
 __all__ = [
     "FAMILIES",
     "WEIGHTS",
+    "Adapter",
+    "AdapterPart",
     "Cascade",
     "Distillation",
     "DistillationRound",
@@ -56,6 +61,7 @@ __all__ = [
     "Recipe",
     "Stage",
     "Student",
+    "Worn",
     "family_of",
     "folder_of",
     "from_json",
@@ -71,7 +77,9 @@ __all__ = [
     "plan",
     "prepared",
     "read",
+    "read_adapter",
     "read_cascade",
+    "read_tensors",
     "recipe_type",
     "save_tensors",
     "seal",
@@ -94,6 +102,7 @@ FAMILIES = {
     "pictures": "families.text_to_image.recipe.Pictures",
     "finisher": "families.text_to_image.finisher_recipe.Finisher",
     "trajectories": "families.trajectory.recipe.Trajectories",
+    "adapter": "recipe.adapter.Adapter",
 }
 "Where the recipe of every family stands, by the name that JSON calls it; imported when it is read."
 
@@ -207,13 +216,14 @@ def load(
     stages: int | None = None,
     text_encoder: Path | None = None,
     routes: Routes | None = None,
+    adapters: Sequence[Worn] = (),
 ) -> Any:
     """A model ready to make things, by name or folder; see `Loading` for the arguments.
 
     What comes is what its recipe's `ready` gives: a CascadeMaker, an AnimateMaker, …
     """
     folder = folder_of(model)
-    return read(folder).ready(folder, Loading(read, stages, text_encoder, routes))
+    return read(folder).ready(folder, Loading(read, stages, text_encoder, routes, tuple(adapters)))
 
 
 def started(part: Part, model: str) -> nn.Module:

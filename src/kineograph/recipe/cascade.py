@@ -159,7 +159,7 @@ class Cascade(Recipe):
         stages = [
             cascade_stage(self, i, loading.frozen(net), loading.prepared(net))
             for i, stage in enumerate(self.stages[: how.stages])
-            for net in [loading.trained(stage, folder, as_stored=True)]
+            for net in [loading.trained(stage, folder, as_stored=True, adapters=how.adapters)]
         ]
         read = loading.texts(how.text_encoder)
         return cascade_maker(self, stages, loading.of_width(read, self.stages[0].shape.text))

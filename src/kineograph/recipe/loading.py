@@ -30,13 +30,15 @@ class Loading:
 
     read: the recipe in a folder, for a model that stands on another. stages: of a cascade, counted
     from the first; None is all. text_encoder: a folder in place of the model's own encoder. routes:
-    closes some of the ways by which a base sees its picture.
+    closes some of the ways by which a base sees its picture. adapters: added to the weights, as
+    `recipe.adapter.Worn` says.
     """
 
     read: Callable[[Path], Any]
     stages: int | None = None
     text_encoder: Path | None = None
     routes: Routes | None = None
+    adapters: tuple[Any, ...] = ()
 
 
 def network(part: Part) -> nn.Module:
@@ -63,14 +65,20 @@ class _Undrawn(TorchFunctionMode):
         return func(*args, **given)
 
 
-def trained(part: Part, folder: Path, *, as_stored: bool = False) -> Any:
-    """The part's network with the weights in a model folder, frozen.
+def trained(
+    part: Part, folder: Path, *, as_stored: bool = False, adapters: Sequence[Any] = ()
+) -> Any:
+    """The part's network with the weights in a model folder and what adapters add, frozen.
 
     `as_stored` keeps the file's number type, bfloat16 as a rule, for use under autocast, which
     would round the weights so at every call.
     """
-    net = network(part)
-    tensors = load_tensors(folder / f"{part.name}.safetensors", needed(net, net.state_dict()))
+    net, path = network(part), folder / f"{part.name}.safetensors"
+    tensors = load_tensors(path, needed(net, net.state_dict()))
+    if adapters:
+        from kineograph.recipe.adapter import worn
+
+        tensors = worn(tensors, path, adapters)
     net.load_state_dict(tensors, strict=False, assign=as_stored)
     return net.requires_grad_(False).eval()
 

@@ -10,6 +10,7 @@ import json
 import secrets
 import threading
 from collections import deque
+from itertools import islice
 from typing import Any, NamedTuple
 
 KEPT = 4000
@@ -40,7 +41,8 @@ class Events:
     def after(self, number: int) -> list[Event]:
         """What came after an event, oldest first."""
         with self._lock:
-            return [event for event in self._ring if event.number > number]
+            count = min(self.last - number, len(self._ring))
+            return list(islice(reversed(self._ring), max(0, count)))[::-1]
 
     def seen(self, last_id: str | None) -> int | None:
         """The number that a Last-Event-ID stands for; None when what came after it is lost."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -52,13 +52,22 @@ class Guard:
     """Wraps the application.
 
     token: that the opened address holds. port: that the server listens on. most: bytes of an
-    upload.
+    upload. hosts: names that it is asked by.
     """
 
-    def __init__(self, app: App, *, token: str, port: int, most: int, wait: float = WAIT) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        token: str,
+        port: int,
+        most: int,
+        wait: float = WAIT,
+        hosts: Sequence[str] = LOOPBACK,
+    ) -> None:
         self._app, self._token, self._most, self._wait = app, token, most, wait
         self.cookie = f"kineograph-{port}"
-        self._hosts = {f"{name}:{port}" for name in LOOPBACK}
+        self._hosts = {f"{name}:{port}" for name in hosts}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -9,9 +9,11 @@ from a stranger: it is matched whole, and what it leads to must lie in its folde
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -77,8 +79,13 @@ class Home:
         return self.results / str(number)
 
     def size(self) -> int:
-        """Bytes of everything kept."""
-        return sum(p.lstat().st_size for p in self.root.rglob("*") if not p.is_dir())
+        """Bytes of everything kept; what goes away meanwhile counts nothing."""
+        count = 0
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                with suppress(OSError):
+                    count += (Path(folder) / name).lstat().st_size
+        return count
 
     async def upload(self, name: str, body: AsyncIterator[bytes]) -> str:
         """Keep what is sent under its hash; gives its place.

@@ -106,13 +106,18 @@ class Jobs:
 
     # -- asking ----------------------------------------------------------------------------------
 
+    def check_room(self) -> None:
+        """Raises QueueFullError when no more jobs are taken now."""
+        if self.count("queued") >= self.most:
+            with self._lock:
+                done = "SELECT avg(seconds) FROM jobs WHERE state='done'"
+                (mean,) = self._db.execute(done).fetchone()
+            raise QueueFullError(max(1, min(600, round(mean or 5))))
+
     def add(self, request: Mapping[str, Any], out: str) -> Job:
         """A new job at the end of the queue. Raises QueueFullError."""
         with self._change() as db:
-            (waiting,) = db.execute("SELECT count(*) FROM jobs WHERE state='queued'").fetchone()
-            if waiting >= self.most:
-                (mean,) = db.execute("SELECT avg(seconds) FROM jobs WHERE state='done'").fetchone()
-                raise QueueFullError(max(1, min(600, round(mean or 5))))
+            self.check_room()
             values = (time.time(), "queued", json.dumps(dict(request)), request["verb"], out)
             made = db.execute(
                 "INSERT INTO jobs (created, state, request, verb, out, place)"

@@ -36,8 +36,8 @@ def forms(verb: str) -> list[str]:
     return [form for form in found if form and form != ".toml"]
 
 
-def checked(home: Home, values: Any) -> dict[str, Any]:
-    """The request with its seed said; refused before anything of it runs.
+def checked(home: Home, values: Any) -> tuple[dict[str, Any], batch.Item]:
+    """The request with its seed said, and as `batch` makes it; refused before anything of it runs.
 
     Raises InputError, naming the field, or MissingError for a model that is not here.
     """
@@ -52,8 +52,7 @@ def checked(home: Home, values: Any) -> dict[str, Any]:
             raise InputError(name, "is not taken here", "use the command line for it")
     seed = values.get("seed")
     said = {**values, "seed": secrets.randbelow(2**32) if seed is None else seed}
-    item(home, said)
-    return said
+    return said, item(home, said)
 
 
 def item(home: Home, values: Mapping[str, Any]) -> batch.Item:

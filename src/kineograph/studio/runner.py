@@ -94,9 +94,9 @@ class Runner:
         self._running: int | None = None
         self.preview: tuple[int, bytes] = (0, b"")
 
-    def start(self) -> None:
-        """Take up what an earlier server left, and begin."""
-        resumed, left = self.jobs.recover()
+    def start(self, *, recover: bool = True) -> None:
+        """Take up what an earlier server left (one of several runners does), and begin."""
+        resumed, left = self.jobs.recover() if recover else ([], [])
         for number in [*resumed, *left]:
             self._tell(number)
         self._thread.start()

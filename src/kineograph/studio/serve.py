@@ -18,6 +18,7 @@ from kineograph.values.errors import InputError
 
 HEADERS_WITHIN = 10.0  # seconds in which the first request's headers must have come
 MOST_HEADERS = 2**16  # bytes
+BACKLOG = 512  # connections that wait to be taken
 
 
 class Prompt(H11Protocol):
@@ -42,6 +43,7 @@ def bound(port: int) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind(("127.0.0.1", port))
+        found.listen(BACKLOG)  # who comes before the server runs waits, and is not refused
     except OSError as error:
         found.close()
         problem = f"{port} cannot be had ({error.strerror})"

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,7 +32,7 @@ from fastapi.responses import (
 import kineograph
 from kineograph import models
 from kineograph.files import remove
-from kineograph.studio import downloads, requests
+from kineograph.studio import copied, downloads, inside, nearest, requests
 from kineograph.studio.events import Events
 from kineograph.studio.guard import Guard
 from kineograph.studio.home import MOST_BYTES, TAKEN, Home
@@ -59,7 +61,7 @@ MADE = (
 )
 "The policy of a page that was made: a place of its own, without the studio's rights."
 BEAT = 15.0  # seconds between two signs of life to a page that listens
-LISTENERS = 64
+LISTENERS = 256
 STATUS = {InputError: 422, MissingError: 424, LimitError: 413, PolicyError: 403}
 Flat = Annotated[dict[str, Any], Body()]
 
@@ -128,6 +130,12 @@ def create(studio: Studio, *, token: str, port: int) -> Guard:
     async def docs() -> HTMLResponse:
         return HTMLResponse(_docs(app.openapi()))
 
+    wire(app)
+    return guard
+
+
+def wire(app: FastAPI) -> None:
+    """Give an application the interface under /api/v1, and answers for what is refused."""
     for kind, answer in (
         (KineographError, _refused),
         (QueueFullError, _full),
@@ -136,7 +144,6 @@ def create(studio: Studio, *, token: str, port: int) -> Guard:
         app.add_exception_handler(kind, answer)
     for router in (asking, queue, gallery):
         app.include_router(router, prefix="/api/v1")
-    return guard
 
 
 def _page(name: str) -> Response:
@@ -188,7 +195,7 @@ async def rooms() -> list[dict[str, Any]]:
 
 def _rooms() -> list[dict[str, Any]]:
     return [
-        {**vars(room), "schema": requests.schema(room.verb), "forms": requests.forms(room.verb)}
+        {**asdict(room), "schema": requests.schema(room.verb), "forms": requests.forms(room.verb)}
         for room in ROOMS
     ]
 
@@ -208,7 +215,7 @@ async def forecast(request: Request, values: Flat) -> dict[str, Any]:
 def _forecast(home: Home, values: dict[str, Any]) -> dict[str, Any]:
     from kineograph import batch
 
-    item = requests.item(home, requests.checked(home, values))
+    _, item = requests.checked(home, values)
     plan = models.model_of(item.settings).forecast(batch.request_of(item))
     facts = {"seconds": plan.seconds, "memory": plan.memory, "file": plan.file}
     return {**facts, "plan": plan.plan, "told": plan.told()}
@@ -271,8 +278,8 @@ async def status(request: Request) -> dict[str, Any]:
 async def add(request: Request, values: Flat) -> dict[str, Any]:
     """Queue a flat request. 429 with Retry-After when too many wait."""
     studio = _of(request)
-    said = await _aside(partial(requests.checked, studio.home, values))
-    item = await _aside(partial(requests.item, studio.home, said))
+    studio.jobs.check_room()
+    said, item = await _aside(partial(requests.checked, studio.home, values))
     job = studio.jobs.add(said, item.out)
     studio.events.add("job", id=job.id, state=job.state, error="")
     studio.runner.wake()
@@ -442,12 +449,45 @@ async def step(request: Request, number: int, place: int) -> Response:
     return _file(path) if path.is_file() else Response("none", 404)
 
 
+@gallery.get("/results/{number}/inside")
+async def inside_of(request: Request, number: int) -> Response:
+    """What the result can be opened up into: a source map, a matrix of jumps, a stack of levels."""
+    path = _of(request).home.folder(number) / "inside" / "inside.json"
+    return _file(path) if path.is_file() else JSONResponse({"views": []})
+
+
+@gallery.get("/results/{number}/inside/{name}")
+async def inside_picture(request: Request, number: int, name: str) -> Response:
+    """A picture that a view of the result names."""
+    path = _of(request).home.folder(number) / "inside" / name
+    known = re.fullmatch(inside.NAME, name) and path.is_file()
+    return _file(path) if known else Response("none", 404)
+
+
+@gallery.get("/results/{number}/candidates")
+async def candidates(request: Request, number: int, x: int, y: int) -> dict[str, Any]:
+    """What could have been copied to a pixel of a picture that grew, at that pixel's turn."""
+    studio = _of(request)
+    path = _result(studio, number)
+    job = studio.jobs.job(number)
+    return await _aside(partial(copied.candidates, studio.home, job, path, (y, x)))  # type: ignore[no-any-return]
+
+
+@gallery.get("/results/{number}/influences")
+async def influences(request: Request, number: int) -> dict[str, Any]:
+    """The nearest training examples of what a learned model made."""
+    path = _result(_of(request), number)
+    return await _aside(partial(nearest.examples, path))  # type: ignore[no-any-return]
+
+
 @gallery.get("/results/{number}/as/{form}")
 async def download(
     request: Request, number: int, form: str, preset: Annotated[str, "of a chat"] = ""
 ) -> Response:
     """The result in another format, its record inside; `preset`: within what a chat takes."""
     path = _result(_of(request), number)
+    if form == "npz":
+        return _file(inside.map_of(path.parent), f"{path.stem}-map.npz")
     made = await _aside(partial(downloads.converted, path, f".{form}", preset))
     return _file(made, f"{path.stem}.{form}")
 

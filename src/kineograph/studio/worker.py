@@ -19,11 +19,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from kineograph import batch
-from kineograph.studio import requests, shown
+from kineograph.studio import inside, requests, shown
 from kineograph.studio.home import Home
 from kineograph.values.errors import KineographError, LimitError, is_full, is_memory
 from kineograph.values.progress import Progress
@@ -69,12 +70,14 @@ class Worker:
         item, trace = requests.item(self.home, request), Trace()
         folder, result, last = self.home.folder(number), None, None
         folder.mkdir(parents=True, exist_ok=True)
-        for step in self._watched(number, self._engine.steps(item), WRITING, 0.0):
+        making = self._engine.steps(item, inside.wanted(item.settings))
+        for step in self._watched(number, making, WRITING, 0.0):
             trace.add(step)
             last = step.value if step.value is not None else last
             result = step.result or result
         if result is None:
             raise KineographError("nothing was made: the model ended without a result")
+        result = replace(result, record=inside.unasked(result.record))
         notes = list(result.notes)
         saving = result.saving(folder / item.out)
         for step in self._watched(number, saving, 1.0, WRITING):
@@ -82,6 +85,7 @@ class Worker:
         small = shown.thumbnail(result.product, last)
         if small is not None:
             (folder / "thumbnail.webp").write_bytes(small)
+        inside.keep(result, request, folder)
         text = result.value if item.out.endswith((".txt", ".csv")) else ""
         facts = dict(result.facts)
         return {

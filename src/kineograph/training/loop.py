@@ -90,7 +90,7 @@ def fresh(recipe: Recipe, part: Part) -> State:
         torch.manual_seed(recipe.seed)
         net = recipes.network(part)
     ema = {k: v.detach().clone() for k, v in net.state_dict().items()}
-    return State(net, ema, _optimizers(net, recipe.optimizer))
+    return State(net, ema, optimizers(net, recipe.optimizer))
 
 
 def fit(
@@ -163,7 +163,7 @@ def _average(state: State, batch: int, half_life: float) -> None:
     torch._foreach_lerp_(list(state.ema.values()), [now[k] for k in state.ema], 1 - keep)
 
 
-def _optimizers(net: nn.Module, kind: str) -> list[torch.optim.Optimizer]:
+def optimizers(net: nn.Module, kind: str) -> list[torch.optim.Optimizer]:
     """Muon for hidden matrices (Jordan et al. 2024) and AdamW for the rest, or AdamW for all."""
     hidden = _hidden(net) if kind == "muon" else set()
     matrices = [p for name, p in net.named_parameters() if name in hidden]
@@ -359,11 +359,13 @@ class Run:
         start: nn.Module | None = None,
         time_limit: float = math.inf,
         autocast: bool = True,
+        enough: Callable[[State], bool] = lambda state: False,
     ) -> Iterator[Report]:
         """Train one part until it is done or `time_limit` seconds into the run; yields steps.
 
-        A part with no checkpoint begins with the weights of `start`, where it has them. The first
-        Ctrl-C or SIGTERM is answered when the step is whole and saved, a second one at once.
+        A part with no checkpoint begins with the weights of `start`, where it has them. `enough` is
+        asked after every step whether the part has learned what it can. The first Ctrl-C or SIGTERM
+        is answered when the step is whole and saved, a second one at once.
         """
         folder = self.folder / part.name
         with locked(self.folder), held() as stop:
@@ -399,7 +401,7 @@ class Run:
                     if not stop.again:
                         save(state, folder)
                     raise
-                if stop or self.out_of_time(time_limit):
+                if stop or self.out_of_time(time_limit) or enough(state):
                     break
             save(state, folder)
 

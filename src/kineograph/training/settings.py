@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
 from kineograph.values.duration import seconds_of
 from kineograph.values.settings import Settings, setting
+from kineograph.values.source import FolderSource
+
+Like = Literal["pictures", "scenes", "words"]
 
 
 class Training(Settings):
@@ -39,7 +42,11 @@ class Train(Training):
     verb: ClassVar[str] = "train"
     about: ClassVar[str] = "training"
 
-    recipe: str = setting(..., "A shipped model's name, a .json or a .py recipe.", place=True)
+    recipe: str | None = setting(
+        None, "A shipped model's name, a .json or a .py recipe.", place=True
+    )
+    like: Like | None = setting(None, "Build a recipe like this model's, of the right size.")
+    data: FolderSource | None = setting(None, "A pack to learn from, in place of the named data.")
     out: Path = setting(Path("runs/train"), "Folder of the run.")
     stage: str = setting("", "Train only this part.")
     start: str = setting("", "Begin with the weights of this model, or with realesrgan.")
@@ -59,3 +66,26 @@ class Distill(Training):
         None, "Write the finished laps and the teacher's rest as a model; stop."
     )
     lap: str = setting("", "With export: laps up to this one alone.")
+
+
+class Spreading(Training):
+    """A model is trained on many processes, which torchrun starts."""
+
+    verb: ClassVar[str] = "train"
+    about: ClassVar[str] = "training on many devices"
+
+    recipe: str = setting(..., "A shipped model's name, a .json or a .py recipe.", place=True)
+    out: Path = setting(Path("runs/train"), "Folder of the run.")
+    stage: str = setting("", "Train only this part.")
+    data_folder: Path | None = setting(
+        None, "Folder of the data set; the user's cache if left out."
+    )
+    pieces: int = setting(
+        8, "Parts that a batch is drawn in; the processes divide it.", least=1, most=65536
+    )
+    shards: int = setting(
+        1, "Processes that hold one copy of the weights together.", least=1, most=65536
+    )
+    checkpointing: bool = setting(False, "Compute activations again instead of keeping them.")
+    exact: bool = setting(False, "Compute in float32, not in bfloat16 where it pays.")
+    every: float = setting(240.0, "Between checkpoints.", unit="seconds", least=0, most=1e9)

@@ -35,15 +35,25 @@ def setting(
     place: bool = False,
     panel: str = "",
     words: str = "",
+    trusted: bool = False,
 ) -> Any:
     """One field of a family's settings.
 
     default: its value when it is not given; `...` when it must be. help: one line for people.
     least, most: limits, both allowed; above: a limit that is not. letter: a one-letter flag.
     place: the command takes it by place, not by flag. panel: heading of its flag in the help.
-    words: how it is written where it is no plain number ("weak|strong|NUMBER").
+    words: how it is written where it is no plain number ("weak|strong|NUMBER"). trusted: it names
+    code, and is taken from the person at the command or in Python alone: from no record, no file of
+    requests and no page.
     """
-    shown = {"unit": unit, "letter": letter, "place": place, "panel": panel, "words": words}
+    shown: dict[str, Any] = {
+        "unit": unit,
+        "letter": letter,
+        "place": place,
+        "panel": panel,
+        "words": words,
+    }
+    shown["trusted"] = trusted
     extra: dict[str, Any] = {name: value for name, value in shown.items() if value}
     return Field(default, description=help, ge=least, le=most, gt=above, json_schema_extra=extra)
 
@@ -164,6 +174,14 @@ def fields(*families: type[Settings]) -> dict[str, FieldInfo]:
             if known.description != field.description:
                 raise TypeError(f"{family.__name__}.{name} differs from its namesake")
     return found
+
+
+def trusted(*families: type[Settings]) -> frozenset[str]:
+    """The fields of some families that name code."""
+    extras = {name: field.json_schema_extra for name, field in fields(*families).items()}
+    return frozenset(
+        name for name, extra in extras.items() if isinstance(extra, dict) and extra.get("trusted")
+    )
 
 
 def seconds(*families: type[Settings]) -> dict[str, Extra]:

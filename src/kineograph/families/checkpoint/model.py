@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from kineograph import checkpoints, media
@@ -24,12 +25,16 @@ from kineograph.values.result import Result
 class CheckpointModel:
     """A folder in the diffusers layout.
 
-    motion: how strongly it moves, 0.25 … 4. Raises MissingError for a folder of no known family.
+    motion: how strongly it moves, 0.25 … 4. loras: files in the usual layouts, with weights. Raises
+    MissingError for a folder of no known family.
     """
 
-    def __init__(self, folder: str, *, motion: float = 1.0) -> None:
+    def __init__(
+        self, folder: str, *, motion: float = 1.0, loras: Sequence[tuple[Path, float]] = ()
+    ) -> None:
         self.folder = folder
-        self.maker = checkpoints.load(folder, device=fastest(), motion=motion)
+        added = [checkpoints.Lora(*one) for one in loras]
+        self.maker = checkpoints.load(folder, device=fastest(), motion=motion, loras=added)
 
     @cached_property
     def about(self) -> About:

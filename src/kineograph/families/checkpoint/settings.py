@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
+from kineograph.values.adapters import Adapted
 from kineograph.values.output import Output
 from kineograph.values.prompt import clean_text
 from kineograph.values.settings import MOVING, setting, unmarked
@@ -23,7 +24,7 @@ def is_checkpoint(model: Any) -> bool:
     return isinstance(model, str | Path) and bool(model) and (Path(model) / INDEX).is_file()
 
 
-class CheckpointVideo(Output):
+class CheckpointVideo(Output, Adapted):
     """A clip by a public checkpoint, from words, a picture, or both."""
 
     verb: ClassVar[str] = "video"

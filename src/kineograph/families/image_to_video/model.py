@@ -70,7 +70,24 @@ class _Animate:
             refine=settings.level is not None,
             level=settings.level,
             loop=getattr(settings, "loop", False),
+            moves=self._moves(settings),
         )
+
+    @staticmethod
+    def _moves(settings: Moved) -> Clip | None:
+        """What is white where the picture may move; None where all of it may.
+
+        Raises InputError when it is of another shape than the picture.
+        """
+        if not isinstance(settings, ImageToVideo) or settings.moves is None:
+            return None
+        moves, picture = media.frames_of(settings.moves, "moves"), media.frames_of(settings.image)
+        sizes = [(one.info.width, one.info.height) for one in (moves, picture)]
+        if sizes[0] != sizes[1]:
+            (wide, tall), (width, height) = sizes
+            problem = f"is {wide}x{tall}, the picture {width}x{height}"
+            raise InputError("moves", problem, "make it of the picture's size")
+        return media.first_frame(settings.moves, "moves")[0]
 
 
 class ImageToVideoModel(_Animate):
@@ -142,7 +159,7 @@ class ImageToVideoModel(_Animate):
             clip = step.value
             yield step._replace(done=min(step.done, 0.999))
         assert isinstance(clip, Clip)
-        if settings.last is None:
+        if settings.last is None and settings.moves is None:
             clip = self._followed(clip, settings.text, seed)
         clip, more = grounded(clip, None, request.form)
         notes += more

@@ -63,6 +63,9 @@ class ImageToVideo(Moved):
         words=STRENGTHS,
     )
     loop: bool = setting(False, "Ask for a clip that loops.")
+    moves: PictureSource | None = setting(
+        None, "A picture of the same size, white where it may move; the rest stays as it is."
+    )
     last: PictureSource | None = setting(
         None, "A picture that the clip ends with: the first becomes it on the way."
     )

@@ -146,7 +146,8 @@ class TokensMaker:
             codes = torch.cat([codes, symbols[:, None]], dim=1)
             value = [self._unfinished(codes[:1], given)] if preview else None
             note = f"code {codes.shape[1]} of {whole}"
-            yield Progress(0.98 * codes.shape[1] / whole, note, value)
+            facts = {"grid": self.spelling.grid, "codes": codes[0].tolist()} if preview else None
+            yield Progress(0.98 * codes.shape[1] / whole, note, value, facts)
 
         x = self.spelling.show(codes)
         if given is not None:

@@ -72,7 +72,7 @@ class Language(Recipe):
 
     def ready(self, folder: Path, how: Loading) -> LanguageModel:
         """The language model with the weights in a folder."""
-        return language_model(self, trained(self.speaker, folder))
+        return language_model(self, trained(self.speaker, folder, adapters=how.adapters))
 
 
 def language_model(recipe: Language, net: Causal) -> LanguageModel:

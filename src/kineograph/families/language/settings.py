@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import field_validator, model_validator
 
+from kineograph.values.adapters import Adapted
 from kineograph.values.duration import seconds_of
 from kineograph.values.errors import InputError
 from kineograph.values.settings import Extra, Settings, setting
@@ -106,7 +107,7 @@ def times_of(weights: str) -> tuple[int, ...]:
     return tuple(one // shared for one in times)
 
 
-class Learned(Settings):
+class Learned(Adapted):
     """A transformer over byte pairs, trained on the corpus or kept from before."""
 
     verb: ClassVar[str] = "write"
@@ -147,6 +148,8 @@ class Learned(Settings):
         if (self.corpus is None) == (not self.model):
             problem = "and a model are both given" if self.model else "is missing"
             raise InputError("corpus", problem, "give a text to learn from, or a kept model")
+        if self.adapter and not self.model:
+            raise InputError("adapter", "is of a kept model, and none is named", "name its model")
         if self.model and self.time_limit:
             raise InputError("time_limit", "is for learning, a kept model has learned", "leave it")
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -52,12 +52,16 @@ class _Ready:
 class TransformerModel:
     """A transformer over byte pairs behind the face of every model.
 
-    model: a kept model's name or folder; None teaches one of the corpus. Raises MissingError when
+    model: a kept model's name or folder; None teaches one of the corpus. adapters: folders and
+    weights of what is added to it. Raises MissingError when
     there is no such model, InputError when it writes no text.
     """
 
-    def __init__(self, model: str | None = None) -> None:
+    def __init__(
+        self, model: str | None = None, *, adapters: Sequence[tuple[Path, float]] = ()
+    ) -> None:
         self.folder: Path | None = None
+        self.adapters = tuple(recipe.Worn(*one) for one in adapters)
         if model:
             self.folder = recipe.folder_of(model)
             about = recipe.read(self.folder)
@@ -75,7 +79,7 @@ class TransformerModel:
     def language(self) -> LanguageModel:
         """The kept model."""
         assert self.folder is not None
-        made: LanguageModel = recipe.load(str(self.folder))
+        made: LanguageModel = recipe.load(str(self.folder), adapters=self.adapters)
         return made
 
     def forecast(self, request: Request[Learned]) -> Forecast:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 
 from kineograph import media, recipe
-from kineograph.diffusion.cascade import CascadeMaker, Knobs
+from kineograph.diffusion.cascade import CascadeMaker, Knobs, with_base
+from kineograph.diffusion.denoiser import Denoiser
 from kineograph.families.text_to_image.settings import ByCascade
 from kineograph.finishing import enlarged
 from kineograph.values.clip import Clip
@@ -17,12 +19,21 @@ from kineograph.values.request import About, Forecast, Request
 class CascadeModel:
     """A picture by a cascade at T = 1.
 
-    model: a shipped model's name, or a folder. Raises MissingError when there is no such model,
-    InputError when it is no cascade.
+    model: a shipped model's name, or a folder. adapters: folders and weights of what is added to
+    it. denoiser: a person's own in place of its first stage; see `own_parts`. Raises MissingError
+    when there is no such model, InputError when it is no cascade.
     """
 
-    def __init__(self, model: str = "stickers") -> None:
+    def __init__(
+        self,
+        model: str = "stickers",
+        *,
+        adapters: Sequence[tuple[Path, float]] = (),
+        denoiser: Denoiser | None = None,
+    ) -> None:
         self.folder, self.recipe = recipe.folder_of(model), recipe.read_cascade(model)
+        self.adapters = tuple(recipe.Worn(*one) for one in adapters)
+        self.denoiser = denoiser
 
     @cached_property
     def about(self) -> About:
@@ -32,8 +43,8 @@ class CascadeModel:
     def maker(self) -> CascadeMaker:
         size = self.recipe.size or self.recipe.stages[-1].size
         count = sum(stage.size <= size for stage in self.recipe.stages)
-        made: CascadeMaker = recipe.load(str(self.folder), stages=count)
-        return made.still()
+        made: CascadeMaker = recipe.load(str(self.folder), stages=count, adapters=self.adapters)
+        return with_base(made, self.denoiser).still()
 
     def forecast(self, request: Request[ByCascade]) -> Forecast:
         settings = request.settings

@@ -25,6 +25,9 @@ from kineograph.values.prompt import Progress, Prompt
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 
+Adapters = Sequence[tuple[Path, float]]
+"Folders of adapters, each with its weight."
+
 
 class Asked(Protocol):
     """What a cut-out is drawn by: fields of any family's settings that has one drawn."""
@@ -51,12 +54,19 @@ class PicturesModel:
     """A cut-out by a picture network.
 
     model: a shipped model's name, or a folder. text_encoder: a folder that takes the place of the
-    model's own encoder. Raises MissingError when there is no such model, InputError when it makes
-    no cut-outs.
+    model's own encoder. adapters: folders and weights of what is added to it. Raises MissingError
+    when there is no such model, InputError when it makes no cut-outs.
     """
 
-    def __init__(self, model: str = "pictures", *, text_encoder: Path | None = None) -> None:
+    def __init__(
+        self,
+        model: str = "pictures",
+        *,
+        text_encoder: Path | None = None,
+        adapters: Adapters = (),
+    ) -> None:
         self.text_encoder = text_encoder
+        self.adapters = tuple(recipe.Worn(*one) for one in adapters)
         self.folder = recipe.folder_of(model)
         about = recipe.read(self.folder)
         if not isinstance(about, Pictures):
@@ -72,7 +82,9 @@ class PicturesModel:
 
     @cached_property
     def maker(self) -> PictureMaker:
-        made: PictureMaker = recipe.load(str(self.folder), text_encoder=self.text_encoder)
+        made: PictureMaker = recipe.load(
+            str(self.folder), text_encoder=self.text_encoder, adapters=self.adapters
+        )
         return made
 
     def forecast(self, request: Request[Any]) -> Forecast:
@@ -121,7 +133,10 @@ class PicturesModel:
     def told(self, text: str) -> list[str]:
         """What a person should know of the words they used."""
         known = vocabulary_in(self.folder)
-        return known.told(text, self.maker.read) if known is not None else []
+        if known is None:
+            return []
+        learned = {word for one in self.adapters for word in recipe.read_adapter(one.folder).words}
+        return known.with_words(learned).told(text, self.maker.read)
 
     def near(self, text: str, count: int = 6) -> list[tuple[str, float]]:
         """The things it was shown that are most like the words, each with its cosine."""

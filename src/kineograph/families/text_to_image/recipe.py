@@ -74,11 +74,13 @@ class Pictures(Recipe):
         """What goes into a model's folder beside its weights, by file name."""
         from kineograph.data.known import known
 
+        if self.data not in ("cutouts", "composed"):
+            return {}
         return {VOCABULARY: known().tensors()}
 
     def ready(self, folder: Path, how: Loading) -> PictureMaker:
         """What makes pictures with the weights in a folder."""
-        net = loading.trained(self.base, folder, as_stored=True)
+        net = loading.trained(self.base, folder, as_stored=True, adapters=how.adapters)
         read = loading.of_width(loading.texts(how.text_encoder), self.base.shape.text)
         return picture_maker(self, net, read)
 

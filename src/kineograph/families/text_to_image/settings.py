@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
+from kineograph.values.adapters import Adapted, denoiser
 from kineograph.values.ground import GROUNDS, Ground
 from kineograph.values.prompt import clean_text
 from kineograph.values.settings import setting
@@ -17,7 +18,7 @@ Finishes = Literal["finisher", "realesrgan", "filter"]
 "What makes a picture larger: our network, Real-ESRGAN's (its weights are fetched), or a filter."
 
 
-class ByDiffusion(TextToImage):
+class ByDiffusion(TextToImage, Adapted):
     """A cut-out that is denoised, transparent around what it shows."""
 
     about: ClassVar[str] = "a cut-out by diffusion"
@@ -44,12 +45,13 @@ class ByDiffusion(TextToImage):
         return clean_text(text, "negative") if text else ""
 
 
-class ByCascade(Enlarged):
+class ByCascade(Enlarged, Adapted):
     """One frame of what the cascade of clips makes."""
 
     about: ClassVar[str] = "a picture by a cascade of clips"
 
     by: Literal["cascade", "diffusion"] = setting("cascade", "How it is made.")
+    denoiser: str | None = denoiser()
     model: str = setting("stickers", "A shipped model's name, or a folder.")
 
     @classmethod

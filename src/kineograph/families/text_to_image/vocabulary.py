@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -33,6 +33,10 @@ class Vocabulary:
     words: frozenset[str]
     names: tuple[str, ...]
     states: Tensor
+
+    def with_words(self, words: Iterable[str]) -> Vocabulary:
+        """The same with more words that are known."""
+        return replace(self, words=self.words | {word.lower() for word in words})
 
     def unknown(self, text: str) -> list[str]:
         """The words of a text that stand in no caption, in no usual form either, each once."""

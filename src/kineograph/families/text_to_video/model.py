@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kineograph import media, recipe
-from kineograph.diffusion.cascade import CascadeMaker, Knobs
+from kineograph.diffusion.cascade import CascadeMaker, Knobs, with_base
+from kineograph.diffusion.denoiser import Denoiser
 from kineograph.families.text_to_video.settings import TextToVideo
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
@@ -28,11 +29,18 @@ class TextToVideoModel:
     """A cascade of diffusion models behind the face of every model.
 
     model: a shipped model's name, or a folder. text_encoder: a folder that takes the place of the
-    model's own encoder. Raises MissingError when there is no such model, InputError when it is no
-    cascade.
+    model's own encoder. denoiser: a person's own in place of its first stage; see `own_parts`.
+    Raises MissingError when there is no such model, InputError when it is no cascade.
     """
 
-    def __init__(self, model: str = "stickers", *, text_encoder: Path | None = None) -> None:
+    def __init__(
+        self,
+        model: str = "stickers",
+        *,
+        text_encoder: Path | None = None,
+        denoiser: Denoiser | None = None,
+    ) -> None:
+        self.denoiser = denoiser
         self.folder = recipe.folder_of(model)
         self.recipe = recipe.read_cascade(model)
         self.text_encoder = text_encoder
@@ -81,9 +89,8 @@ class TextToVideoModel:
     def maker(self, stages: int) -> CascadeMaker:
         """The first `stages` stages, loaded once."""
         if self._maker is None or len(self._maker.stages) < stages:
-            self._maker = recipe.load(
-                str(self.folder), stages=stages, text_encoder=self.text_encoder
-            )
+            made = recipe.load(str(self.folder), stages=stages, text_encoder=self.text_encoder)
+            self._maker = with_base(made, self.denoiser)
         return self._maker
 
     def _knobs(self, settings: TextToVideo) -> Knobs:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import field_validator
 
+from kineograph.values.adapters import Adapted, denoiser
 from kineograph.values.ground import GROUNDS, Ground
 from kineograph.values.output import PRESETS, Output
 from kineograph.values.prompt import clean_text
@@ -28,6 +29,7 @@ class TextToVideo(Output):
 
     text: str = setting(..., "What the clip should show.", place=True)
     by: Literal["cascade"] = setting("cascade", "How it is made.")
+    denoiser: str | None = denoiser()
     negative: str = setting("", "What to keep away from.")
     seconds: float | None = setting(
         None, "Length; a loop is repeated to fill it.", unit="seconds", above=0, most=MOST_SECONDS
@@ -74,7 +76,7 @@ class TextToVideo(Output):
         return clean_text(text, "negative") if text else ""
 
 
-class ByPicture(Output):
+class ByPicture(Output, Adapted):
     """A clip from words: a cut-out is drawn, and moves."""
 
     verb: ClassVar[str] = "video"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ class TextureModel:
                 yield step._replace(value=clip_of(step.value))
         assert made is not None
         result = copied_result(self, request, seed, made)
+        result = replace(result, facts={**result.facts, "window": made.window})
         yield Progress(1.0, "done", result.value, None, result)
 
 
@@ -78,6 +80,24 @@ class MapModel:
         product = PictureProduct(made)
         result: Result[Clip] = Result(product, seed, record_of(self, request, seed))
         yield Progress(1.0, "copied", product.value(), None, result)
+
+
+def grown_from(settings: Growth) -> tuple[list[Picture], list[NDArray[np.bool_]]]:
+    """The pictures that a texture is grown from, and where each of them may be read."""
+    if isinstance(settings, Grow):
+        pictures = [picture_of(one, "sample") for one in settings.sample]
+        masks = [picture_of(one, "avoid") for one in settings.avoid]
+        return pictures, list(texture.allowed_in(pictures, masks or None))
+    assert isinstance(settings, Fill | Extend)
+    avoid = _only([picture_of(one, "avoid") for one in settings.avoid])
+    if isinstance(settings, Extend):
+        pictures = [picture_of(settings.picture)]
+        return pictures, list(texture.allowed_in(pictures, [avoid]))
+    picture, hole, _ = _hole(settings)
+    pictures = [picture, *(picture_of(one, "sample") for one in settings.sample)]
+    allowed = texture.allowed_in(pictures, [avoid, *[None] * (len(pictures) - 1)])
+    own = allowed[0] & (hole <= np.iinfo(hole.dtype).max // 2)
+    return pictures, [own, *allowed[1:]]
 
 
 def _steps(settings: Growth, seed: int) -> Iterator[Progress[Any]]:

@@ -91,7 +91,8 @@ class Filler:
             new, doubt = self._decided(weights.mean(1).log_softmax(-1), rngs)
             ids = torch.where(hidden, new, ids)
             hidden = self._unsure(doubt, hidden, i)
-            yield Progress((i + 1) / (self.rounds + 1), f"round {i + 1}", picture)
+            facts = {"grid": round(self.places**0.5), "codes": _written(ids[0], hidden[0])}
+            yield Progress((i + 1) / (self.rounds + 1), f"round {i + 1}", picture, facts)
 
     def _decided(self, weights: Tensor, rngs: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
         """Codes (B, N) of log-weights (B, N, K), and how much each is in doubt (B, N)."""
@@ -117,6 +118,11 @@ class Filler:
         if x.shape[-1] > self.cell:
             return F.interpolate(x, (self.cell, self.cell), mode="area")
         return F.interpolate(x, (self.cell, self.cell), mode="bilinear", align_corners=False)
+
+
+def _written(ids: Tensor, hidden: Tensor) -> list[int]:
+    """Codes (N,) of a picture, -1 where one is still open."""
+    return torch.where(hidden, -1, ids).tolist()
 
 
 def checked(pairs: Sequence[Pair], query: Clip) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,6 +14,8 @@ import torch
 from kineograph import checkpoints, media, recipe
 from kineograph.checkpoints.folder import digests, is_checkpoint
 from kineograph.checkpoints.memory import fastest
+from kineograph.diffusion.cascade import with_base
+from kineograph.diffusion.denoiser import Denoiser
 from kineograph.families.zoom import flight as flying
 from kineograph.families.zoom import forecast, latent, maker
 from kineograph.families.zoom.forecast import Film
@@ -37,17 +39,29 @@ from kineograph.values.source import Source
 class FromTextsModel:
     """A zoom from texts by a model of ours, or by a public checkpoint of pictures.
 
-    model: a shipped model's name, or a folder; None is `scenes`, `stickers` when living.
+    model: a shipped model's name, or a folder; None is `scenes`, `stickers` when living. adapters:
+    folders, or files for a public one, and weights of what is added to it. denoiser: a person's own
+    in place of its first stage; see `own_parts`.
     """
 
     def __init__(
-        self, model: str | None = None, *, living: bool = False, text_encoder: Path | None = None
+        self,
+        model: str | None = None,
+        *,
+        living: bool = False,
+        text_encoder: Path | None = None,
+        adapters: Sequence[tuple[Path, float]] = (),
+        denoiser: Denoiser | None = None,
     ) -> None:
         self.model = model or ("stickers" if living else "scenes")
         self.living, self.text_encoder = living, text_encoder
+        self.adapters = tuple(recipe.Worn(*one) for one in adapters)
+        self.denoiser = denoiser
         self.public = is_checkpoint(self.model)
         if self.public and living:
             raise InputError("living", f"'{self.model}' makes pictures, not clips", "leave it out")
+        if self.public and denoiser is not None:
+            raise InputError("denoiser", f"'{self.model}' is a public checkpoint", "leave it out")
         if not self.public:
             self.recipe = _text_recipe(self.model, living)
 
@@ -85,13 +99,16 @@ class FromTextsModel:
         yield from _flown(self, asked, seed, steps, settings.level, notes)
 
     def _ours(self, settings: FromTexts, how: dict[str, Any]) -> Iterator[Progress]:
-        made = recipe.load(self.model, text_encoder=self.text_encoder)
+        loaded = recipe.load(self.model, text_encoder=self.text_encoder, adapters=self.adapters)
+        made: Any = with_base(loaded, self.denoiser)
         texts = [made.styled(text) for text in settings.level]
         return maker.by_text(texts, made.stages, made.read, living=settings.living, **how)
 
     def _public(self, settings: FromTexts, how: dict[str, Any]) -> Iterator[Progress]:
         """By a public picture model; its plan is told first."""
-        model, texts = checkpoints.pictures(self.model, device=fastest()), settings.level
+        loras = [checkpoints.Lora(*one) for one in self.adapters]
+        model = checkpoints.pictures(self.model, device=fastest(), loras=loras)
+        texts = settings.level
         print(model.plan(len(texts)).fitting(model.device).told(), file=sys.stderr)
         ready = model.prepared(texts)
         how = how | {"rows": 1}

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator
 
+from kineograph.values.adapters import Adapted, denoiser
 from kineograph.values.errors import InputError
 from kineograph.values.output import PRESETS, Sounded
 from kineograph.values.settings import MOVING, PAGE, Settings, setting, unmarked
@@ -147,12 +148,13 @@ class Zoom(Sounded):
         return x / width, y / height
 
 
-class FromTexts(Zoom):
+class FromTexts(Zoom, Adapted):
     """A zoom whose levels are said in words."""
 
     about: ClassVar[str] = "a zoom from texts"
 
     level: tuple[str, ...] = setting((), "What a level shows, widest first; repeat.")
+    denoiser: str | None = denoiser()
     model: str | None = setting(
         None, "A text model: its name, or a folder. scenes; stickers when living."
     )

@@ -210,7 +210,7 @@ def blended(estimates: Tensor, ratio: Ratio, trust: float = 1.0) -> Tensor:
         sums: list[Tensor] = []  # band b of layer i, finest first, summed over the levels
         for j in range(i, max(-1, i - depth - 1), -1):
             view = centre(estimates[j : j + 1], ratio ** (i - j))  # (1, C, T, H/p^(i-j), ...)
-            bands = _laplacian(view, ratio, depth - (i - j))
+            bands = laplacian(view, ratio, depth - (i - j))
             if i == j:
                 sums = bands
                 continue
@@ -244,7 +244,7 @@ def bordered(layers: Tensor, ratio: Ratio, rim: float) -> Tensor:
     return torch.cat(made)
 
 
-def _laplacian(x: Tensor, ratio: Ratio, depth: int) -> list[Tensor]:
+def laplacian(x: Tensor, ratio: Ratio, depth: int) -> list[Tensor]:
     """depth + 1 bands, finest first; the last is what remains."""
     bands = []
     for _ in range(depth):

@@ -1,6 +1,6 @@
 // A Markov chain as a graph: states on a ring, arrows as strong as they are likely; click to walk.
 
-import { h, svg } from "./dom.js";
+import { h, scrolled, svg } from "./dom.js";
 
 const MOST = 14;
 
@@ -54,5 +54,5 @@ function table({ states, contexts, matrix, long_run: ends }) {
   };
   const rows = contexts.slice(0, 40).map((context, i) => h("tr", {}, h("th", { scope: "row" }, context.join(" ")), matrix[i].map(cell)));
   const long = (ends || []).map((end) => h("tr", { class: "long" }, h("th", { scope: "row" }, "in the long run"), end.shares.map(cell)));
-  return h("div", { class: "heat" }, h("table", {}, h("thead", {}, head), h("tbody", {}, rows, long)));
+  return scrolled("div", "heat", "Shares of what follows", h("table", {}, h("thead", {}, head), h("tbody", {}, rows, long)));
 }

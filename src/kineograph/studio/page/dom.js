@@ -13,6 +13,9 @@ export function h(tag, props = {}, ...children) {
   return made;
 }
 
+// What may scroll, so that keys reach it too.
+export const scrolled = (tag, look, name, ...children) => h(tag, { class: look, tabindex: "0", role: "region", "aria-label": name }, ...children);
+
 export function svg(tag, props = {}, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(props)) {
@@ -45,4 +48,23 @@ export function toast(text, undo) {
   }
   document.getElementById("toasts").append(line);
   setTimeout(() => line.remove(), undo ? 9000 : 5000);
+}
+
+// A picture that has arrived.
+export const loaded = (url) => new Promise((done, failed) => {
+  const image = new Image();
+  image.onload = () => done(image);
+  image.onerror = () => failed(new Error("the picture cannot be shown"));
+  image.src = url;
+});
+
+// Shares of what may come next, as bars.
+export function bars(facts) {
+  const choices = facts?.choices;
+  if (!Array.isArray(choices)) return [];
+  return choices.slice(0, 8).map(([symbol, share]) => {
+    const fill = h("i");
+    fill.style.width = `${Math.max(1, share * 100)}%`;
+    return h("div", { class: "bar" }, h("code", {}, JSON.stringify(String(symbol)).slice(1, -1)), h("span", {}, fill), h("em", {}, `${(share * 100).toFixed(1)} %`));
+  });
 }

@@ -6,6 +6,7 @@ import { brush } from "./brush.js";
 
 const MOVES = /\.(mp4|webm|mov)$/i;
 const SEEN = /\.(png|jpe?g|webp|gif|apng)$/i;
+const BRUSHED = { mask: ["picture", "Brush the hole"], moves: ["image", "Brush where it moves"] };
 let count = 0;
 
 // What a property is: its own keys, or those of its one kind that is not null.
@@ -59,7 +60,7 @@ export class Form {
     control.focus.id = id;
     control.focus.setAttribute("aria-describedby", `${id}-hint ${id}-wrong`);
     const title = name === "out" ? "file" : label(name);
-    const head = h("label", { for: id }, title, raw.unit ? h("i", {}, ` ${raw.unit}`) : null);
+    const head = h("label", { for: id }, title, raw.unit && raw.unit !== title ? h("i", {}, ` ${raw.unit}`) : null);
     control.wrong = error;
     return h("div", { class: `field ${control.wide ? "wide" : ""} ${control.check ? "check" : ""}`, "data-field": name }, head, control.element, hint, error);
   }
@@ -106,7 +107,7 @@ function make(name, property, form) {
   if (property.type === "array" && items?.type === "string") return list(form, () => line(name, items), name === "level" ? "level" : "line");
   if (property.type === "array") return line(name, property, (text) => (property.prefixItems ? text : text.split(",").map(Number)));
   if (property.type === "boolean" || property.const === true) return check();
-  if (property.enum) return choice(property, property.default === undefined || property.default === null);
+  if (property.enum) return choice(property, property.default === undefined || property.default === null, name === "by");
   if ((property.type === "integer" || property.type === "number") && !property.words) return number(name, property, form);
   return line(name, property);
 }
@@ -144,14 +145,15 @@ function check() {
   return { element: box, focus: box, check: true, get: () => (box.checked ? true : undefined), set: (value) => { box.checked = Boolean(value); } };
 }
 
-function choice(property, open) {
+// open: nothing may be chosen. always: it is said even when it is the usual, as what makes differs by it.
+function choice(property, open, always) {
   const select = h("select", {}, open ? h("option", { value: "" }, "as usual") : null,
     property.enum.map((word) => h("option", { value: String(word) }, String(word))));
   const set = (value) => { select.value = String(value ?? property.default ?? ""); };
   set();
   const get = () => {
     const found = property.enum.find((word) => String(word) === select.value);
-    return found === property.default && property.default !== undefined && !property.description?.startsWith("What kind of file") ? undefined : found;
+    return !always && found === property.default && property.default !== undefined && !property.description?.startsWith("What kind of file") ? undefined : found;
   };
   return { element: select, focus: select, get, set };
 }
@@ -184,14 +186,15 @@ function file(name, property, form) {
     if (event.dataTransfer.files[0]) take(event.dataTransfer.files[0]);
   });
   const parts = [zone, clear];
-  if (name === "mask") {
+  if (BRUSHED[name]) {
+    const [over, title] = BRUSHED[name];
     const paint = async () => {
-      const under = form.controls.get("picture")?.get();
+      const under = form.controls.get(over)?.get();
       if (!under) return toast("Choose the picture first");
-      const made = await brush(shown(under), place && shown(place));
-      if (made) take(new File([made], "mask.png", { type: "image/png" }));
+      const made = await brush(shown(under), place && shown(place), title);
+      if (made) take(new File([made], `${name}.png`, { type: "image/png" }));
     };
-    parts.push(h("button", { type: "button", class: "brush", onclick: paint }, "Brush the hole"));
+    parts.push(h("button", { type: "button", class: "brush", onclick: paint }, title));
   }
   set();
   return { element: h("div", { class: "file" }, parts), focus: input, wide: true, get: () => place, set };

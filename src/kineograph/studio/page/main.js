@@ -52,10 +52,20 @@ async function submit(room, form, values) {
   }
 }
 
+// Queue what is to stand beside a result; nothing when it is refused.
+async function beside(values) {
+  try {
+    const job = await post("/jobs", values);
+    queue.load();
+    setTimeout(() => settle(job.id), 500);
+    return job;
+  } catch (error) { toast(error.message); }
+}
+
 // A job may have ended between two events: look once more.
 async function settle(id) {
   const job = await get(`/jobs/${id}`);
-  if (stage?.job?.id === id && !["queued", "running"].includes(job.state)) stage.show(job);
+  if (stage?.gate(id) && !["queued", "running"].includes(job.state)) stage.show(job);
 }
 
 function room(found) {
@@ -82,10 +92,12 @@ function room(found) {
   };
   stage = new Stage({
     presets: () => presets,
-    use: (job) => use(job.request),
+    use,
+    make: (values) => submit(found, form, values),
+    submit: (values) => beside(values),
     field: (job, name, value) => { form.controls.get(name)?.set(value); form.touched(); toast(`${name} is taken over.`); },
     again: (job) => submit(found, form, { ...job.request, seed: Math.floor(Math.random() * 2 ** 32) }),
-  });
+  }, found);
   const make = (event) => { event?.preventDefault(); submit(found, form, form.values()); };
   form.element.addEventListener("submit", make);
   form.element.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) make(event); });
@@ -130,9 +142,10 @@ function heard(kind, facts) {
   if (kind === "progress") { stage?.heard(facts); queue.heard(facts); return; }
   if (kind === "reset") { queue.load(); if (stage?.job) settle(stage.job.id); return; }
   queue.load();
-  if (kind !== "job" || stage?.job?.id !== facts.id) return;
-  if (facts.state === "running") stage.note.textContent = "beginning";
-  else if (facts.state !== "queued") get(`/jobs/${facts.id}`).then((job) => stage?.job?.id === job.id && stage.show(job));
+  const gate = kind === "job" && stage?.gate(facts.id);
+  if (!gate) return;
+  if (facts.state === "running") gate.note.textContent = "beginning";
+  else if (facts.state !== "queued") get(`/jobs/${facts.id}`).then((job) => stage?.gate(job.id) && stage.show(job));
 }
 
 function furnish() {

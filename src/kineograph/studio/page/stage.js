@@ -1,24 +1,25 @@
-// Where a making is watched and its result is looked at: live, whole, and step by step.
+// Where a making is watched and its result is looked at: live, whole, step by step, beside another.
 
-import { bytes, calm, h, seconds, toast } from "./dom.js";
+import { bars, bytes, calm, h, scrolled, seconds, toast } from "./dom.js";
 import { call, get, of, post } from "./api.js";
 import { walk } from "./chain.js";
+import { codes } from "./codes.js";
+import { inside } from "./inside.js";
+import { steps } from "./steps.js";
 
 const CELLS = 24;
 const FORMS = ["webp", "mp4", "webm", "gif", "apng", "png", "jpg"];
+const runs = (job) => ["queued", "running"].includes(job.state);
 
-export class Stage {
-  // acts: use(job), again(job, seed), presets.
-  constructor(acts) {
-    this.acts = acts;
+// One job in a frame of its own: waiting, live, done.
+class Gate {
+  constructor() {
     this.job = null;
     this.gate = h("div", { class: "gate", "aria-live": "off" });
     this.strip = h("div", { class: "strip", role: "progressbar", "aria-label": "Progress", "aria-valuemin": "0", "aria-valuemax": "100" },
       Array.from({ length: CELLS }, () => h("i")));
     this.note = h("p", { class: "note" });
-    this.below = h("div", { class: "below" });
-    this.element = h("section", { class: "stage", "aria-label": "Stage" }, h("div", { class: "film" }, this.gate), this.strip, this.note, this.below);
-    this.empty("Nothing here yet. Make the example, or change it first.");
+    this.element = h("div", { class: "one" }, h("div", { class: "film" }, this.gate), this.strip, this.note);
   }
 
   empty(text) {
@@ -26,7 +27,6 @@ export class Stage {
     this.gate.replaceChildren(h("div", { class: "leader", "aria-hidden": "true" }, h("b", {}, "3")), h("p", { class: "quiet" }, text));
     this.progress(0);
     this.note.textContent = "";
-    this.below.replaceChildren();
   }
 
   progress(done) {
@@ -37,61 +37,131 @@ export class Stage {
 
   watch(job) {
     this.job = job;
-    this.below.replaceChildren();
+    this.live = null;
     this.gate.replaceChildren(h("div", { class: "leader run", "aria-hidden": "true" }, h("b", {}, "•")));
     this.progress(0);
     this.note.textContent = job.state === "running" ? "beginning" : "waits in the queue";
-    if (innerWidth < 860) this.element.scrollIntoView({ block: "start" });
-    this.cancel = h("button", { type: "button", class: "cancel", onclick: () => post(`/jobs/${job.id}/cancel`) }, "Cancel");
-    this.below.append(this.cancel);
-    this.live = null;
   }
 
   heard(facts) {
-    if (!this.job || facts.id !== this.job.id) return;
     this.progress(facts.done);
     if (facts.note !== undefined) this.note.textContent = facts.note;
     if (facts.seen) {
-      if (this.live?.tagName !== "IMG") this.gate.replaceChildren((this.live = h("img", { alt: "What there is so far", class: "live" })));
+      if (this.live?.tagName !== "IMG") this.gate.replaceChildren((this.live = h("img", { alt: "What there is so far", class: "live" })), (this.more = h("div", {})));
       this.live.src = `/api/v1/jobs/${facts.id}/preview?n=${Math.random()}`;
+      if (facts.facts?.codes) this.more.replaceChildren(codes(facts.facts));
     } else if (facts.text !== undefined) {
-      if (this.live?.tagName !== "PRE") this.gate.replaceChildren((this.live = h("pre", { class: "live" })), (this.bars = h("div", { class: "bars" })));
+      if (this.live?.tagName !== "PRE") this.gate.replaceChildren((this.live = scrolled("pre", "live", "The text so far")), (this.bars = h("div", { class: "bars" })));
       this.live.textContent = facts.text.slice(-900);
       this.bars.replaceChildren(...bars(facts.facts));
     }
   }
 
-  async show(job) {
+  show(job) {
     this.job = job;
-    this.progress(job.state === "done" ? 1 : 0);
-    this.note.textContent = job.state === "done" ? `${job.out} · ${bytes(job.bytes)} · ${seconds(job.seconds)}` : `${job.state}${job.error ? ": " + job.error : ""}`;
-    if (job.state !== "done") {
-      this.gate.replaceChildren(h("p", { class: "quiet" }, job.error || job.state));
-      const again = () => post(`/jobs/${job.id}/retry`).then((next) => this.watch(next));
-      this.below.replaceChildren(h("button", { type: "button", onclick: again }, "Try again"));
-      return;
-    }
-    this.gate.replaceChildren(viewer(job));
-    this.below.replaceChildren(this.actions(job),
-      job.notes.length ? h("ul", { class: "notes" }, job.notes.map((note) => h("li", {}, note))) : "",
-      job.steps > 1 ? await inside(job) : "",
-      settings(job, this.acts));
+    const done = job.state === "done";
+    this.progress(done ? 1 : 0);
+    this.note.textContent = done ? `${job.out} · ${bytes(job.bytes)} · ${seconds(job.seconds)}` : `${job.state}${job.error ? ": " + job.error : ""}`;
+    this.gate.replaceChildren(done ? viewer(job) : h("p", { class: "quiet" }, job.error || job.state));
+  }
+}
+
+export class Stage {
+  // acts: use(values), again(job), submit(values), field(job, name, value), presets(). room: as the server tells.
+  constructor(acts, room) {
+    this.acts = acts;
+    this.room = room;
+    this.main = new Gate();
+    this.twin = null;
+    this.gates = h("div", { class: "gates" }, this.main.element);
+    this.below = h("div", { class: "below" });
+    this.element = h("section", { class: "stage", "aria-label": "Stage" }, this.gates, this.below);
+    this.main.empty("Nothing here yet. Make the example, or change it first.");
+  }
+
+  get job() { return this.main.job; }
+
+  gate(id) { return [this.main, this.twin].find((one) => one?.job?.id === id); }
+
+  watch(job) {
+    this.part();
+    this.main.watch(job);
+    if (innerWidth < 860) this.element.scrollIntoView({ block: "start" });
+    this.below.replaceChildren(h("button", { type: "button", class: "cancel", onclick: () => post(`/jobs/${job.id}/cancel`) }, "Cancel"));
+  }
+
+  heard(facts) { this.gate(facts.id)?.heard(facts); }
+
+  // A job that one of the gates shows has come to its end.
+  async show(job) {
+    const gate = this.gate(job.id) || this.main;
+    gate.show(job);
+    if (gate === this.twin) return this.open(await this.opened());
+    this.part();
+    const again = () => post(`/jobs/${job.id}/retry`).then((next) => this.watch(next)).catch((error) => toast(error.message));
+    this.open(job.state === "done" ? await this.opened() : [h("button", { type: "button", onclick: again }, "Try again")]);
+  }
+
+  open(parts) {
+    this.below.replaceChildren(...parts);
+    this.element.dataset.shows = [this.main, this.twin].map((one) => one?.job?.id ?? "").join(" ").trim();
+  }
+
+  // What there is to do with a result, and all that it can be opened up into.
+  async opened() {
+    const job = this.main.job, two = this.twin?.job?.state === "done" ? [job, this.twin.job] : [job];
+    const told = job.notes.length ? h("ul", { class: "notes" }, job.notes.map((note) => h("li", {}, note))) : "";
+    const other = two[1] ? await inside(two[1], this.acts) : [];
+    return [this.actions(job), this.beside(job), told, await steps(two), ...(await inside(job, this.acts)),
+      other.length ? h("h2", {}, "Beside it") : "", ...other, settings(job, this.acts)];
+  }
+
+  part() {
+    this.twin?.element.remove();
+    this.twin = null;
+    this.gates.classList.remove("two");
+  }
+
+  beside(job) {
+    if (!this.room.beside.length) return "";
+    const ask = ({ title, changes }) => async () => {
+      const values = Object.fromEntries(Object.entries({ ...job.request, ...changes }).filter(([, value]) => value !== null));
+      const made = await this.acts.submit(values);
+      if (!made) return;
+      this.part();
+      this.twin = new Gate();
+      this.twin.watch(made);
+      this.twin.element.prepend(h("p", { class: "title" }, title));
+      this.gates.append(this.twin.element);
+      this.gates.classList.add("two");
+    };
+    return h("div", { class: "row aside" }, h("span", { class: "quiet" }, "Set beside it:"),
+      this.room.beside.map((one) => h("button", { type: "button", onclick: ask(one) }, one.title)),
+      this.twin ? h("button", { type: "button", class: "plain", onclick: () => { this.part(); this.show(job); } }, "alone again") : "");
   }
 
   actions(job) {
     const suffix = job.out.split(".").pop();
+    const clips = FORMS.includes(suffix), other = this.room.forms.filter((form) => form !== `.${suffix}`);
     const save = h("select", { "aria-label": "Download as" },
       h("option", { value: "" }, "Download as…"), h("option", { value: "file?save=true" }, `.${suffix}, as it was made`),
-      FORMS.includes(suffix) ? FORMS.filter((form) => form !== suffix).map((form) => h("option", { value: `as/${form}` }, `.${form}`)) : [],
-      FORMS.includes(suffix) && !["png", "jpg"].includes(suffix) ? Object.entries(this.acts.presets()).map(([name, { about, suffix: form }]) => h("option", { value: `as/${form.slice(1)}?preset=${name}` }, about)) : []);
-    save.addEventListener("change", () => { if (save.value) { download(of(job.id, save.value)); save.value = ""; } });
+      clips ? FORMS.filter((form) => form !== suffix).map((form) => h("option", { value: `as/${form}` }, `.${form}`)) : [],
+      clips && !["png", "jpg"].includes(suffix) ? Object.entries(this.acts.presets()).map(([name, { about, suffix: form }]) => h("option", { value: `as/${form.slice(1)}?preset=${name}` }, about)) : [],
+      suffix === "html" ? other.map((form) => h("option", { value: `make${form}` }, `${form}, made anew`)) : [],
+      ["texture grow", "texture fill", "texture extend"].includes(job.verb) ? h("option", { value: "as/npz" }, ".npz, its source map") : "");
+    save.addEventListener("change", () => {
+      const form = save.value;
+      save.value = "";
+      if (form.startsWith("make")) this.acts.make({ ...job.request, out: job.out.replace(/\.html$/, form.slice(4)) });
+      else if (form) download(of(job.id, form));
+    });
     const star = h("button", { type: "button", "aria-pressed": String(job.favourite), onclick: async () => {
       job.favourite = (await call("PATCH", `/results/${job.id}`, { favourite: !job.favourite })).favourite;
       star.setAttribute("aria-pressed", String(job.favourite));
     } }, "★ Favourite");
     return h("div", { class: "row" },
       h("button", { type: "button", class: "go", onclick: () => this.acts.again(job) }, "Another seed"),
-      h("button", { type: "button", onclick: () => this.acts.use(job) }, "Use these settings"),
+      h("button", { type: "button", onclick: () => this.acts.use(job.request) }, "Use these settings"),
       save, star,
       suffix === "html" ? h("a", { class: "button", href: of(job.id, "file"), target: "_blank", rel: "noopener" }, "Open as endless player") : "");
   }
@@ -114,47 +184,7 @@ export function viewer(job) {
   if (/\.(mp4|webm)$/.test(job.out)) return h("video", { src: url, class: "made", loop: true, muted: true, autoplay: !calm(), controls: true, playsInline: true });
   if (job.out.endsWith(".html")) return h("iframe", { src: url, class: "made", sandbox: "allow-scripts", title: `${name}: a page to play with` });
   if (job.verb === "chain" && job.facts.matrix) return walk(job.facts);
-  return h("pre", { class: "made" }, job.text);
-}
-
-export function bars(facts) {
-  const choices = facts?.choices;
-  if (!Array.isArray(choices)) return [];
-  return choices.slice(0, 8).map(([symbol, share]) => {
-    const fill = h("i");
-    fill.style.width = `${Math.max(1, share * 100)}%`;
-    return h("div", { class: "bar" }, h("code", {}, JSON.stringify(String(symbol)).slice(1, -1)), h("span", {}, fill), h("em", {}, `${(share * 100).toFixed(1)} %`));
-  });
-}
-
-// The real steps of the run: a scrubber over what was kept of them.
-async function inside(job) {
-  const steps = await get(`/results/${job.id}/steps`);
-  const picture = h("img", { alt: "This step", class: "step" });
-  const told = h("p", { class: "quiet" });
-  const shares = h("div", { class: "bars" });
-  const range = h("input", { type: "range", min: "0", max: String(steps.length - 1), value: String(steps.length - 1), "aria-label": "Step of the making" });
-  const look = () => {
-    const at = Number(range.value), step = steps[at] || {};
-    picture.src = of(job.id, `steps/${at}`);
-    told.textContent = `step ${at + 1} of ${steps.length} · ${Math.round((step.done || 0) * 100)} % · ${step.note || ""}`;
-    shares.replaceChildren(...bars(step));
-  };
-  let timer = 0;
-  const play = h("button", { type: "button", onclick: () => {
-    if (timer) { clearInterval(timer); timer = 0; play.textContent = "▶ Play"; return; }
-    play.textContent = "❚❚ Stop";
-    if (Number(range.value) === steps.length - 1) range.value = "0";
-    timer = setInterval(() => {
-      if (!play.isConnected || Number(range.value) >= steps.length - 1) { clearInterval(timer); timer = 0; play.textContent = "▶ Play"; return; }
-      range.value = String(Number(range.value) + 1);
-      look();
-    }, 120);
-  } }, "▶ Play");
-  range.addEventListener("input", look);
-  look();
-  return h("details", { class: "inside", open: true }, h("summary", {}, "See inside: the steps of this making"),
-    h("div", { class: "scrub" }, picture, h("div", {}, h("div", { class: "row" }, play, range), told, shares)));
+  return scrolled("pre", "made", "The text", job.text);
 }
 
 // What it was made from; each field can be taken over alone.

@@ -1,0 +1,1 @@
+"""Data that people bring: folders, tar shards and data sets on disk, made into packs."""

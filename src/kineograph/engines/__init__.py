@@ -1,0 +1,1 @@
+"""Engines of `kineograph batch` that reach beyond this process."""

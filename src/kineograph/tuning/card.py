@@ -1,0 +1,211 @@
+"""What should a person know of a model that they tuned? Figures, neighbours, a sheet, a card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kineograph.data.cutouts import straightened
+from kineograph.data.own.feed import Kept
+from kineograph.data.own.pack import Pack, opened
+from kineograph.data.own.packing import shrunk
+from kineograph.data.own.page import contact_sheet
+from kineograph.data.shards import read_about
+from kineograph.families.language.words.language import Said, continued
+from kineograph.files import sha256_of
+from kineograph.sequence.draw import Draw
+from kineograph.tuning.lessons import kept_in
+from kineograph.tuning.likeness import in_style, likeness, style_of
+from kineograph.tuning.making import pictures
+from kineograph.tuning.subjects import asked_of
+from kineograph.values.progress import Progress
+
+if TYPE_CHECKING:
+    from kineograph.tuning.tune import Work
+
+SEED = 5
+LETTERS = 160  # of a text that is shown
+
+
+@dataclass
+class Figures:
+    """What was measured of a tuned model.
+
+    asked: prompts. sheet: rows of pictures: before, after, the nearest of the pack. style: share of
+    pictures in the pack's style, before and after. nearest: median distance of made pictures to the
+    nearest training picture; held: the same of what is held out; copies: share nearer than any that
+    is held out. neighbours: (prompt, distance, file). texts: before and after, of a language.
+    """
+
+    asked: list[str] = field(default_factory=list)
+    sheet: list[Tensor] | None = None
+    style: tuple[float, float] | None = None
+    nearest: float | None = None
+    held: float | None = None
+    copies: float | None = None
+    neighbours: list[tuple[str, float, str]] = field(default_factory=list)
+    texts: tuple[str, str] | None = None
+
+
+def figured(work: Work, before: Any, after: Any) -> Iterator[Progress[Any]]:
+    """Measure a tuned model beside the old one; the last value is Figures."""
+    if work.is_text:
+        texts = tuple(_spoken(language) for language in (before, after))
+        yield Progress(1.0, "written", Figures(texts=(texts[0], texts[1])))
+        return
+    kept = kept_in(work.run)
+    size = work.about.parts[-1].size
+    pack = opened(work.pack, size, fill=True)
+    asked = asked_of(kept.subject, [pack.captions[i] for i in pack.trained])
+    rows = []
+    same = replace(after, read=before.read)  # one text encoder serves both
+    for number, maker in enumerate((before, same)):
+        for step in pictures(maker, asked, seed=SEED):
+            yield step._replace(done=(number + step.done) / 2, value=None)
+            made = step.value
+        rows.append(made)
+    yield Progress(1.0, "judged", judged(pack, kept, asked, rows))
+
+
+def judged(pack: Pack, kept: Kept, asked: Sequence[str], rows: list[Tensor]) -> Figures:
+    """The figures of pictures made before and after, (N, C, S, S) each."""
+    channels = rows[0].shape[1]
+    firsts = [
+        np.array([pack.frames_of(one)[0] for one in some]) for some in (pack.trained, pack.kept_out)
+    ]
+    train, held = (_channels(pack.pictures(some.astype(np.int64)), channels) for some in firsts)
+    near = likeness(rows[1], train)
+    files = [pack.files[int(pack.trained[int(i)])] for i in near.of]
+    figures = Figures(list(asked), nearest=float(near.nearest.median()))
+    figures.neighbours = [
+        (text, float(apart), file)
+        for text, apart, file in zip(asked, near.nearest, files, strict=True)
+    ]
+    if len(held):
+        usual = likeness(held, train).nearest
+        figures.held = float(usual.median())
+        figures.copies = float((near.nearest < usual.min()).double().mean())
+    if len(kept.texts) >= 4:
+        others = kept.pictures.float() / 255
+        judge = style_of(train, others)
+        figures.style = (in_style(rows[0], judge), in_style(rows[1], judge))
+    figures.sheet = [rows[0], rows[1], train[near.of]]
+    return figures
+
+
+def _channels(x: Tensor, channels: int) -> Tensor:
+    """Premultiplied (N, 4, S, S) as it is, or on white."""
+    return x if channels == 4 else x[:, :3] + 1 - x[:, 3:]
+
+
+def _spoken(language: Any) -> str:
+    """A text that a language model writes, always the same."""
+    *_, step = continued(language, 60, SEED, draw=Draw(temperature=0.8))
+    said = step.value
+    text = said.text if isinstance(said, Said) else str(said)
+    return " ".join(text.split())[:LETTERS]
+
+
+def sheet(rows: Sequence[Tensor], path: Path) -> None:
+    """Before, after and the nearest of the pack, a row each, as one PNG."""
+    contact_sheet([one for row in rows for one in tiles(row)], path, columns=len(rows[0]))
+
+
+def tiles(pictures: Tensor) -> list[NDArray[np.uint8]]:
+    """(H, W, 4) straight of each of (N, C, S, S), at 64 pixels at most."""
+    made = []
+    for one in pictures.clamp(0, 1):
+        full = one if one.shape[0] == 4 else torch.cat([one, torch.ones_like(one[:1])])
+        made.append(shrunk(straightened(full.permute(1, 2, 0).contiguous().numpy()), 64))
+    return made
+
+
+def card(work: Work, figures: Figures, place: Path) -> str:
+    """The card in Markdown."""
+    about, recipe = read_about(work.pack), work.recipe
+    adapter = not work.settings.whole
+    kind = f"an adapter of `{work.about.name}`" if adapter else f"`{work.about.name}`, tuned whole"
+    licence = about.get("licence", "not said")
+    lines = [
+        f"# {recipe.name}",
+        "",
+        f"{kind.capitalize()}, tuned to the pack `{about['name']}`.",
+        "",
+        f"- pack: {about['pictures']} {about.get('kind', 'pictures')}, licence: {licence}, "
+        f"sha256 of pack.json {sha256_of(work.pack / 'pack.json')}",
+    ]
+    if licence == "not said":
+        lines.append("- **the licence of the pack was not said: say it before you pass this on**")
+    if adapter and recipe.subject:
+        lines.append(f"- subject: `{recipe.subject}`")
+    for part in recipe.parts:
+        file = place / f"{part.name}.safetensors"
+        before, after = work.losses[part.name]
+        told = (
+            f"- `{file.name}`: {file.stat().st_size:,} bytes, {work.seen[part.name]:,} samples seen"
+        )
+        if before is not None and after is not None:
+            unit = "bits a letter" if work.is_text else "loss"
+            told += f"; {unit} of what is held out {before:.4f} before, {after:.4f} after"
+        if part.name in work.over:
+            told += "; it over-fitted, the best weights before that are kept"
+        lines.append(told)
+        if adapter:
+            lines.append(f"  - for weights of sha256 {part.sha256}, rank {part.shape.rank}")
+    lines += [*_told(figures), "", "## Use", "", "```sh", _use(work, figures), "```", ""]
+    return "\n".join(lines)
+
+
+def _told(figures: Figures) -> list[str]:
+    lines = []
+    if figures.style is not None:
+        lines.append(
+            f"- in the pack's style, by a linear classifier of colours and edges: "
+            f"{figures.style[0]:.0%} before, {figures.style[1]:.0%} after"
+        )
+    if figures.nearest is not None:
+        told = f"- distance to the nearest training picture: median {figures.nearest:.3f}"
+        if figures.held is not None:
+            told += (
+                f" (of what is held out {figures.held:.3f}; {figures.copies:.0%} nearer than any)"
+            )
+        lines.append(told)
+    if figures.neighbours:
+        lines += ["", "| asked | nearest training picture | distance |", "|---|---|---|"]
+        lines += [f"| {text} | {file} | {apart:.3f} |" for text, apart, file in figures.neighbours]
+        lines += ["", "`sheet.png`: before, after, the nearest training pictures, in that order."]
+    if figures.texts is not None:
+        lines += ["", f"Before: {figures.texts[0]}", "", f"After: {figures.texts[1]}"]
+    return lines
+
+
+USE = {
+    "language": (
+        "kineograph write --model {base} --adapter {name}",
+        "kineograph write --model ./{name}",
+    ),
+    "cascade": (
+        'kineograph image "{asked}" --by cascade --model {base} --adapter {name} -o picture.png',
+        'kineograph image "{asked}" --by cascade --model ./{name} -o picture.png',
+    ),
+    "pictures": (
+        'kineograph image "{asked}" --adapter {name} -o picture.png',
+        'kineograph image "{asked}" --model ./{name} -o picture.png',
+    ),
+}
+"The command that makes something with an adapter, and with a whole model, by family."
+
+
+def _use(work: Work, figures: Figures) -> str:
+    """The command that makes something with what was tuned."""
+    adapter, whole = USE[work.about.family]
+    asked = figures.asked[0] if figures.asked else ""
+    command = whole if work.settings.whole else adapter
+    return command.format(base=work.about.name, name=work.out.name, asked=asked.replace('"', ""))

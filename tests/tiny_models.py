@@ -1,0 +1,67 @@
+"""Models of a few thousand weights, in folders, for tests of what is built on any model."""
+
+from pathlib import Path
+
+import torch
+
+from kineograph import recipe as recipes
+from kineograph.diffusion.schedule import Schedule
+from kineograph.families.text_to_image.recipe import Pictures
+from kineograph.nets.video_unet import VideoUNetShape
+from kineograph.recipe import Cascade, Phase, Stage
+
+PHASES = (Phase(samples=8, batch=4, frames=1, rate=1e-3),)
+
+
+def shape(**changed):
+    sizes = {
+        "patch": 4, "widths": (16, 32), "depth": 1, "attention": (False, True), "time": "none",
+        "head": 8, "state": 32, "text": 384, "low": False, "circular": False, "channels": 4,
+    }  # fmt: skip
+    return VideoUNetShape(**(sizes | changed))
+
+
+def stage(name="base", size=16, low=0, **changed):
+    return Stage(
+        name,
+        frames=1,
+        size=size,
+        low_frames=1 if low else 0,
+        low_size=low,
+        shape=shape(low=bool(low), **changed),
+        schedule=Schedule(0.02, 80.0, 2.0),
+        phases=PHASES,
+        crop=16 if low else 0,
+    )
+
+
+def pictures(folder: Path) -> Path:
+    """A maker of cut-outs of 16 pixels."""
+    about = Pictures(
+        "tiny", "composed", style="3d", styles=("3d",), text="minilm", base=stage(), steps=2
+    )
+    return written(about, folder)
+
+
+def scenes(folder: Path) -> Path:
+    """A cascade of two stages of opaque pictures, 16 and 32 pixels."""
+    stages = (stage(channels=3), stage("more", 32, 16, channels=3))
+    about = Cascade(
+        "tiny-scenes", "scenes", style="", styles=(), seconds=1.0, text="minilm", stages=stages,
+        steps=(2, 2), guidance=(1.0, 1.0),
+    )  # fmt: skip
+    return written(about, folder)
+
+
+def written(about, folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    for number, part in enumerate(about.parts):
+        with torch.random.fork_rng():
+            torch.manual_seed(number)
+            net = part.network()
+            for tensor in net.parameters():
+                if not tensor.any():
+                    torch.nn.init.normal_(tensor, std=0.05)
+        recipes.save_tensors(folder / f"{part.name}.safetensors", net.state_dict(), {})
+    recipes.seal(about, folder)
+    return folder
