@@ -37,7 +37,7 @@ bench: $(PEERS)/ready
 	@$(PEERS)/bin/python bench/ratios.py --write docs/benchmarks.md
 
 faults: $(READY)
-	@$(BIN)/python -m pytest -q -m "long or not long" tests/faults
+	@$(BIN)/python -m pytest -q -m "long or not long" tests/faults tests/test_pieces.py
 	@KINEOGRAPH_CALLS=10000 $(BIN)/python -m pytest -q -s tests/test_studio_schema.py
 	@$(BIN)/python -m pytest -q -m "long or not long" tests/test_studio_rooms.py
 	@cd tests/faults && ../../$(BIN)/python sweep.py

@@ -21,6 +21,7 @@ from kineograph.values.prompt import Cond
 from kineograph.values.settings import fields
 
 ROOT = Path(__file__).parent.parent
+SHIPPED = ROOT / "src/kineograph/weights"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FURTHER = [page for page in sorted((ROOT / "docs").glob("*/*.md")) if page.parent.name != "site"]
 RUN = ("README.md", "tour.md")  # pages whose Python needs nothing that is not there
@@ -138,3 +139,16 @@ def test_benchmarks_import_what_there_is(script):
             for alias in node.names:
                 known = hasattr(home, alias.name) or find_spec(f"{node.module}.{alias.name}")
                 assert known, f"{script.name}:{node.lineno} {node.module}.{alias.name}"
+
+
+@pytest.mark.parametrize(
+    "card", sorted(SHIPPED.glob("*/CARD.md")), ids=lambda card: card.parent.name
+)
+def test_every_card_says_what_its_data_lacks(card):
+    """In a section of its own, of two facts or more: people, cultures, languages, things."""
+    text = card.read_text("utf-8")
+    assert text.count("## What the data lacks\n") == 1
+    section = text.partition("## What the data lacks\n")[2].partition("\n## ")[0]
+    assert section.count("\n- ") >= 2
+    assert any(word in section for word in ("language", "English"))
+    assert any(word in section for word in ("people", "person", "man ", "body"))

@@ -30,6 +30,7 @@ FLOORS = (
         "pages",
         "optical_flow",
     ),
+    ("pieces",),
     ("values",),
     (
         "media",

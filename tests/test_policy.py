@@ -8,6 +8,8 @@ from kineograph import api, cli, models
 from kineograph.trust import policy
 from kineograph.trust.policy import Rules, words_of
 from kineograph.values.errors import InputError, PolicyError
+from kineograph.values.progress import finished
+from kineograph.values.request import Request
 
 REFUSED = [
     "a naked child",
@@ -79,6 +81,18 @@ def test_python_and_batches_are_behind_the_same_rules():
         api.image("a naked child", by="tokens", seed=1)
 
 
+def test_a_model_by_name_is_behind_them_too(capfd, caplog):
+    """`load` hands out no model that passes the hook by; nothing tells the text."""
+    model = models.load("tokens")
+    asked = Request(settings("a naked child"), ".png")
+    with pytest.raises(PolicyError, match="minors-1") as refused:
+        finished(model.make(asked, 1))
+    said = capfd.readouterr()
+    for told in (str(refused.value), repr(refused.value), said.out, said.err, caplog.text):
+        assert "naked" not in told
+    assert model.about.name == "tokens"  # whatever else it has is there
+
+
 def test_an_operator_adds_rules_and_takes_none_away(configuration):
     configuration.write_text(
         '[[rule]]\nid = "no-cats"\ncategory = "pets"\nwords = [["cat", "cats"]]\n'
@@ -106,9 +120,6 @@ def test_a_result_may_be_refused_too():
     values = {"states": ["sun", "rain", "sun"]}
     asked = models.settings_of("chain", {"states": models.Source(value=values["states"])})
     guarded = policy.Guarded(models.model_of(asked), After())
-    from kineograph.values.progress import finished
-    from kineograph.values.request import Request
-
     with pytest.raises(PolicyError, match="seen-1"):
         finished(guarded.make(Request(asked), 0))
 

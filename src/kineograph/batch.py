@@ -17,13 +17,16 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from kineograph import models
+from kineograph import models, pieces
 from kineograph.files import placed
 from kineograph.pages import Page
+from kineograph.record import record_of
 from kineograph.values.errors import InputError, KineographError, LimitError
 from kineograph.values.progress import Progress, finished
 from kineograph.values.request import Model, Request
@@ -252,11 +255,20 @@ class Local:
             yield Made(item, None)
 
     def make(self, item: Item, folder: Path) -> None:
-        """Make one item into a folder, its second outputs first."""
+        """Make one item into a folder, its second outputs first.
+
+        Long ones keep their finished pieces; those of another request are dropped.
+        """
+        out, trace = folder / item.out, item.extras.get("trace")
+        asked = partial(record_of, self.model(item), request_of(item), item.seed)
+        with nullcontext() if trace else pieces.keeping(out, asked, force=True):
+            self._made(item, folder, trace)
+
+    def _made(self, item: Item, folder: Path, trace: str | None) -> None:
         from kineograph.trace import traced
 
         steps = self.steps(item)
-        if trace := item.extras.get("trace"):
+        if trace:
             steps = traced(steps, folder / trace)
         result = finished(steps)
         for name, file in item.extras.items():
@@ -267,13 +279,17 @@ class Local:
 
     def steps(self, item: Item, extras: frozenset[str] = frozenset()) -> Iterator[Progress[Any]]:
         """The making of an item; its last step carries the result. extras: second outputs too."""
+        asked = request_of(item)
+        return self.model(item).make(replace(asked, extras=asked.extras | extras), item.seed)
+
+    def model(self, item: Item) -> Model[Any, Any]:
+        """The model of an item, loaded or kept."""
         settings = item.settings
         names = ("model", "text_encoder", "living", "motion")
         key = (type(settings), *(getattr(settings, name, None) for name in names))
         if self.kept is None or self.kept[0] != key:
             self.kept = (key, models.model_of(settings))
-        asked = request_of(item)
-        return self.kept[1].make(replace(asked, extras=asked.extras | extras), item.seed)
+        return self.kept[1]
 
 
 def request_of(item: Item) -> Request[Settings]:

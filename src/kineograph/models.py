@@ -353,7 +353,8 @@ def load(name: str) -> Model[Any, Any]:
 
     name: as `kineograph models list` tells them, or a folder's path.
 
-    Its weights are read when it first makes. Raises MissingError when there is no such model,
+    It stands behind the policy: `make` raises PolicyError for what is refused. Its weights are read
+    when it first makes. Raises MissingError when there is no such model,
     InputError when it makes nothing by itself (a codec, a distillation).
 
         >>> from kineograph.families.text_to_video.settings import TextToVideo
@@ -362,6 +363,10 @@ def load(name: str) -> Model[Any, Any]:
         >>> kg.finished(model.make(kg.Request(settings), seed=1)).frames.shape
         (8, 16, 16, 3)
     """
+    return Guarded(_loaded(name), usual())
+
+
+def _loaded(name: str) -> Model[Any, Any]:
     from kineograph import recipe
     from kineograph.families.checkpoint.settings import is_checkpoint
 

@@ -1,15 +1,17 @@
 """The long sweeps of faults: mutated media files, kills, signals. Run by `make faults`.
 
-    python tests/faults/sweep.py [--files N] [--kills N] [--signals N]
+    python tests/faults/sweep.py [--files N] [--kills N] [--signals N] [--minutes M] [--only NAME]
 
-Prints one line a sweep, with counts; ends with 1 when anything was not as documented: another
-exception than ours, a hang, a file under its final name that is not whole, other bytes.
+Prints one line a sweep, with the counts that were run: --minutes bounds each sweep. Ends with 1
+when anything was not as documented: another exception than ours, a hang, a file under its final
+name that is not whole, other bytes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import signal
 import subprocess
@@ -18,15 +20,25 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from kineograph import media
+from kineograph.media import video
 from kineograph.media.formats import Limits
 from kineograph.values.clip import from_bytes
 from kineograph.values.errors import KineographError
 
-SUFFIXES = (".png", ".jpg", ".webp", ".gif", ".apng", ".mp4", ".webm")
+WRITTEN = (".png", ".jpg", ".webp", ".gif", ".apng", ".mp4", ".webm")
+"The formats that we write; the others that are read are made of the film by ffmpeg."
+READ_ALONE = {
+    ".mov": "mpeg4",
+    ".mkv": "mpeg4",
+    ".avi": "mpeg4",
+    ".ogv": "libtheora",
+    ".mpg": "mpeg2video",
+}
 SLOW = 25.0  # seconds that one file may take, decoders' own waits in it
 
 
@@ -53,23 +65,39 @@ def mutated(whole: bytes, rng: random.Random) -> bytes:
     return bytes(data)
 
 
-def files(count: int, seed: int) -> bool:
+def whole_files(folder: Path) -> dict[str, bytes]:
+    """A small file of every format that is read, by suffix."""
+    frames = np.random.default_rng(1).integers(0, 255, (4, 24, 32, 3), np.uint8)
+    note = {"seed": 1, "source": "algorithmicMedia"}
+    for suffix in WRITTEN:
+        one = suffix in (".png", ".jpg")
+        media.save(
+            from_bytes(frames[:1] if one else frames, 25), folder / f"whole{suffix}", note=note
+        )
+    for suffix, codec in READ_ALONE.items():
+        command = [video.ffmpeg(), "-v", "error", "-i", folder / "whole.mp4", "-c:v", codec]
+        subprocess.run([*command, folder / f"whole{suffix}"], check=True)
+    made = {suffix: folder / f"whole{suffix}" for suffix in (*WRITTEN, *READ_ALONE)}
+    for path in made.values():
+        media.read(path)
+    return {suffix: path.read_bytes() for suffix, path in made.items()}
+
+
+def files(count: int, seed: int, until: float) -> bool:
     """Mutated files of every format through the reader, and through what reads their notes."""
     from kineograph.trust.verify import report
 
     rng, ends, slow, wrong = random.Random(seed), Counter[str](), 0, []
-    frames = np.random.default_rng(1).integers(0, 255, (4, 24, 32, 3), np.uint8)
     limits = Limits(wait=10.0)
     with tempfile.TemporaryDirectory() as folder:
-        whole = {}
-        for suffix in SUFFIXES:
-            path = Path(folder) / f"whole{suffix}"
-            one = suffix in (".png", ".jpg")
-            note = {"seed": 1, "source": "algorithmicMedia"}
-            media.save(from_bytes(frames[:1] if one else frames), path, note=note)
-            whole[suffix] = path.read_bytes()
+        whole = whole_files(Path(folder))
+        suffixes = tuple(whole)
+        number = -1
         for number in range(count):
-            suffix = SUFFIXES[number % len(SUFFIXES)]
+            if time.monotonic() > until:
+                number -= 1
+                break
+            suffix = suffixes[number % len(suffixes)]
             path = Path(folder) / f"x{suffix}"
             path.write_bytes(mutated(whole[suffix], rng))
             begun = time.monotonic()
@@ -91,51 +119,112 @@ def files(count: int, seed: int) -> bool:
                     wrong.append(f"verify {suffix} {number}: {type(error).__name__}: {error}")
             slow += time.monotonic() - begun > SLOW
     told = ", ".join(f"{what} {n:,}" for what, n in sorted(ends.items()))
-    print(f"mutated files: {count:,} through the reader: {told}; {slow} hangs", flush=True)
+    print(f"mutated files: {number + 1:,} through the reader: {told}; {slow} hangs", flush=True)
     for line in wrong[:20]:
         print("  " + line)
     return not wrong and not slow
 
 
-def killed(name: str, words: list[str], out: str, count: int, seed: int, inputs: Path) -> bool:
-    """SIGKILL at random points; the command again gives the unbroken run's bytes."""
-    rng, kills, through, wrong = random.Random(seed), 0, 0, 0
+class Forked:
+    """A command in a fork of this process, which has everything imported: short, killable."""
+
+    def __init__(self, words: list[str], inputs: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        named = [str(target) if word == "OUT" else word for word in words]
+        self.code: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            _command(named, inputs)
+
+    def poll(self) -> int | None:
+        if self.code is None:
+            done, status = os.waitpid(self.pid, os.WNOHANG)
+            self.code = os.waitstatus_to_exitcode(status) if done else None
+        return self.code
+
+    def wait(self, most: float = 600.0) -> int:
+        until = time.monotonic() + most
+        while (code := self.poll()) is None:
+            if time.monotonic() > until:
+                self.send(signal.SIGKILL)
+                raise SystemExit("a command hangs")
+            time.sleep(0.002)
+        return code
+
+    def send(self, kind: signal.Signals) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, kind)
+
+
+def _command(words: list[str], inputs: Path) -> NoReturn:
+    """Run a command and end; its pieces are written from the first step on."""
+    from kineograph import pieces
+    from kineograph.cli import main
+
+    code = 1
+    try:
+        os.chdir(inputs)
+        for number in (0, 1, 2):
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        pieces.FIRST = pieces.EVERY = pieces.SHARE = 0.0
+        main(words)
+    except SystemExit as left:
+        code = int(left.code or 0)
+    finally:
+        os._exit(code)
+
+
+def killed(
+    name: str, words: list[str], out: str, count: int, seed: int, inputs: Path, until: float
+) -> bool:
+    """SIGKILL at random points; the command again gives the unbroken run's bytes.
+
+    Runs that were through before the signal do not count. Every second kill waits until there is
+    something to go on from.
+    """
+    rng, kills, through, wrong, gone_on = random.Random(seed), 0, 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
+        _run(words, inputs, place / "warm" / out)
         begun = time.monotonic()
         _run(words, inputs, place / "whole" / out)
         seconds = time.monotonic() - begun
         expected = _content(place / "whole" / out)
-        for number in range(count):
-            target = place / f"cut{number}" / out
-            child = _begun(words, inputs, target)
-            time.sleep(rng.uniform(0.3, 1.0) * seconds)
-            child.kill()
-            child.wait()
-            if child.returncode == 0:
-                through += 1
+        while kills < count and time.monotonic() < until:
+            target = place / f"cut{kills + through}" / out
+            child = Forked(words, inputs, target)
+            if kills % 2:
+                while child.poll() is None and not _pieces(target):
+                    time.sleep(0.001)
+                time.sleep(rng.uniform(0.0, 0.3) * seconds)
             else:
-                kills += 1
-                whole = not target.is_file() or _content(target) == expected
-                wrong += not whole
-            _run([*words, *(["--resume"] if name == "train" else ["--force"])], inputs, target)
+                time.sleep(rng.uniform(0.0, 1.0) * seconds)
+            child.send(signal.SIGKILL)
+            if child.wait() == 0:
+                through += 1
+                continue
+            kills += 1
+            whole = not target.is_file() or _content(target) == expected
+            wrong += not whole
+            gone_on += _pieces(target)
+            is_run = name == "train" and (target / "recipe.json").exists()
+            _run([*words, *(["--resume"] if is_run else [])], inputs, target)
             wrong += _content(target) != expected
-            wrong += any(path.name.startswith(".kine") for path in target.parent.iterdir())
-    print(f"SIGKILL {name}: {kills} kills, {through} were through; {wrong} wrong", flush=True)
+            left = (path.name for path in target.parent.iterdir())
+            wrong += any(one.startswith(".kine") or one.endswith(".run") for one in left)
+    told = f"{kills} kills, {gone_on} with pieces to go on from"
+    print(f"SIGKILL {name}: {told}, {through} more were through; {wrong} wrong", flush=True)
     return not wrong
 
 
-def _begun(words: list[str], inputs: Path, target: Path) -> subprocess.Popen[bytes]:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    named = [str(target) if word == "OUT" else word for word in words]
-    command = [sys.executable, "-m", "kineograph", *named]
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(command, cwd=inputs, stdout=quiet, stderr=quiet)
+def _pieces(target: Path) -> bool:
+    """Whether a killed command left something to go on from."""
+    index = target.with_name(f"{target.name}.run") / "pieces.json"
+    return index.exists() or any(target.glob("speaker/0*"))
 
 
 def _run(words: list[str], inputs: Path, target: Path) -> None:
-    code = _begun(words, inputs, target).wait(timeout=600)
-    if code:
+    if code := Forked(words, inputs, target).wait():
         raise SystemExit(f"{' '.join(words)}: ended with {code}")
 
 
@@ -158,14 +247,14 @@ def signalled(count: int, seed: int, inputs: Path) -> bool:
         kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
         for number in range(count):
             again = ["--resume"] if (cut / "recipe.json").exists() else []
-            child = _begun([*words, *again], inputs, cut)
+            child = Forked([*words, *again], inputs, cut)
             log, before = cut / "log.jsonl", _size(cut / "log.jsonl")
             until = time.monotonic() + 60
             while _size(log) <= before and child.poll() is None and time.monotonic() < until:
                 time.sleep(0.005)
             time.sleep(rng.uniform(0, 0.05))
             kind = kinds[number % 3]
-            child.send_signal(kind)
+            child.send(kind)
             child.wait()
             sent[kind.name] += 1
         _run([*words, "--resume"], inputs, cut)
@@ -211,23 +300,39 @@ COMMANDS = {
 }
 
 
+def _preload() -> None:
+    """Import what the commands need, so that a fork begins at once."""
+    from kineograph import cli, models
+    from kineograph.families.text_to_video import model as video_model
+    from kineograph.families.texture import model as texture_model
+    from kineograph.families.video_texture import model as loop_model
+    from kineograph.families.zoom import model as zoom_model
+    from kineograph.training import loop
+
+    del cli, models, loop, video_model, texture_model, loop_model, zoom_model
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--signals", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=1e6, help="most of one sweep")
+    parser.add_argument("--only", choices=list(COMMANDS), help="kill this command alone")
     asked = parser.parse_args()
-    well = files(asked.files, asked.seed) if asked.files else True
+    limit = 60 * asked.minutes
+    well = files(asked.files, asked.seed, time.monotonic() + limit) if asked.files else True
+    _preload()
     with tempfile.TemporaryDirectory() as folder:
         inputs = Path(folder)
         inputs_in(inputs)
         if asked.signals:
             well &= signalled(asked.signals, asked.seed, inputs)
         for name, (line, out) in COMMANDS.items():
-            words = line.split()
-            if asked.kills:
-                well &= killed(name, words, out, asked.kills, asked.seed, inputs)
+            if asked.kills and asked.only in (None, name):
+                until = time.monotonic() + limit
+                well &= killed(name, line.split(), out, asked.kills, asked.seed, inputs, until)
     sys.exit(0 if well else 1)
 
 

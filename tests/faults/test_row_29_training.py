@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from conftest import TEXT, left_over
@@ -17,6 +18,7 @@ from kineograph.families.language.recipe import Language, LanguagePart
 from kineograph.families.language.words.byte_pairs import BytePairs
 from kineograph.nets.causal import CausalShape
 from kineograph.recipe import Phase
+from kineograph.values.errors import KineographError
 
 
 def recipe_file(folder: Path, *, small: bool = False, text: str = TEXT, samples: int = 64) -> Path:
@@ -59,6 +61,55 @@ def test_other_data_is_noticed_and_refused(run, tmp_path):
     assert ended.code == 2 and "data: is not what 'speaker' learned from" in ended.err
     (tmp_path / "data.txt").write_text(TEXT)
     assert run(*words, "--resume").code == 0
+
+
+def pack(folder: Path) -> Path:
+    """The files of a pack that count, and one that is made from them later."""
+    folder.mkdir()
+    (folder / "index.json").write_text("{}")
+    for name in ("clips_64", "stills_64"):
+        np.save(folder / f"{name}.npy", np.arange(12, dtype=np.uint8))
+    return folder
+
+
+def test_the_hash_of_a_pack_covers_its_pixels_and_not_what_is_made_of_them(tmp_path):
+    from kineograph.training import loop as train
+    from kineograph.training.objectives import data_of
+
+    about, folder = recipes.read(recipes.folder_of("stickers")), pack(tmp_path / "pack")
+    whole = data_of(about, folder)
+    np.save(folder / "text_states.npy", np.zeros(3))
+    assert data_of(about, folder) == whole
+    assert train._agree(whole.split()[0], whole)  # a state of before pixels were hashed
+    pixels = folder / "stills_64.npy"
+    pixels.write_bytes(pixels.read_bytes()[:-1] + b"\xff")
+    assert not train._agree(data_of(about, folder), whole)
+    assert not train._agree("0" * 64, whole) and train._agree("", whole)
+
+
+def test_a_distillation_notices_other_data_too(run, tmp_path, monkeypatch):
+    from kineograph.cli.train import read_recipe
+    from kineograph.data import stickers
+    from kineograph.training import loop as train
+
+    told = []
+
+    def begun(self, *, resume):
+        told.append(self.data)
+        raise KineographError("far enough")
+
+    monkeypatch.setattr(train.Run, "begin", begun)
+    place = pack(tmp_path / "pack")
+    monkeypatch.setattr(stickers, "sticker_folder", lambda: place)
+    shipped = Path(__file__).parents[2] / "recipes"
+    teacher = tmp_path / "teacher"
+    teacher.mkdir()
+    about = read_recipe(str(shipped / "stickers.py"))
+    (teacher / "recipe.json").write_text(recipes.to_json(about))
+    words = ["distill", shipped / "stickers_distilled.py", "--teacher", teacher]
+    ended = run(*words, "--out", tmp_path / "run")
+    assert ended.code == 1 and "far enough" in ended.err
+    assert len(told[0].split()) == 2
 
 
 def test_a_damaged_checkpoint_is_said_aloud(run, tmp_path):

@@ -127,3 +127,12 @@ def test_row_09_a_decoder_that_dies_or_hangs_is_told(fate, tmp_path, monkeypatch
         media.read(tmp_path / "clip.mp4", Limits(wait=0.5))
     monkeypatch.undo()
     assert len(media.read(tmp_path / "clip.mp4")) == 2  # the next one is well
+
+
+def test_a_length_past_what_a_file_system_can_hold_is_a_cut_file(tmp_path):
+    """ext4 refuses a seek past 16 TiB by OSError; a WebM may name 64 PiB."""
+    path = tmp_path / "x.webm"
+    path.write_bytes(b"\x1a\x45\xdf\xa3\x01" + b"\xf0" * 7 + b"\0" * 40)
+    for read in (media.read, media.probe):
+        with pytest.raises(InputError, match="cut"):
+            read(path)

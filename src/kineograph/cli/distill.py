@@ -34,6 +34,7 @@ def _distill(settings: Distill, started: float, as_json: bool) -> None:
     from kineograph import recipe as recipes
     from kineograph.training.distillation import graduated
     from kineograph.training.loop import Run
+    from kineograph.training.objectives import data_of
 
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -46,7 +47,7 @@ def _distill(settings: Distill, started: float, as_json: bool) -> None:
     if not isinstance(of, recipes.Cascade):
         raise InputError("teacher", f"'{settings.teacher}' is no cascade")
     about = replace(about, teacher=of)
-    run = Run(about, settings.out)
+    run = Run(about, settings.out, data=data_of(about), warn=door.tell)
     if settings.export is not None:
         made = graduated(run, folder, settings.export, settings.lap)
         door.report(as_json, started, made, model=about.name)

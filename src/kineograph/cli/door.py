@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from kineograph import files
+from kineograph import files, pieces
 from kineograph.values.errors import InputError, unwritable
 from kineograph.values.prompt import Progress as Making
 
@@ -58,6 +58,7 @@ def checked_output(path: Path, suffixes: Sequence[str], force: bool, field: str 
         if not folder.is_dir():
             raise InputError(field, f"folder '{folder}' does not exist", "make it first")
         files.sweep(folder)
+        pieces.sweep(folder)
         probe = files.beside(path)
         probe.touch(exist_ok=False)
         probe.unlink()

@@ -13,15 +13,16 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from kineograph import memory
+from kineograph import memory, pieces
 from kineograph.cli import door
 from kineograph.cli.options import Door, command, flag
-from kineograph.record import label_of
+from kineograph.record import label_of, record_of
 from kineograph.values.errors import InputError, KineographError, LimitError, is_memory
 from kineograph.values.progress import Progress
 from kineograph.values.request import Model, Request
@@ -65,8 +66,9 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
             return
         for path in named_outputs(asked):
             stack.enter_context(door.only_ours(path, asked.force))
-        seed = door.chosen_seed(asked.seed) if settings.drawn else 0
+        seed = chosen_seed(model, request, asked) if settings.drawn else 0
         stack.enter_context(within_memory(model, request))
+        stack.enter_context(kept(model, request, seed, asked))
         result = made(model, request, seed, trace=asked.trace, label=verb)
         outputs, more = written(result, asked)
         result = result.noting([note for note in more if note not in result.notes])
@@ -105,6 +107,30 @@ def made(
 
     door.watch(watched(), label)
     return kept[-1]
+
+
+def chosen_seed(model: Model[Any, Any], request: Request[Any], asked: Door) -> int:
+    """The seed given; else that of the pieces which lie beside the output; else a fresh one."""
+    begun = pieces.begun(pieces.run_folder(asked.out)) if asked.out and asked.seed is None else None
+    seed = None if begun is None else begun.get("seed")
+    if isinstance(seed, int) and pieces.plain(record_of(model, request, seed)) == begun:
+        door.tell(f"seed {seed}, as it was begun")
+        return seed
+    return door.chosen_seed(asked.seed)
+
+
+@contextmanager
+def kept(model: Model[Any, Any], request: Request[Any], seed: int, asked: Door) -> Iterator[None]:
+    """Finished pieces of long work stay beside the output until it is whole.
+
+    With a trace nothing is kept: what an earlier run passed would be missing in it.
+    """
+    if asked.out is None or asked.trace is not None:
+        yield
+        return
+    record = partial(record_of, model, request, seed)
+    with pieces.keeping(asked.out, record, force=asked.force, warn=door.tell):
+        yield
 
 
 @contextmanager

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from kineograph import pieces
 from kineograph.cli import door
 from kineograph.cli.make import made
+from kineograph.record import record_of
 from kineograph.values.errors import InputError
 from kineograph.values.request import Request
 from kineograph.values.settings import Settings, seconds
@@ -61,11 +65,15 @@ def rerun(
         typer.echo(model.forecast(request).told())
         return
     more = _beside(request, target, force)
-    result = made(model, request, asked.seed, trace=more.get("trace"), label="rerun")
-    door.watch(result.saving(target), "writing")
-    for name, path in more.items():
-        if name in result.extras:
-            door.watch(result.extras[name].written(path, result.record), "writing")
+    with ExitStack() as stack:
+        if "trace" not in more:
+            record = partial(record_of, model, request, asked.seed)
+            stack.enter_context(pieces.keeping(target, record, force=force, warn=door.tell))
+        result = made(model, request, asked.seed, trace=more.get("trace"), label="rerun")
+        door.watch(result.saving(target), "writing")
+        for name, path in more.items():
+            if name in result.extras:
+                door.watch(result.extras[name].written(path, result.record), "writing")
     same = not changed and target.suffix == file.suffix and _equal(file, target)
     notes = [*result.notes, *asked.changes]
     if not changed and target.suffix == file.suffix:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from kineograph import pieces
 from kineograph.diffusion.denoiser import Denoiser
 from kineograph.values.errors import InputError, KineographError
 from kineograph.values.prompt import Cond
@@ -70,7 +73,8 @@ def integrate(
     leap                   the N-step sampler of Imagen Video: one deterministic move of twice the
                            step, then noise back up to sigma'
     denoise: what estimates the clean x under the noise, told `cond`. noise_like: draws noise of x's
-    shape, needed when churn > 0 or leap. Arithmetic is float32 or more.
+    shape, needed when churn > 0 or leap. Arithmetic is float32 or more. Steps that an earlier run
+    finished (`pieces`) are passed with its state, their noise drawn as if they were made.
 
         >>> levels = kg.Schedule(0.01, 100.0).grid(8)
         >>> grey = kg.Ideal(torch.zeros(1, 3, 1, 4, 4))
@@ -78,32 +82,71 @@ def integrate(
         >>> end.x.abs().max()
         tensor(0.)
     """
-    if order not in (1, 2):
-        raise InputError("order", f"{order} is not 1 or 2")
     levels = [float(s) for s in sigmas]
-    if any(a <= b for a, b in pairwise(levels)):
-        plain = order == 1 and not churn and not leap and levels[0] > 0
-        if not plain or any(a >= b for a, b in pairwise(levels)):
-            raise InputError("sigmas", "levels do not fall")
-    if (churn or leap) and noise_like is None:
-        raise InputError("noise_like", "a stochastic sampler needs noise")
-
+    _check(levels, order, stochastic=bool(churn or leap), noise_like=noise_like)
     n = len(levels) - 1
+    place = pieces.place(partial(_arrays, x, sigmas))
+    kept = None if place is None or place.state is None else _kept(place.state, x)
     before: tuple[float, Tensor] | None = None
     for i, (sigma, to) in enumerate(pairwise(levels)):
+        down, up = _leap(levels, i) if leap else _split(sigma, to, churn, variance)
+        fresh = noise_like if up > 0 else None
+        if kept is not None and i < kept.i:
+            if fresh is not None:
+                fresh(x)
+            x, before = kept.x, (sigma, kept.clean)
+            yield Step(i + 1, n, to, x, kept.clean)
+            continue
         clean = denoise(x, torch.full((len(x),), sigma, device=x.device), cond)
         ahead = clean
         if order == 2 and before is not None and to > 0:
             ahead = _extrapolated(clean, sigma, to, before)
-        down, up = _split(sigma, to, churn, variance)
-        if leap:
-            down = levels[min(i + 2, n)]
-            up = (to**2 - down**2) ** 0.5
         x = ahead + (down / sigma) * (x - ahead)
-        if up > 0 and noise_like is not None:
-            x = x + up * noise_like(x)
+        if fresh is not None:
+            x = x + up * fresh(x)
         before = (sigma, clean)
+        if place is not None:
+            place.keep({"i": np.array(i + 1), "x": _array(x), "clean": _array(clean)})
         yield Step(i + 1, n, to, x, clean)
+
+
+def _leap(levels: list[float], i: int) -> tuple[float, float]:
+    """Go `down` two levels, then back `up` one."""
+    down = levels[min(i + 2, len(levels) - 1)]
+    return down, float((levels[i + 1] ** 2 - down**2) ** 0.5)
+
+
+def _check(levels: list[float], order: int, *, stochastic: bool, noise_like: Noise | None) -> None:
+    """Raises InputError for a walk that no sampler takes."""
+    if order not in (1, 2):
+        raise InputError("order", f"{order} is not 1 or 2")
+    if any(a <= b for a, b in pairwise(levels)):
+        plain = order == 1 and not stochastic and levels[0] > 0
+        if not plain or any(a >= b for a, b in pairwise(levels)):
+            raise InputError("sigmas", "levels do not fall")
+    if stochastic and noise_like is None:
+        raise InputError("noise_like", "a stochastic sampler needs noise")
+
+
+class _Kept(NamedTuple):
+    """Where an earlier run stood: steps made, x after them, the last clean estimate."""
+
+    i: int
+    x: Tensor
+    clean: Tensor
+
+
+def _kept(state: Mapping[str, Any], x: Tensor) -> _Kept:
+    made = (torch.from_numpy(state[name]).to(x.device) for name in ("x", "clean"))
+    return _Kept(int(state["i"]), *made)
+
+
+def _arrays(*tensors: Tensor) -> list[Any]:
+    return [_array(one) for one in tensors]
+
+
+def _array(x: Tensor) -> Any:
+    return x.detach().cpu().numpy()
 
 
 def _split(sigma: float, to: float, churn: float, variance: float) -> tuple[float, float]:

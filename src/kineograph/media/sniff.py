@@ -311,6 +311,9 @@ def gif_blocks(file: BinaryIO) -> Iterator[tuple[str, int, int]]:
 
 
 def _body(file: BinaryIO, at: int, count: int) -> bytes:
+    """So many bytes from a place; EOFError where that lies behind the end, however far."""
+    if at + count > _size(file):  # a file system may refuse to go where no file can reach
+        raise EOFError
     file.seek(at)
     return exactly(file, count)
 

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kineograph import pieces
 from kineograph.patches.examples import Picture, checked_pictures
 from kineograph.patches.growth import PICK, Canvas, copied, gathered
 from kineograph.patches.lanes import compiled
@@ -216,13 +218,19 @@ def _drawn(
         short = knobs.approximate and coarse is not None
         factor = knobs.coherence * 2.0**-depth
         H, W = step.canvas.known.shape
+        place = pieces.place(partial(_begun, step, seed))
+        rows = _taken_up(place, step)
         for y in range(BORDER, H - BORDER, ROWS):
             end = min(y + ROWS, H - BORDER)
-            scan(step, seed, factor, short, y, end)
+            if end > rows:
+                scan(step, seed, factor, short, y, end)
             done += (end - y) * (W - 2 * BORDER)
             yield Progress(
                 min(done / total, 0.999), f"level {depth}, row {end - BORDER}", _seen(step)
             )
+            if place is not None and end > rows:
+                now = {name: array.copy() for name, array in _changed(step).items()}
+                place.keep(now | {"rows": np.array(end)})
         coarse = step
 
     assert coarse is not None
@@ -253,6 +261,26 @@ class _Step(NamedTuple):
     projection: Projection
     parents: Longs
     kin: Longs
+
+
+def _begun(step: _Step, seed: np.uint64) -> list[NDArray[Any]]:
+    return [step.canvas.planes, np.array([seed])]
+
+
+def _changed(step: _Step) -> dict[str, NDArray[Any]]:
+    """What drawing rows of a level changes."""
+    canvas = step.canvas
+    known = {"planes": canvas.planes, "known": canvas.known, "source": canvas.source}
+    return known | {"kin": step.kin}
+
+
+def _taken_up(place: pieces.Place | None, step: _Step) -> int:
+    """The row up to which an earlier run drew the level; its pixels are put into the step."""
+    if place is None or place.state is None:
+        return 0
+    for name, array in _changed(step).items():
+        array[:] = place.state[name]
+    return int(place.state["rows"])
 
 
 def _step(levels: Sequence[_Level], depth: int, coarse: _Step | None, knobs: Matching) -> _Step:

@@ -9,14 +9,16 @@ threads, and the result has the same bytes for any number of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from kineograph import pieces
 from kineograph.patches.lanes import compiled
 from kineograph.patches.search import (
     Flags,
@@ -34,7 +36,7 @@ from kineograph.patches.search import (
 from kineograph.patches.shortlist import ROOM, listed, ranked
 
 ORDER, PICK, SEED, CHECK = 1, 2, 3, 4  # purposes of random draws
-NONE = np.empty((0, 2), np.int64)
+NONE = np.empty((0, 0), np.int32)
 SPLIT_WORK = 2_000_000  # candidates × pixels of a wave below which threads cost more than they give
 
 
@@ -236,14 +238,13 @@ def waves_of(pixels: Any, shape: Any, reach: Any, wrap: Any) -> Any:
 
 
 class Layer(NamedTuple):
-    """What the loop yields after each layer: pixels filled so far, pixels to fill in all; those of
-    the layer in their order, (N, 2); before it, pixels that were begun with, (M, 2).
+    """What the loop yields after each layer: pixels filled so far, pixels to fill in all; the turn
+    of each pixel (H, W), ~turn of those that were begun with, 0 where none was filled.
     """
 
     filled: int
     wanted: int
-    placed: Longs = NONE
-    begun: Longs = NONE
+    order: NDArray[np.int32] = NONE
 
 
 class Split(NamedTuple):
@@ -273,23 +274,40 @@ Work = Callable[[Longs, float], int]  # fill pixels (N, 2) whose error is below 
 
 
 def layers(
-    stage: Stage, work: Work, seed: np.uint64, *, max_error: float, split: Split
+    stage: Stage,
+    work: Work,
+    seed: np.uint64,
+    *,
+    max_error: float,
+    split: Split,
+    also: Mapping[str, Longs],
 ) -> Iterator[Layer]:
     """Fill every unknown pixel of the canvas, in place.
 
     max_error: share of the largest distance; raised by a tenth when a whole pass fills nothing (the
-    authors' rule).
+    authors' rule). also: what else `work` and its caller change, by name; kept with the canvas
+    when a layer is whole (`pieces`).
     """
-    known = stage.canvas.known
+    canvas, known = stage.canvas, stage.canvas.known
     wanted = int(known.size - known.sum())
-    filled, begun = 0, NONE
+    order, filled = np.zeros(known.shape, np.int32), 0
+    here = pieces.place(lambda: (canvas.planes, known, canvas.source, np.array([seed])))
+    changed = {"planes": canvas.planes, "known": known, "source": canvas.source, **also}
+    changed["order"] = order
+    if here is not None and here.state is not None:
+        for name, array in changed.items():
+            array[:] = here.state[name]
+        filled, max_error = int(here.state["filled"]), float(here.state["max_error"])
+        yield Layer(filled, wanted, order)
     with ThreadPoolExecutor(split.threads) if split.threads > 1 else nullcontext() as pool:
         while filled < wanted:
             pixels = frontier(known, stage.canvas.wrap, seed)
             if len(pixels) == 0:
                 before = known.copy()
-                filled += _island(stage, seed)
+                _island(stage, seed)
                 begun = np.argwhere(known & ~before)
+                order[tuple(begun.T)] = ~np.arange(filled, filled + len(begun))
+                filled += len(begun)
                 continue
             if pool is None:
                 placed = work(pixels, max_error)
@@ -299,9 +317,13 @@ def layers(
                 )
             if placed == 0:
                 max_error *= 1.1
+            new = pixels[known[tuple(pixels.T)]]
+            order[tuple(new.T)] = np.arange(filled, filled + placed)
             filled += placed
-            yield Layer(filled, wanted, pixels[known[tuple(pixels.T)]], begun)
-            begun = NONE
+            yield Layer(filled, wanted, order)
+            if here is not None:
+                now = {name: array.copy() for name, array in changed.items()}
+                here.keep(now | {"filled": np.array(filled), "max_error": np.array(max_error)})
 
 
 def _within(work: Work, error: float, pixels: Longs) -> int:
@@ -325,17 +347,14 @@ def _in_waves(
     return total + work(pixels[begun:])
 
 
-def _island(stage: Stage, seed: np.uint64) -> int:
-    """Copy a random 3×3 block of the examples to the middle of the unknown pixels; returns how many
-    it filled.
-    """
+def _island(stage: Stage, seed: np.uint64) -> None:
+    """Copy a random 3×3 block of the examples to the middle of the unknown pixels."""
     canvas, sheet = stage.canvas, stage.sheet
     unknown = np.argwhere(~canvas.known)
     middle = np.abs(unknown - (unknown.min(0) + unknown.max(0)) // 2).sum(1).argmin()
     y, x = unknown[middle]
     block = stage.blocks[drawn_below(seed, y, x, SEED, len(stage.blocks))]
     H, W = canvas.known.shape
-    filled = 0
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             row, column = y + dy, x + dx
@@ -343,5 +362,3 @@ def _island(stage: Stage, seed: np.uint64) -> int:
                 row, column = row % H, column % W
             if 0 <= row < H and 0 <= column < W and not canvas.known[row, column]:
                 copied(canvas, sheet, row, column, block + dy * sheet.stride + dx)
-                filled += 1
-    return filled

@@ -134,7 +134,8 @@ def _filled(
     tallies: list[Longs] = []  # appended by threads; a sum does not mind the order
     cost = stage.sheet.candidates if parents is None else ROOM
     split = Split(manner.threads, max(reach, 2), cost)
-    for layer in layers(stage, work, manner.seed, max_error=manner.max_error, split=split):
+    error, also = manner.max_error, {"kin": kin, "checks": checks}
+    for layer in layers(stage, work, manner.seed, max_error=error, split=split, also=also):
         checks += sum(tallies, np.zeros(2, np.int64))
         tallies.clear()
         yield layer

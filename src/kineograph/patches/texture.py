@@ -24,7 +24,7 @@ from kineograph.patches.examples import (
     checked_pictures,
     planes_of,
 )
-from kineograph.patches.growth import Canvas, Layer
+from kineograph.patches.growth import Canvas
 from kineograph.patches.levels import Job, Manner, grown
 from kineograph.patches.search import Flags, Floats, Longs
 from kineograph.patches.source_map import SourceMap, map_of, rendered
@@ -245,11 +245,7 @@ def _made(
     )
 
     preview, shown, state = np.zeros((*own.shape, examples.pictures[0].shape[2])), -1.0, None
-    order = np.zeros(own.shape, np.int32)
-    turn = 0
     for state in grown(job, manner, knobs.approximate):
-        if state.stage.canvas.known.shape == own.shape:
-            turn = _numbered(order, state.layer, turn)
         done = state.filled / state.wanted
         if done - shown >= 0.02:
             preview, shown = _preview(state.stage.canvas, examples), done
@@ -258,22 +254,13 @@ def _made(
     assert state is not None
     stage = state.stage
     source = map_of(stage.canvas.source, ~known, stage.sheet, stage.firsts, examples.sizes)
-    source = replace(source, order=order)
+    source = replace(source, order=state.layer.order)
     missed = (
         f"misses: {state.misses:.0%} of {state.checked} pixels checked" if state.checked else ""
     )
     told = tuple(note for note in (*notes, note, missed) if note)
     made = Texture(rendered(source, examples.pictures), source, told, width)
     yield Progress(1.0, "done", made)
-
-
-def _numbered(order: NDArray[np.int32], layer: Layer, turn: int) -> int:
-    """Give the pixels of a layer their turns, ~turn to those that were begun with; the next one."""
-    begun, placed = layer.begun, layer.placed
-    order[tuple(begun.T)] = ~np.arange(turn, turn + len(begun))
-    turn += len(begun)
-    order[tuple(placed.T)] = np.arange(turn, turn + len(placed))
-    return turn + len(placed)
 
 
 def _preview(canvas: Canvas, examples: Examples) -> Picture:

@@ -58,7 +58,7 @@ class Objective(Protocol):
 
 @dataclass
 class State:
-    """All that a run needs to go on; data is the hash of what it learned from, "" where unknown."""
+    """All that a run needs to go on. data: hashes of what it learned from, "" where unknown."""
 
     net: nn.Module
     ema: dict[str, Tensor]
@@ -320,7 +320,7 @@ class Run:
     every: float = 240.0
     "Seconds between checkpoints."
     data: str = ""
-    'Hash of what it learns from; a run is not continued on other data. "" where unknown.'
+    'Hashes of what it learns from; a run is not continued on other data. "" where unknown.'
     warn: Callable[[str], None] = lambda told: None
     "Told what a person should know at once: a damaged checkpoint."
     keep_every: int = 0
@@ -375,7 +375,7 @@ class Run:
             for trouble in restore(state, folder):
                 self._log({"stage": part.name, "warning": trouble})
                 self.warn(f"{part.name}: {trouble}")
-            if "" not in (state.data, self.data) and state.data != self.data:
+            if not _agree(state.data, self.data):
                 raise InputError(
                     "data",
                     f"is not what '{part.name}' learned from so far",
@@ -418,6 +418,11 @@ class Run:
         path = self.folder / "log.jsonl"
         with writing(path), path.open("a") as log:
             log.write(json.dumps(entry) + "\n")
+
+
+def _agree(known: str, now: str) -> bool:
+    """Whether two lists of hashes say the same as far as both reach."""
+    return all(one == other for one, other in zip(known.split(), now.split(), strict=False))
 
 
 def exported(recipe: Recipe, run: Path, folder: Path) -> list[Path]:

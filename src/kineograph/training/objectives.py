@@ -6,6 +6,7 @@ An objective joins a data set with a loss and yields the losses of one step, a p
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +28,44 @@ def objective_of(
 
 
 def data_of(recipe: Recipe, folder: Path | None = None) -> str:
-    """A hash of what a recipe learns from: of a text, of a pack's index; "" where there is none.
+    """Hashes of what a recipe learns from, "" where there is none: of its text; or of its pack's
+    index and, after a space, of the pixels. An older state may hold the first alone.
 
-    An index names the pinned packages that a pack was made from, with their hashes, and all its
-    records; the pixels themselves are not read.
+    `folder` holds the data set; None is the user's cache.
     """
+    from kineograph.data import fonts
+
+    index, pixels = _files_of(recipe.data, folder)
+    if recipe.family == "finisher":  # learns from what a larger network answered to the pack
+        pixels += ("answers_*.npy",)
+    if not index.is_file():
+        return ""
+    found = [path for pattern in pixels for path in sorted(index.parent.glob(pattern))]
+    if recipe.family == "visual-prompts":
+        found += sorted(fonts.font_folder().glob("glyphs.npy"))
+    told = [sha256_of(index)]
+    if found:
+        each = "".join(f"{path.name} {sha256_of(path)}\n" for path in found)
+        told.append(hashlib.sha256(each.encode()).hexdigest())
+    return " ".join(told)
+
+
+def _files_of(data: str, folder: Path | None) -> tuple[Path, tuple[str, ...]]:
+    """What names the records of a data set, and patterns of the files that hold its pixels."""
     from kineograph.data import cutouts, prose, stickers
     from kineograph.data.scenes import packs
 
-    match recipe.data:
+    match data:
         case "kjv":
-            path = (folder or prose.prose_folder()) / "kjv.txt"
+            return (folder or prose.prose_folder()) / "kjv.txt", ()
         case "stickers":
-            path = (folder or stickers.sticker_folder()) / "index.json"
+            place = folder or stickers.sticker_folder()
+            return place / "index.json", ("clips_*.npy", "stills_*.npy")
         case "cutouts" | "composed":
-            path = (folder or cutouts.cutout_folder()) / "index.json"
+            place = folder or cutouts.cutout_folder()
+            return place / "index.json", ("stills.npy", "frames.npy")
         case "scenes":
-            path = (folder or packs.scenes_folder()) / "index.json"
-        case _:
-            path = Path(recipe.data)
-    return sha256_of(path) if path.is_file() else ""
+            return (folder or packs.scenes_folder()) / "index.json", ("small.npy", "crops.npy")
+    if Path(data).is_dir():
+        return Path(data) / "pack.json", ("*.tar",)
+    return Path(data), ()
