@@ -201,6 +201,11 @@ def test_one_line_of_python_gives_the_vectors():
     assert str(found).startswith("like cat: ")
 
 
+def test_a_short_text_is_told_to_say_little():
+    notes = kg.vectors(Source(value=sentences(count=100)), epochs=1, width=4, rare=1, seed=1).notes
+    assert "only 900 words were read" in notes[1]
+
+
 def test_the_king_james_text_says_who_is_like_whom():
     """Two readings; a minute's fifteen are in docs/words.md."""
     if not (prose.prose_folder() / "kjv.txt").is_file():

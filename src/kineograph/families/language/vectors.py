@@ -33,6 +33,7 @@ MOST_EPOCHS = 100
 START, LEARNED = 3.0, 4.5e-8  # seconds; of a word read, a number of it and a neighbour's place
 LETTERS = 5.3  # of a word and its space
 MAPPED, FUNCTION = 120, 60  # words of a map nobody chose: the commonest after so many
+SHORT = 20_000  # words of a text that is told to be too short
 NEIGHBOURS = 8  # of a word asked about, on the map
 
 
@@ -188,6 +189,8 @@ def _map(answers: Answers, show: tuple[str, ...]) -> FileProduct:
 def _notes(settings: Vectors, vectors: WordVectors) -> Iterator[str]:
     if settings.corpus is not None:
         yield f"{vectors}, learned in {settings.epochs} readings"
+        if (read := int(vectors.counts.sum())) < SHORT:
+            yield f"only {read:,} words were read, which says little of any; a book tells more"
 
 
 def _listed(found: list[Near]) -> str:
