@@ -345,6 +345,7 @@ MANY = {
     "patches.shortlist.listed": COMPILED,
     "families.language.words.occurrences._picked": COMPILED,
     "families.language.words.occurrences.walk": COMPILED,
+    "families.language.words.skipgram.train": COMPILED,
     "frames.sprites.frames_to_reach": COMPILED,
     "diffusion.sampling.integrate": "the samplers of six papers are its arguments",
     "families.zoom.maker.jointly": "the options of the paper's joint sampling",

@@ -232,6 +232,21 @@ def test_a_signed_file_holds_until_a_byte_changes(suffix, tmp_path, capsys, monk
     out.write_bytes(harmed)
     code, said, _ = run(capsys, "verify", out)
     assert code == 1 and "does not hold" in said
+    assert run(capsys, *words, "--force")[0] == 0  # replaced, not signed
+    assert sorted(path.name for path in tmp_path.glob("x*")) == [out.name]
+    code, said, _ = run(capsys, "verify", out)
+    assert code == 0 and "no C2PA manifest" in said
+
+
+def test_a_signature_goes_with_the_file_that_it_was_of(tmp_path):
+    """By whatever door the file is replaced; what else is named so stays."""
+    for name in ("x.png.c2pa", "y.png.c2pa", "x.c2pa"):
+        (tmp_path / name).write_bytes(b"of another file")
+    media.save(from_bytes(drawn(1, 16)), tmp_path / "x.png")
+    (tmp_path / "z.png.c2pa").mkdir()
+    media.save(from_bytes(drawn(1, 16)), tmp_path / "z.png")
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["x.c2pa", "x.png", "y.png.c2pa", "z.png", "z.png.c2pa"]
 
 
 def test_without_the_extra_signing_says_what_to_install(tmp_path, capsys, monkeypatch):

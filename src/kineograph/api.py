@@ -175,6 +175,23 @@ def chain(
     return make("chain", seed=seed, states=states, **settings)
 
 
+def vectors(
+    corpus: str | os.PathLike[str] | Source | None = None,
+    *,
+    seed: int | None = None,
+    **settings: Any,
+) -> Result[Any]:
+    """A vector a word of a text; its value holds the vectors and answers about them.
+
+    corpus: a text file, or Source(value="the text itself").
+
+        >>> text = kg.Source(value=" ".join(f"a{i} b{i} c{i}." for i in range(9)) * 9)
+        >>> kg.vectors(text, epochs=1, width=4, seed=1).value.vectors.table.shape
+        (27, 4)
+    """
+    return make("vectors", seed=seed, corpus=corpus, **settings)
+
+
 def rerun(
     file: str | os.PathLike[str],
     *,

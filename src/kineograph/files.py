@@ -25,6 +25,9 @@ from kineograph.values.errors import InputError, KineographError, is_full, unwri
 if sys.platform != "win32":
     import fcntl
 
+SIGNATURE = ".c2pa"
+"Behind a file's name: its C2PA manifest (`trust.manifest`), which holds for these bytes alone."
+
 
 @contextmanager
 def placed(target: Path) -> Iterator[Path]:
@@ -183,7 +186,9 @@ def _claim(path: Path) -> IO[str] | None:
 
 
 def publish(part: Path, target: Path) -> None:
-    """Flush a file or folder to disk, then give it its final name; what bore that name goes."""
+    """Flush a file or folder to disk, then give it its final name; what bore that name goes, and
+    the signature of it that lay beside.
+    """
     for inside in part.iterdir() if part.is_dir() else ():
         _flush(inside)
     _flush(part)
@@ -198,6 +203,8 @@ def publish(part: Path, target: Path) -> None:
         shutil.rmtree(aside)
     else:
         part.replace(target)
+    with suppress(OSError):
+        target.with_name(target.name + SIGNATURE).unlink(missing_ok=True)
     _flush(target.absolute().parent)
 
 

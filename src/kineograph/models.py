@@ -44,6 +44,7 @@ VERBS = (
     "analogy",
     "write",
     "chain",
+    "vectors",
 )
 "Every command that makes something of a request."
 
@@ -94,6 +95,10 @@ def families(verb: str) -> Families:
             from kineograph.families.chain.settings import Chain
 
             return (Chain,)
+        case "vectors":
+            from kineograph.families.language.settings import Vectors
+
+            return (Vectors,)
     near = difflib.get_close_matches(verb, VERBS, 1)
     remedy = f"did you mean {near[0]}?" if near else f"use one of {', '.join(VERBS)}"
     raise InputError("verb", f"'{verb}' makes nothing", remedy)
@@ -156,7 +161,7 @@ def _model_of(settings: Settings) -> Model[Any, Any]:
             return _by_example(settings)
         case "analogy":
             return _analogy(settings)
-        case "write" | "chain":
+        case "write" | "chain" | "vectors":
             return _what_comes_next(settings)
     raise TypeError(f"{type(settings).__name__} belongs to no model")
 
@@ -290,7 +295,7 @@ def _analogy(settings: Settings) -> Model[Any, Any]:
 
 def _what_comes_next(settings: Settings) -> Model[Any, Any]:
     """What writes one symbol after another."""
-    from kineograph.families.language.settings import ByCounts, Learned
+    from kineograph.families.language.settings import ByCounts, Learned, Vectors
 
     match settings:
         case ByCounts():
@@ -301,6 +306,10 @@ def _what_comes_next(settings: Settings) -> Model[Any, Any]:
             from kineograph.families.language.transformer import TransformerModel
 
             return TransformerModel(settings.model, adapters=settings.adapters())
+        case Vectors():
+            from kineograph.families.language.vectors import VectorsModel
+
+            return VectorsModel()
     from kineograph.families.chain.model import ChainModel
 
     return ChainModel()

@@ -197,7 +197,7 @@ class TextProduct:
     def written(self, path: Path, record: Note) -> Iterator[Progress]:
         with placed(path) as part:
             part.write_text(self.text.rstrip("\n") + "\n", "utf-8", newline="\n")
-        _beside(path, record)
+        beside(path, record)
         yield Progress(1.0, "written", None)
 
 
@@ -218,7 +218,7 @@ class TableProduct:
     def written(self, path: Path, record: Note) -> Iterator[Progress]:
         with placed(path) as part:
             part.write_text(self.csv, "utf-8", newline="")
-        _beside(path, record)
+        beside(path, record)
         yield Progress(1.0, "written", None)
 
 
@@ -291,7 +291,7 @@ def pyplot() -> Any:
     return pyplot
 
 
-def _beside(path: Path, record: Note) -> None:
+def beside(path: Path, record: Note) -> None:
     """The record in a file of its own."""
     if record is None:
         return

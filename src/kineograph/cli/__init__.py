@@ -33,6 +33,7 @@ VERBS = {
     "models": ("models", "List models, show their cards, check their files."),
     "write": ("write", "Write text that reads like a corpus, by counting or by a transformer."),
     "chain": ("chain", "Fit a Markov chain to states in a CSV file and ask it what comes next."),
+    "vectors": ("vectors", "Learn which words of a text keep like company, and ask."),
     "loop": ("loop", "Make a clip that never ends: an endless player, or a seamless loop."),
     "sprite": ("sprite", "Cut out what moves in a clip and let it follow the mouse, in a page."),
     "texture": ("texture", "Grow, fill or extend a picture from examples of it."),
@@ -50,7 +51,16 @@ VERBS = {
     "data": ("data", "Fetch and prepare a named data set."),
 }
 
-LIGHT = ("show", "schema", "chain", "write", "--help", "-h", "--version")  # need no torch
+LIGHT = (
+    "show",
+    "schema",
+    "chain",
+    "write",
+    "vectors",
+    "--help",
+    "-h",
+    "--version",
+)  # need no torch
 
 
 class _Verbs(TyperGroup):

@@ -9,14 +9,20 @@ its end is mixed with its beginning like any other jump.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kineograph.frames.render import Run, runs
-from kineograph.media import Sound
+from kineograph.media import Sound, format_for
+from kineograph.media.frames import track_of
+from kineograph.values.errors import InputError
+from kineograph.values.source import Source
 
 FADE = 0.02  # seconds of a mix; shorter than a syllable, longer than a click
+ENDS = 0.5  # seconds in which a sound fades that is cut where a film ends
+TICK = 1000  # parts of a second in which a sound is laid under a film
 
 
 def sound_of(order: Sequence[int], sound: Sound, fps: float, *, closed: bool = False) -> Sound:
@@ -51,6 +57,47 @@ def sound_of(order: Sequence[int], sound: Sound, fps: float, *, closed: bool = F
         power[low:high, 0] += weight**2
     heard /= np.sqrt(np.maximum(power, 1e-9))
     return Sound(np.clip(heard, -1, 1), rate)
+
+
+def check_audio(form: str) -> None:
+    """Raises InputError for an output, by its suffix, that carries no sound."""
+    kind = format_for(form)
+    if form and (kind is None or not kind.sound):
+        what = {".html": "a page", "folder": "a folder"}.get(form, f"a {form}")
+        raise InputError("audio", f"{what} carries no sound", "use .mp4 or .webm")
+
+
+def audio_under(source: Source | None, form: str, seconds: float) -> Sound | None:
+    """`music` for an open film of this form, None where no source is given."""
+    if source is None:
+        return None
+    check_audio(form)
+    return music(source, seconds)
+
+
+def music(source: Source, seconds: float, *, closed: bool = False) -> Sound:
+    """A file's sound as it lies under a film of so many seconds.
+
+    It begins with the film. A shorter one starts over; one that does not end with the film fades at
+    its end, or, where the film is `closed`, is mixed into its own beginning there.
+    """
+    return laid_under(track_of(source, seconds + 2 * FADE), seconds, closed=closed)
+
+
+def laid_under(sound: Sound, seconds: float, *, closed: bool = False) -> Sound:
+    """See `music`."""
+    total = round(seconds * sound.rate)
+    own = len(sound.samples) * TICK // sound.rate  # whole ticks
+    if own < 2 * FADE * TICK:
+        raise InputError("audio", f"lasts {own / TICK:g} s", "give a longer sound")
+    count = ceil(seconds * TICK)
+    fits = abs(len(sound.samples) - total) <= sound.rate * FADE
+    order = range(count) if fits else [tick % own for tick in range(count)]
+    heard = sound_of(order, sound, TICK, closed=closed).samples[:total]
+    if not (closed or fits):
+        fall = min(total, round(ENDS * sound.rate))
+        heard[total - fall :] *= np.linspace(1, 0, fall, dtype=np.float32)[:, None]
+    return Sound(heard, sound.rate)
 
 
 def _sample(frame: int, fps: float, rate: int) -> int:

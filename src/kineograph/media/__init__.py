@@ -2,6 +2,7 @@
 
     save(clip, "out.mp4", note={"seed": 7})      clip = read("in.gif")          note("out.mp4")
     sound("in.mp4")                                 None, or its samples while the frames are shown
+    track("music.mp3", 12.0)                        its first twelve seconds
     with writer("out.webm", fps=8, size=(64, 64)) as w: w.add(frame)
     for frame in stream("in.mp4"): ...           probe("in.mp4").fps            sheet([clip, clip])
 
@@ -20,7 +21,7 @@ from kineograph.media.encode import Writer, probe_writer, save, writer
 from kineograph.media.formats import LIMITS, MOVING, STILL, Frame, Info, Limits, Sound
 from kineograph.media.frames import Frames, frames_of
 from kineograph.media.notes import note
-from kineograph.media.sound import sound
+from kineograph.media.sound import sound, track
 from kineograph.media.sources import (
     changes_of,
     check_fits,
@@ -60,6 +61,7 @@ __all__ = [
     "sheet",
     "sound",
     "stream",
+    "track",
     "writer",
 ]
 

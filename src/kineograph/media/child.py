@@ -190,6 +190,16 @@ class Child:
             kept += read
         return data
 
+    def rest(self, most: int) -> NDArray[np.uint8]:
+        """The rest of its output, to a clean end within `most` bytes."""
+        while self._more():
+            if len(self._buffer) > most:
+                raise ChildError("answered in a form that was not asked for")
+        self.end()
+        data = np.frombuffer(bytes(self._buffer), np.uint8)
+        self._buffer.clear()
+        return data
+
     def lines(self) -> Iterator[bytes]:
         """Its output line by line, to a clean end."""
         while line := self.until(b"\n", 2**21):

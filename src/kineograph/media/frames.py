@@ -13,7 +13,7 @@ import numpy as np
 
 from kineograph.media.decode import probe, stream
 from kineograph.media.formats import LIMITS, Frame, Info, Limits, Sound
-from kineograph.media.sound import sound
+from kineograph.media.sound import sound, track
 from kineograph.values.errors import InputError
 from kineograph.values.source import Source
 
@@ -59,6 +59,12 @@ def sound_of(source: Source, field: str = "clip") -> Sound | None:
         return None
     with named(field):
         return sound(source.path)
+
+
+def track_of(source: Source, seconds: float, field: str = "audio") -> Sound:
+    """The sound of a file from its beginning, no more than so many seconds."""
+    with named(field):
+        return track(source.there(field), seconds)
 
 
 def every(frames: Iterator[Frame], step: int) -> Iterator[Frame]:

@@ -35,6 +35,7 @@ DEMUXERS = {  # by kind, as ffmpeg calls them
     "mpegts": "mpegts",
     "mpeg": "mpeg",
 }
+HEARD = DEMUXERS | {"wav": "wav", "mp3": "mp3", "flac": "flac", "aac": "aac"}  # sound alone too
 WRITTEN = ("mp4", "webm")
 _ALPHA_DECODERS = {"vp9": "libvpx-vp9", "vp8": "libvpx"}  # ffmpeg's own ones drop alpha
 
@@ -77,7 +78,7 @@ def ffmpeg() -> str:
 def _reading(kind: str, file: BinaryIO, limits: Limits, output: str, demuxed: str = "") -> Child:
     options = (
         f"-v level+verbose -nostdin -protocol_whitelist fd -threads 1 -max_pixels {limits.pixels}"
-        f" -f {DEMUXERS[kind]} {demuxed} -i fd: {output} -threads 1 -flags +bitexact pipe:1"
+        f" -f {HEARD[kind]} {demuxed} -i fd: {output} -threads 1 -flags +bitexact pipe:1"
     )
     return Child([ffmpeg(), *options.split()], stdin=file, memory=limits.memory, wait=limits.wait)
 
@@ -150,6 +151,17 @@ def sound_decoder(kind: str, file: BinaryIO, begins: int, count: int, limits: Li
         f"-map 0:a:0 -af aresample={SOUND_RATE}:async=1:first_pts={min(0, begins)},"
         f"aformat=sample_fmts=flt:channel_layouts=mono|stereo,atrim=start_sample={max(0, begins)},"
         f"apad=whole_len={count},atrim=end_sample={count} -c:a pcm_f32be -f au"
+    )
+    return _reading(kind, file, limits, output)
+
+
+def track_decoder(kind: str, file: BinaryIO, most: int, limits: Limits) -> Child:
+    """A process that sends the first sound track from its own beginning, at most `most` samples of
+    it, as AU, big-endian float32."""
+    output = (
+        f"-map 0:a:0 -af asetpts=PTS-STARTPTS,aresample={SOUND_RATE}:async=1:first_pts=0,"
+        f"aformat=sample_fmts=flt:channel_layouts=mono|stereo,atrim=end_sample={most}"
+        " -c:a pcm_f32be -f au"
     )
     return _reading(kind, file, limits, output)
 

@@ -147,4 +147,10 @@ ROOMS = (
         {"states": "examples/weather.csv", "predict": 7, "sample": 30, "seed": 1}, ".csv",
         "Markov's own question: how often does one state follow another?",
     ),
+    Room(
+        "vectors", "Words in like company", "Which words stand among the same words?", "vectors",
+        ("corpus", "like", "analogy", "epochs"),
+        {"corpus": "examples/alice.txt", "like": ["alice"], "rare": 3, "width": 20, "seed": 1},
+        ".txt", "Nobody told it what a word means: only which ones stand beside it.",
+    ),
 )  # fmt: skip

@@ -17,11 +17,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from kineograph.files import placed
+from kineograph.files import SIGNATURE, placed
 from kineograph.media.notes import SOURCES
 from kineograph.values.errors import InputError, MissingError
 
-BESIDE = ".c2pa"
 MIMES = {
     ".png": "image/png",
     ".apng": "image/png",
@@ -36,7 +35,7 @@ SIGNED = "sign .png, .apng, .jpg, .webp, .gif or .mp4"
 
 def state_of(path: Path) -> tuple[str, tuple[str, ...]]:
     """The manifest's state in words, and what does not hold."""
-    beside = path.with_name(path.name + BESIDE)
+    beside = path.with_name(path.name + SIGNATURE)
     here = beside.is_file() or _is_inside(path)
     if not here:
         return "no C2PA manifest", ()
@@ -113,7 +112,7 @@ def sign(path: Path, record: Mapping[str, Any]) -> Path:
     ):
         builder.set_no_embed()
         made = builder.sign(signer, mime, file, io.BytesIO())
-    target = path.with_name(path.name + BESIDE)
+    target = path.with_name(path.name + SIGNATURE)
     with placed(target) as part:
         part.write_bytes(made)
     return target

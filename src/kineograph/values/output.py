@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, model_validator
 from kineograph.values.errors import InputError
 from kineograph.values.settings import Settings, setting
 from kineograph.values.sides import sides
+from kineograph.values.source import SoundSource
 
 Fit = Literal["pad", "crop", "stretch"]
 Box = tuple[int | None, int | None]  # (width, height); None where the other decides
@@ -134,4 +135,21 @@ class Output(Settings):
             if self.for_:
                 problem = f"is said by '{self.for_}' ({PRESETS[self.for_].size})"
                 raise InputError("size", problem, "leave one of them out")
+        return self
+
+
+class Sounded(Output):
+    """What can be set of a film that may be heard."""
+
+    audio: SoundSource | None = setting(
+        None,
+        "Sound under the film, of a sound or video file. Longer is cut at the film's end, shorter "
+        "starts over.",
+        panel=PANEL,
+    )
+
+    @model_validator(mode="after")
+    def _heard(self) -> Self:
+        if self.audio is not None and self.for_ and PRESETS[self.for_].silent:
+            raise InputError("audio", f"is not for '{self.for_}', which is silent", "leave it out")
         return self

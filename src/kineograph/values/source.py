@@ -125,6 +125,7 @@ class Kind:
 
 ClipSource = Annotated[Source, Kind("clip")]
 PictureSource = Annotated[Source, Kind("picture")]
+SoundSource = Annotated[Source, Kind("sound")]
 TextSource = Annotated[Source, Kind("text")]
 TableSource = Annotated[Source, Kind("table")]
 FolderSource = Annotated[Source, Kind("folder")]

@@ -12,6 +12,7 @@ import numpy as np
 from kineograph.families.language.plots import draw_choices
 from kineograph.families.language.settings import ByCounts, times_of
 from kineograph.families.language.words import (
+    Corpus,
     bits_by_order,
     choices,
     ngrams,
@@ -19,6 +20,7 @@ from kineograph.families.language.words import (
     read_text,
 )
 from kineograph.families.language.words.occurrences import LONGEST
+from kineograph.families.language.words.saved import SUFFIX, read_counts, save_counts
 from kineograph.families.language.words.writing import Written, write
 from kineograph.products import FileProduct, TextProduct, pyplot
 from kineograph.record import record_of
@@ -45,6 +47,8 @@ class CountsModel:
         settings = request.settings.resolved()
         assert settings.n is not None
         letters = sum(length_of(source, name) * times for name, source, times in _corpora(settings))
+        if settings.counts is not None:
+            letters = settings.counts.there("counts").stat().st_size // 4 * EACH[settings.unit]
         tokens = letters / EACH[settings.unit]
         seconds = START + COUNTED * tokens + COPIED * settings.n
         told = f"{settings.n:,} {settings.unit}s of order {settings.order} from {letters:,} letters"
@@ -57,11 +61,12 @@ class CountsModel:
         request = replace(request, settings=request.settings.resolved())
         settings = request.settings
         assert settings.order is not None and settings.n is not None
+        order = settings.order
         if "plot" in request.extras:
             pyplot()  # tells now, not after the work, when it is not there
-        corpus = read_corpus(_read(settings), settings.unit)
+        corpus = _counted(settings)
         steps = write(
-            ngrams(corpus, settings.order),
+            ngrams(corpus, order),
             settings.n,
             seed,
             copy_limit=settings.copy_limit,
@@ -77,7 +82,10 @@ class CountsModel:
                 yield step._replace(done=min(step.done, 0.99), value=so_far)
         assert made is not None
         facts = _facts(made) | ({} if request.form else {"text": made.text})
-        extras = {"map": FileProduct(lambda path: _save_map(made, path), (".npz",))}
+        extras = {
+            "map": FileProduct(lambda path: _save_map(made, path), (".npz",)),
+            "save": FileProduct(lambda path: save_counts(corpus, order, path), (SUFFIX,)),
+        }
         if "plot" in request.extras:
             extras["plot"] = _plot(made, facts)
         record = record_of(self, request, seed)
@@ -110,8 +118,17 @@ def length_of(source: Source, field: str = "corpus") -> int:
 def _corpora(settings: ByCounts) -> list[tuple[str, Source, int]]:
     """Each corpus with its field's name, and how many times it counts."""
     times = times_of(settings.weights) if settings.weights else (1,) * (1 + len(settings.also))
+    if settings.corpus is None:
+        return []
     named = [("corpus", settings.corpus), *(("also", one) for one in settings.also)]
     return [(name, source, many) for (name, source), many in zip(named, times, strict=True)]
+
+
+def _counted(settings: ByCounts) -> Corpus:
+    """The corpus that is counted, or that was counted and saved."""
+    if settings.counts is None:
+        return read_corpus(_read(settings), settings.unit)
+    return read_counts(settings.counts.there("counts"))
 
 
 def _read(settings: ByCounts) -> str:

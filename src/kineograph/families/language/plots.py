@@ -1,15 +1,20 @@
-"""What is drawn beside a text: how much choice counting leaves, where a transformer looks."""
+"""What is drawn beside a text: how much choice counting leaves, where a transformer looks, which
+words keep like company."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kineograph.products import pyplot
 
 if TYPE_CHECKING:  # counting starts without torch
     from kineograph.families.language.words import Bits, Choice, Corpus
     from kineograph.families.language.words.language import Looked
+    from kineograph.families.language.words.skipgram import WordVectors
 
 
 def draw_choices(corpus: Corpus, said: list[Choice], costs: list[Bits], path: Path) -> None:
@@ -50,3 +55,42 @@ def draw_attention(looked: Looked, path: Path) -> None:
         axes.tick_params(length=0)
     figure.savefig(path, dpi=110, metadata={"Software": None})
     plot.close(figure)
+
+
+def draw_map(
+    vectors: WordVectors, rows: list[int], arrows: list[tuple[int, int]], path: Path
+) -> None:
+    """Words of a table in the plane in which they differ most; an arrow for each pair of rows."""
+    plot = pyplot()
+    places, shares = plane(vectors.unit()[rows])
+    where = dict(zip(rows, places, strict=True))
+    figure, axes = plot.subplots(figsize=(8.0, 6.4), layout="constrained")
+    axes.scatter(places[:, 0], places[:, 1], s=6, color="C0", zorder=2)
+    size = 9 if len(rows) < 60 else 7
+    for row, (x, y) in where.items():
+        told = vectors.words[row].replace("$", r"\$")
+        axes.annotate(told, (x, y), (2, 2), textcoords="offset points", fontsize=size)
+    for start, end in arrows:
+        how = {"arrowstyle": "->", "color": "C3", "lw": 1, "shrinkA": 3, "shrinkB": 3}
+        axes.annotate("", where[end], where[start], arrowprops=how, zorder=1)
+    axes.set_xlabel(f"first direction, {shares[0]:.0%} of what differs", fontsize=8)
+    axes.set_ylabel(f"second direction, {shares[1]:.0%}", fontsize=8)
+    axes.tick_params(length=0, labelleft=False, labelbottom=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(0.08)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    plot.close(figure)
+
+
+def plane(
+    vectors: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n, 2) places by principal components, and their shares of the variance, (2,); n ≥ 3.
+
+    Each direction points where its largest part is positive, so that a picture repeats.
+    """
+    apart = vectors - vectors.mean(0)
+    left, sizes, right = np.linalg.svd(apart, full_matrices=False)
+    signs = np.sign(right[np.arange(2), np.abs(right[:2]).argmax(1)])
+    shares = sizes[:2] ** 2 / max(float((sizes**2).sum()), 1e-12)
+    return left[:, :2] * sizes[:2] * signs, shares

@@ -13,7 +13,7 @@ from kineograph.values.adapters import Adapted
 from kineograph.values.duration import seconds_of
 from kineograph.values.errors import InputError
 from kineograph.values.settings import Extra, Settings, setting
-from kineograph.values.source import TextSource
+from kineograph.values.source import Source, TextSource
 
 LEARNED = "Of a transformer"
 UNIT, BY = "What is counted, or read.", "What answers: counting, or a learned model."
@@ -24,6 +24,8 @@ USUAL = {"letter": (6, 1000), "word": (2, 200), "line": (1, 20)}
 MAP = Extra(suffixes=(".npz",), help="Write where each token came from")
 PLOT = Extra(suffixes=(".png",), help="Draw how little choice and how many bits each order leaves")
 ATTENTION = Extra(suffixes=(".png",), help="Draw where it looked as it wrote")
+MAPPED = Extra(suffixes=(".png",), help="Draw words as places in a plane")
+SAVE = Extra(suffixes=(".npz",), help="Save what was counted in this file")
 KEEP = Extra(suffixes=("",), help="Keep the model learned in this folder")
 
 
@@ -34,10 +36,11 @@ class ByCounts(Settings):
     about: ClassVar[str] = "text by counts"
     forms: ClassVar[tuple[str, ...]] = (".txt",)
     spoken: ClassVar[bool] = True
-    extras: ClassVar[Mapping[str, Extra]] = {"map": MAP, "plot": PLOT}
+    extras: ClassVar[Mapping[str, Extra]] = {"map": MAP, "plot": PLOT, "save": SAVE}
 
-    corpus: TextSource = setting(..., "Text file in UTF-8.", place=True)
+    corpus: TextSource | None = setting(None, "Text file in UTF-8.", place=True)
     by: Literal["counts"] = setting("counts", BY)
+    counts: Source | None = setting(None, "What was counted and saved before, in place of a text.")
     unit: Literal["word", "letter", "line"] = setting("word", UNIT)
     order: int | None = setting(
         None, "Tokens of context: by word 2, by letter 6, by line 1; 0 none.", least=0, most=1000
@@ -58,16 +61,30 @@ class ByCounts(Settings):
 
     @model_validator(mode="after")
     def _weighed(self) -> Self:
+        if (self.corpus is None) == (self.counts is None):
+            problem = "is missing" if self.corpus is None else "and saved counts are both given"
+            raise InputError("corpus", problem, "give a text to count, or saved counts")
+        if self.counts is not None and self.also:
+            raise InputError("also", "is not for saved counts", "count both texts anew")
         if self.weights and len(times_of(self.weights)) != 1 + len(self.also):
             problem = f"'{self.weights}' is not one number for each of {1 + len(self.also)} corpora"
             raise InputError("weights", problem, "write them as 2,1")
         return self
 
     def resolved(self) -> Self:
-        """With the order and the length that the unit usually has."""
-        order, n = USUAL[self.unit]
+        """With the order and the length that the unit, or saved counts, usually have."""
+        unit, (order, n) = self.unit, USUAL[self.unit]
+        if self.counts is not None:
+            from kineograph.families.language.words.saved import read_about
+
+            unit, order = read_about(self.counts.there("counts"))
+            n = USUAL[unit][1]
+            if "unit" in self.model_fields_set and self.unit != unit:
+                raise InputError("unit", f"'{self.unit}', but {unit}s were counted", "leave it out")
         return self.changed(
-            order=order if self.order is None else self.order, n=n if self.n is None else self.n
+            unit=unit,
+            order=order if self.order is None else self.order,
+            n=n if self.n is None else self.n,
         )
 
 
@@ -141,3 +158,73 @@ class Learned(Adapted):
         """With the time that is usually taken to learn."""
         learns = self.corpus is not None and not self.time_limit
         return self.changed(time_limit="3m") if learns else self
+
+
+def three(text: str) -> tuple[str, str, str]:
+    """(A, B, C) from "A,B,C"."""
+    words = [part.strip() for part in text.split(",")]
+    if len(words) != 3 or not all(words):
+        raise InputError("analogy", f"'{text}' are not three words", "write man,king,woman")
+    return words[0], words[1], words[2]
+
+
+class Vectors(Settings):
+    """A vector a word, learned by guessing which words stand near it (Mikolov et al. 2013)."""
+
+    verb: ClassVar[str] = "vectors"
+    about: ClassVar[str] = "word vectors"
+    forms: ClassVar[tuple[str, ...]] = (".txt",)
+    spoken: ClassVar[bool] = True
+    aloud: ClassVar[bool] = True
+    extras: ClassVar[Mapping[str, Extra]] = {"map": MAPPED}
+
+    corpus: TextSource | None = setting(None, "Text file in UTF-8.", place=True)
+    vectors: TextSource | None = setting(None, "Vectors saved before, in place of a text.")
+    like: tuple[str, ...] = setting((), "Name the words most like this one; repeat.")
+    analogy: tuple[str, ...] = setting(
+        (), "Three words, as man,king,woman: what is to woman as king is to man? Repeat."
+    )
+    show: tuple[str, ...] = setting((), "A word of the map; repeat. Usually those asked about.")
+    width: int | None = setting(None, "Numbers a word; usually 100.", least=2, most=1000)
+    window: int | None = setting(
+        None, "Words on each side that are neighbours; usually 5.", least=1, most=100
+    )
+    epochs: int | None = setting(
+        None,
+        "How often the text is read; usually for a minute, at most 100 times.",
+        least=1,
+        most=10_000,
+    )
+    rare: int | None = setting(
+        None, "Words met fewer times have no vector; usually 5.", least=1, most=1_000_000
+    )
+
+    @field_validator("analogy")
+    @classmethod
+    def _threes(cls, questions: tuple[str, ...]) -> tuple[str, ...]:
+        for text in questions:
+            three(text)
+        return questions
+
+    @property
+    def drawn(self) -> bool:  # type: ignore[override]
+        """Chance takes part in learning alone."""
+        return self.vectors is None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.corpus is None) == (self.vectors is None):
+            problem = "is missing" if self.corpus is None else "and saved vectors are both given"
+            raise InputError("corpus", problem, "give a text, or saved vectors")
+        for name in ("width", "window", "epochs", "rare"):
+            if self.vectors is not None and getattr(self, name) is not None:
+                raise InputError(name, "is for learning, and saved vectors are given", "leave it")
+        return self
+
+    def resolved(self) -> Self:
+        """With what is usual where vectors are learned; the model says how often a text is read."""
+        if self.corpus is None:
+            return self
+        usual = {"width": 100, "window": 5, "rare": 5}
+        said = {name: getattr(self, name) for name in usual if getattr(self, name) is not None}
+        return self.changed(**(usual | said))

@@ -12,7 +12,7 @@ from kineograph.frames.copies import order_report
 from kineograph.frames.distance import WORK_PIXELS, Frame, check_count
 from kineograph.frames.player import PLAYER_PIXELS, texture_page
 from kineograph.frames.regions import composed, regions
-from kineograph.frames.sound import sound_of
+from kineograph.frames.sound import check_audio, music, sound_of
 from kineograph.frames.texture import (
     GHOST,
     GOOD_SEAM,
@@ -34,7 +34,6 @@ from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
-from kineograph.values.source import Source
 
 # Measured with one thread: 60 … 900 frames of 96x72 … 1280x720, to page, .mp4, .gif, .webp.
 START = 1.3  # seconds until torch and the compiled walk are there
@@ -99,7 +98,7 @@ class VideoTextureModel:
         A page's value is the studied clip. Raises InputError for what does not fit a player.
         """
         settings, plan = request.settings, planned(request)
-        heard, notes = _heard(settings.clip, request.form, plan)
+        heard, notes = _heard(settings, request.form, plan)
         read = media.frames_of(settings.clip)
         fps = read.info.fps / settings.every
         if not plan.page:
@@ -195,6 +194,8 @@ def _film(
     facts |= {"order": order, "copies": copies._asdict()}
     notes.append(str(copies))
     track = None if heard is None else sound_of(order, heard, fps, closed=plan.closed)
+    if settings.audio is not None:
+        track = music(settings.audio, len(order) / fps, closed=plan.closed)
     facts["sound"] = track is not None
     height, across, channels = texture.reel.shape
 
@@ -229,10 +230,16 @@ def _apart(
     return lambda: composed(texture, parts, orders, fade=fade, closed=plan.closed)
 
 
-def _heard(source: Source, form: str, plan: Plan) -> tuple[media.Sound | None, list[str]]:
-    """The clip's sound where the output can carry it, and a note where it cannot."""
+def _heard(settings: VideoTexture, form: str, plan: Plan) -> tuple[media.Sound | None, list[str]]:
+    """The clip's sound where the output can carry it, and a note where it cannot.
+
+    None where another is given. Raises InputError when that cannot be carried.
+    """
+    if settings.audio is not None:
+        check_audio(form)
+        return None, []
     try:
-        heard = heard_in(source)
+        heard = heard_in(settings.clip)
     except InputError as error:
         return None, [f"the sound is left out: {error}"]
     if heard is None:

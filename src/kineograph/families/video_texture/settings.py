@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import field_validator
 
 from kineograph.values.errors import InputError
-from kineograph.values.output import PANEL, Output, Size
+from kineograph.values.output import PANEL, Size, Sounded
 from kineograph.values.settings import MOVING, PAGE, setting
 from kineograph.values.source import ClipSource
 
@@ -16,7 +16,7 @@ SLOWEST, FASTEST = 0.05, 16.0
 Span = tuple[int, int]
 
 
-class VideoTexture(Output):
+class VideoTexture(Sounded):
     """An endless player, a clip of any length, or a seamless loop of a clip."""
 
     verb: ClassVar[str] = "loop"

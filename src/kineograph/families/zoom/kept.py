@@ -8,6 +8,7 @@ from kineograph import media
 from kineograph.families.zoom import keep
 from kineograph.families.zoom.flight import Flight, depths
 from kineograph.families.zoom.settings import FromOwnPictures
+from kineograph.frames.sound import audio_under
 from kineograph.products import FilmProduct
 from kineograph.record import record_of
 from kineograph.values.clip import Clip
@@ -40,6 +41,7 @@ class FromOwnPicturesModel:
         flight = _flight(settings)
         count = len(depths(len(settings.keep), flight))
         media.check_fits(request.form, fps=settings.fps, size=(width, height))
+        sound = audio_under(settings.audio, request.form, count / settings.fps)
         pictures = [media.first_frame(one, "keep")[0] for one in settings.keep]
         yield Progress(0.1, "looking for each picture in the one before it", pictures[0])
         placed = keep.laid(pictures, settings.ratio)
@@ -48,6 +50,7 @@ class FromOwnPicturesModel:
             count,
             settings.fps,
             (width, height),
+            sound=sound,
         )
         places = [
             {"x": one.box.x, "y": one.box.y, "closer": 1 / one.box.width, "score": one.score}

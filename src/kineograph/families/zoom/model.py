@@ -24,6 +24,7 @@ from kineograph.families.zoom.photo import photo_window
 from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage, Zoom
 from kineograph.families.zoom.stack import Ratio, ZoomStack, check_geometry, exact, fitting
 from kineograph.families.zoom.viewer import pick_page, viewer_page
+from kineograph.frames.sound import audio_under
 from kineograph.products import EitherProduct, FileProduct, FilmProduct, PageProduct
 from kineograph.record import record_of
 from kineograph.values.clip import Clip
@@ -206,6 +207,7 @@ def _flown(
     flight = _flight(settings)
     count, size = _film(settings, len(texts))  # refuses what cannot be flown
     media.check_fits(request.form, fps=settings.fps, size=size)
+    sound = audio_under(settings.audio, request.form, count / settings.fps)
     stack = None
     for step in steps:
         stack = step.value
@@ -218,7 +220,9 @@ def _flown(
         made = viewer_page(whole, title=title, texts=texts, flight=flight, recipe=record)
         yield Progress(1.0, "page written", made)
 
-    film = FilmProduct(lambda: flying.frames(whole, flight, size), count, settings.fps, size)
+    film = FilmProduct(
+        lambda: flying.frames(whole, flight, size), count, settings.fps, size, sound=sound
+    )
     product = EitherProduct(film, PageProduct(page, whole))
     record = record_of(model, request, seed)
     facts = {"levels": len(texts), "canvas": whole.layers.shape[-1]}

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from kineograph.values.adapters import Adapted, denoiser
 from kineograph.values.errors import InputError
-from kineograph.values.output import PRESETS, Output
+from kineograph.values.output import PRESETS, Sounded
 from kineograph.values.settings import MOVING, PAGE, Settings, setting, unmarked
 from kineograph.values.sides import sides
 from kineograph.values.source import FolderSource, PictureSource, Source
@@ -72,7 +72,7 @@ Size = Annotated[str, BeforeValidator(_sides)]
 Rows = Annotated[tuple[tuple[PictureSource, ...], ...], BeforeValidator(_nested)]
 
 
-class Zoom(Output):
+class Zoom(Sounded):
     """What zooms from texts and from pictures share."""
 
     verb: ClassVar[str] = "zoom"
