@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from kineograph.frames.distance import Matrix, filtered, steps
 from kineograph.frames.walk import DEAD, UNIT, Table
 
-UNORDERED = 0.5  # of the distance of any two frames: the usual step of a clip without order
+UNORDERED = 0.7  # of the distance of any two frames: the usual step of a clip without order
 Costs = Matrix  # (N, N): what showing frame j after frame i costs; infinity where it may not be
 
 
