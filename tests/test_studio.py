@@ -436,7 +436,7 @@ def test_a_made_picture_is_had_in_another_form_with_its_record(running, tmp_path
     folder.mkdir()
     asked = {"verb": "texture grow", "sample": ["examples/brick.png"], "size": "8x8", "window": 3}
     item = requests.item(studio.home, {**asked, "seed": 1, "out": "wall.png"})
-    batch.Local()(item, folder)
+    batch.Local().make(item, folder)
     made = converted(folder / "wall.png", ".webp")
     assert record.read(made).settings["size"] == "8x8"
     with pytest.raises(InputError, match=r"takes a \.gif"):

@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ EVERY = 10.0  # seconds between two writings, at least
 SHARE = 20.0  # of the time that a writing took must pass before the next
 STALE = 30 * 86_400.0  # seconds after which an unlocked run folder is swept
 SUFFIX = ".run"
+MOST_NAME = 255  # bytes of a file's name
 REQUEST, INDEX = "request.json", "pieces.json"
 SCHEMA = 1
 
@@ -226,8 +228,13 @@ def keeping(
 
 
 def run_folder(target: Path) -> Path:
-    """Where the pieces of an output lie."""
-    return target.with_name(target.name + SUFFIX)
+    """Where the pieces of an output lie; a name that would be too long is cut, its hash behind."""
+    name = os.fsencode(target.name)
+    if len(name) + len(SUFFIX) <= MOST_NAME:
+        return target.with_name(target.name + SUFFIX)
+    told = hashlib.sha256(name).hexdigest()[:16]
+    short = name[: MOST_NAME - len(told) - len(SUFFIX)].decode("utf-8", "ignore")
+    return target.with_name(short + told + SUFFIX)
 
 
 def begun(folder: Path) -> Mapping[str, Any] | None:
