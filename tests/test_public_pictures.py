@@ -28,11 +28,13 @@ TEXTS = ("a forest", "a tree", "a leaf")
 @pytest.fixture(scope="module")
 def deepfloyd(tmp_path_factory):
     config = {**public_folders.IF, "num_train_timesteps": 20}
+    torch.manual_seed(0)  # untaught networks, the same whatever ran before
     return public_folders.deepfloyd(tmp_path_factory.mktemp("if") / "if", config)
 
 
 @pytest.fixture(scope="module")
 def stable(tmp_path_factory):
+    torch.manual_seed(0)
     return public_folders.stable(tmp_path_factory.mktemp("sd") / "sd")
 
 

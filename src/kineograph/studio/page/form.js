@@ -107,7 +107,7 @@ function make(name, property, form) {
   if (property.type === "array" && items?.type === "string") return list(form, () => line(name, items), name === "level" ? "level" : "line");
   if (property.type === "array") return line(name, property, (text) => (property.prefixItems ? text : text.split(",").map(Number)));
   if (property.type === "boolean" || property.const === true) return check();
-  if (property.enum) return choice(property, property.default === undefined || property.default === null, name === "by");
+  if (property.enum) return choice(property, property.default === undefined || property.default === null, name === "by" && form.room.first.includes("by"));
   if ((property.type === "integer" || property.type === "number") && !property.words) return number(name, property, form);
   return line(name, property);
 }
