@@ -64,6 +64,7 @@ FLOORS = (
     ("recipe.py",),
     ("objective.py",),
     ("families",),  # peers
+    ("public", "words"),  # names of 0.1
     ("models",),
     ("evaluation", "trust", "scale"),
     ("study",),
@@ -391,3 +392,16 @@ def test_nothing_below_the_command_names_a_flag():
                     for found in flags.findall(commands.sub("", node.value))
                 ]
     assert not stray
+
+
+def test_modules_are_had_by_their_names_of_0_1():
+    from kineograph.checkpoints import folder
+    from kineograph.errors import KineographError
+    from kineograph.families.language.words.corpus import read_corpus
+    from kineograph.public import folder as published
+    from kineograph.values import errors
+    from kineograph.words import corpus
+
+    assert published is folder
+    assert corpus.read_corpus is read_corpus
+    assert KineographError is errors.KineographError
