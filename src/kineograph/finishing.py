@@ -13,7 +13,7 @@ from torch import Tensor
 from kineograph import recipe
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
-from kineograph.values.clip import Clip, from_premultiplied, premultiplied
+from kineograph.values.clip import Clip, from_frames, premultiplied
 from kineograph.values.errors import MissingError
 from kineograph.values.prompt import Progress
 from kineograph.values.request import Model, Request
@@ -65,7 +65,7 @@ def sized(clip: Clip, size: int, enlarge: Enlarge) -> Clip:
         x = torch.cat([enlarge(frame[None]) for frame in x])
     if x.shape[-1] != size:
         x = F.interpolate(x, (size, size), mode="bilinear", align_corners=False, antialias=True)
-    return from_premultiplied(x.transpose(0, 1)[None] * 2 - 1, fps=clip.fps)[0]
+    return from_frames(x, clip.fps)
 
 
 def enlarged(

@@ -113,21 +113,30 @@ def fit(
             one.backward()  # type: ignore[no-untyped-call]
             loss += float(one.detach())
         norm = float(nn.utils.clip_grad_norm_(parameters, CLIP_NORM))
-        if not math.isfinite(loss) or not math.isfinite(norm):
-            raise KineographError(
-                f"'{part.name}' step {state.step}: the loss is {loss}, its gradient {norm}; "
-                "lower the phase's rate and resume from the last checkpoint"
-            )
-        rate = rate_at(part, state.seen)
-        for optimizer in state.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        state.seen += phase.batch
-        state.step += 1
+        report = stepped(part, state, phase.batch, loss, norm)
         _average(state, phase.batch, recipe.ema)
-        yield Report(state.seen, state.step, loss, norm, rate)
+        yield report
+
+
+def stepped(part: Part, state: State, batch: int, loss: float, norm: float) -> Report:
+    """The weights take the gradients that are there, at the part's rate; the counts go on.
+
+    Raises KineographError when loss or gradient is not finite; nothing has changed then.
+    """
+    if not math.isfinite(loss) or not math.isfinite(norm):
+        raise KineographError(
+            f"'{part.name}' step {state.step}: the loss is {loss}, its gradient {norm}; "
+            "lower the phase's rate and resume from the last checkpoint"
+        )
+    rate = rate_at(part, state.seen)
+    for optimizer in state.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    state.seen += batch
+    state.step += 1
+    return Report(state.seen, state.step, loss, norm, rate)
 
 
 def phase_at(part: Part, seen: int) -> Phase | None:

@@ -191,21 +191,8 @@ def steps(
         norm = float(norm_of.full_tensor() if isinstance(norm_of, DTensor) else norm_of)
         loss[1] = bool(stop)
         dist.all_reduce(loss)
-        if not math.isfinite(float(loss[0])) or not math.isfinite(norm):
-            raise KineographError(
-                f"'{part.name}' step {state.step}: the loss is {float(loss[0])}, its gradient "
-                f"{norm}; lower the phase's rate and resume from the last checkpoint"
-            )
-        rate = loop.rate_at(part, state.seen)
-        for optimizer in state.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        state.seen += phase.batch
-        state.step += 1
+        report = loop.stepped(part, state, phase.batch, float(loss[0]), norm)
         _average(state, phase.batch, recipe.ema)
-        report = loop.Report(state.seen, state.step, float(loss[0]), norm, rate)
         yield Step(report, bool(loss[1]), drawn)
 
 

@@ -152,6 +152,11 @@ def from_premultiplied(x: Tensor, *, least: float = 0.02, fps: float = 8.0) -> l
     return [Clip(one, fps) for one in torch.cat([straight, alpha], dim=2)]
 
 
+def from_frames(x: Tensor, fps: float = 8.0) -> Clip:
+    """A clip with straight alpha from (T, 4, H, W) in [0, 1], colours multiplied by alpha."""
+    return from_premultiplied(x.transpose(0, 1)[None] * 2 - 1, fps=fps)[0]
+
+
 def bytes_to_model(frames: Tensor) -> Tensor:
     """(B, C, T, H, W) float32 in [-1, 1] from (B, T, H, W, C) uint8, the layout of data packs."""
     return rearrange(frames, "b t h w c -> b c t h w").float().div(127.5).sub(1)

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from kineograph.values.errors import InputError
+from kineograph.values.settings import setting
 
-STRENGTHS = "weak|strong|NUMBER"
 _WORDS = {"weak": 0.5, "strong": 2.0}
 
 
@@ -25,6 +25,12 @@ def strength(given: Any) -> Any:
         return float(given)
     except ValueError:
         raise InputError("motion", f"'{given}'", "say weak, strong or a number") from None
+
+
+def motion() -> Any:
+    """The field of every family that moves a picture."""
+    told = "Strength of the motion: weak, strong or a number."
+    return setting(1.0, told, least=0.25, most=4, words="weak|strong|NUMBER")
 
 
 Strength = Annotated[float, BeforeValidator(strength)]

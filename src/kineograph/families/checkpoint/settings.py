@@ -13,7 +13,7 @@ from kineograph.values.output import Output
 from kineograph.values.prompt import clean_text
 from kineograph.values.settings import MOVING, setting, unmarked
 from kineograph.values.source import PictureSource
-from kineograph.values.strength import STRENGTHS, Strength
+from kineograph.values.strength import Strength, motion
 
 INDEX = "model_index.json"
 MOST_SECONDS = 600.0
@@ -33,13 +33,7 @@ class CheckpointVideo(Output, Adapted):
 
     text: str = setting(..., "What the clip should show.", place=True)
     image: PictureSource | None = setting(None, "A picture that comes alive.")
-    motion: Strength = setting(
-        1.0,
-        "Strength of the motion: weak, strong or a number.",
-        least=0.25,
-        most=4,
-        words=STRENGTHS,
-    )
+    motion: Strength = motion()
     negative: str = setting("", "What to keep away from.")
     seconds: float | None = setting(
         None, "Length; a loop is repeated to fill it.", unit="seconds", above=0, most=MOST_SECONDS

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from kineograph.animate.picture import resized
 from kineograph.frames.morph import arrived, mixed, wide_flow
-from kineograph.values.clip import Clip, from_premultiplied, premultiplied
+from kineograph.values.clip import Clip, from_frames, premultiplied
 from kineograph.values.errors import InputError
 
 
@@ -34,8 +34,7 @@ def between(first: Clip, last: Clip) -> Clip:
         pair = (a[i : i + 1], b[i : i + 1])
         carried = (arrived(pair[0], share * ahead), arrived(pair[1], (1 - share) * back))
         frames.append(mixed(pair, carried, (1 - share, share)))
-    x = torch.cat(frames).transpose(0, 1)[None]  # (1, 4, T, H, W)
-    made = from_premultiplied(x * 2 - 1, fps=first.fps)[0]
+    made = from_frames(torch.cat(frames), first.fps)
     clear = 4 in (first.frames.shape[1], last.frames.shape[1])
     return made if clear else Clip(made.frames[:, :3].contiguous(), first.fps)
 
@@ -48,12 +47,9 @@ def gone_on(clip: Clip, more: Clip) -> Clip:
     """
     count = round(more.seconds * clip.fps)
     times = (torch.arange(1, count) * (more.fps / clip.fps)).round().long().clamp(max=len(more) - 1)
-    height, width = clip.frames.shape[-2:]
-    parts = [premultiplied(clip), resized(premultiplied(more)[times], height, width)]
-    made = from_premultiplied(torch.cat(parts).transpose(0, 1)[None] * 2 - 1, fps=clip.fps)[0]
-    if clip.frames.shape[1] == 3:
-        return Clip(torch.cat([clip.frames, made.frames[len(clip) :, :3]]), clip.fps)
-    return Clip(torch.cat([clip.frames, made.frames[len(clip) :]]), clip.fps)
+    added = from_frames(resized(premultiplied(more)[times], *clip.frames.shape[-2:]))
+    channels = clip.frames.shape[1]
+    return Clip(torch.cat([clip.frames, added.frames[:, :channels]]), clip.fps)
 
 
 def on_canvas(picture: Clip, width: int, height: int) -> Clip:
@@ -67,7 +63,7 @@ def on_canvas(picture: Clip, width: int, height: int) -> Clip:
     top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
     sides = (left, width - inner[1] - left, top, height - inner[0] - top)
     x = F.pad(x, sides, value=1.0 if opaque else 0.0)
-    made = from_premultiplied(x.transpose(0, 1)[None] * 2 - 1)[0]
+    made = from_frames(x)
     return Clip(made.frames[:, :3].contiguous()) if opaque else made
 
 

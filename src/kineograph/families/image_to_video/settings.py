@@ -12,7 +12,7 @@ from kineograph.values.output import Output
 from kineograph.values.prompt import clean_text
 from kineograph.values.settings import MOVING, setting, unmarked
 from kineograph.values.source import ClipSource, FolderSource, PictureSource
-from kineograph.values.strength import STRENGTHS, Strength
+from kineograph.values.strength import Strength, motion
 
 MOST_SECONDS = 600.0
 MOST_SIZE = 1024  # pixels
@@ -55,13 +55,7 @@ class ImageToVideo(Moved):
     about: ClassVar[str] = "a picture that comes alive"
 
     image: PictureSource = setting(..., "A picture that comes alive.")
-    motion: Strength = setting(
-        1.0,
-        "Strength of the motion: weak, strong or a number.",
-        least=0.25,
-        most=4,
-        words=STRENGTHS,
-    )
+    motion: Strength = motion()
     loop: bool = setting(False, "Ask for a clip that loops.")
     moves: PictureSource | None = setting(
         None, "A picture of the same size, white where it may move; the rest stays as it is."
@@ -89,13 +83,7 @@ class Extend(Moved):
     about: ClassVar[str] = "a clip that goes on"
 
     extend: ClipSource = setting(..., "A clip to go on from.")
-    motion: Strength = setting(
-        1.0,
-        "Strength of the motion: weak, strong or a number.",
-        least=0.25,
-        most=4,
-        words=STRENGTHS,
-    )
+    motion: Strength = motion()
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from kineograph.values.output import PRESETS, Output
 from kineograph.values.prompt import clean_text
 from kineograph.values.settings import MOVING, setting, unmarked
 from kineograph.values.source import FolderSource
-from kineograph.values.strength import STRENGTHS, Strength
+from kineograph.values.strength import Strength, motion
 
 MOST_SECONDS = 600.0
 MOST_SIDE = 1024  # pixels of a clip by picture
@@ -97,13 +97,7 @@ class ByPicture(Output, Adapted):
     guidance: float | None = setting(
         None, "Guidance scale of the first stage; 1 is none.", least=0, most=50
     )
-    motion: Strength = setting(
-        1.0,
-        "Strength of the motion: weak, strong or a number.",
-        least=0.25,
-        most=4,
-        words=STRENGTHS,
-    )
+    motion: Strength = motion()
     finish: Literal["finisher", "realesrgan", "filter"] = setting(
         "finisher", "What makes the picture larger."
     )
