@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from importlib import import_module
-from typing import Any
-
 import typer
 
-from kineograph.cli.make import check_outputs, flags_named
-from kineograph.cli.options import Door, command
+from kineograph.cli.subjects import added
 from kineograph.evaluation import settings as studies
 from kineograph.values.settings import Settings
 
@@ -86,17 +80,4 @@ SUBJECTS: dict[str, tuple[type[Settings], str]] = {
 }
 
 
-def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
-    """Check what was asked, then let the subject's file measure and tell."""
-    started = time.perf_counter()
-    subject = verb.split(" ")[-1]
-    kind, _ = SUBJECTS[subject]
-    with flags_named((kind,)):
-        settings = kind(**values)
-        check_outputs(settings, asked)
-        import_module(f"kineograph.cli.measure.{subject}").tell(settings, asked, started)
-
-
-for _name, (_kind, _help) in SUBJECTS.items():
-    _told = command(f"measure {_name}", (_kind,), run, _help, door=("force", "as_json"))
-    app.command(_name, help=_help)(_told)
+added(app, "measure", SUBJECTS, lambda subject: f"kineograph.cli.measure.{subject}")

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from importlib import import_module
-from typing import Any
-
 import typer
 
-from kineograph.cli.make import check_outputs, flags_named
-from kineograph.cli.options import Door, command
+from kineograph.cli.subjects import added
 from kineograph.scale import settings as scale
 from kineograph.study import settings as taught
 from kineograph.values.settings import Settings
@@ -49,18 +43,10 @@ STUDIES: dict[str, tuple[type[Settings], str]] = {
 }
 
 
-def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
-    """Check what was asked, then let the study's file compute and tell."""
-    started = time.perf_counter()
-    subject = verb.split(" ")[-1]
+def _file(subject: str) -> str:
+    """What is taught here is told of by one file."""
     kind, _ = STUDIES[subject]
-    file = "taught" if issubclass(kind, taught.Taught) else subject
-    with flags_named((kind,)):
-        settings = kind(**values)
-        check_outputs(settings, asked)
-        import_module(f"kineograph.cli.study.{file}").tell(settings, asked, started)
+    return f"kineograph.cli.study.{'taught' if issubclass(kind, taught.Taught) else subject}"
 
 
-for _name, (_kind, _help) in STUDIES.items():
-    _told = command(f"study {_name}", (_kind,), run, _help, door=("force", "as_json"))
-    app.command(_name, help=_help)(_told)
+added(app, "study", STUDIES, _file)
