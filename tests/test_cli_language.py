@@ -7,6 +7,7 @@ import json
 import pytest
 
 from kineograph.cli import main
+from kineograph.families.language.plots import shown
 
 TEXT = "The cat sat on the mat. The dog sat on the cat. A cat and a dog sat.\n\n" * 60
 
@@ -64,6 +65,11 @@ def test_attention_is_drawn(kept, tmp_path):
     picture = tmp_path / "look.png"
     assert run("write", "--model", kept, "-n", 8, "--seed", 1, "--attention", picture) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_plot_shows_any_sign():
+    pytest.importorskip("matplotlib")
+    assert shown("a\nb$") == "a¶b\\$" and shown("\x14猫é") == "··é"
 
 
 @pytest.mark.parametrize(

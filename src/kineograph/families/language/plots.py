@@ -41,7 +41,7 @@ def draw_choices(corpus: Corpus, said: list[Choice], costs: list[Bits], path: Pa
 def draw_attention(looked: Looked, path: Path) -> None:
     """One panel a block, its heads averaged; a row is a piece, the columns those it looks at."""
     plot = pyplot()
-    pieces = [piece.replace("\n", "¶").replace("$", r"\$") for piece in looked.pieces]
+    pieces = [shown(piece) for piece in looked.pieces]
     blocks, count = len(looked.shares), len(pieces)
     side = max(3.0, 0.13 * count)
     figure, panels = plot.subplots(
@@ -68,8 +68,7 @@ def draw_map(
     axes.scatter(places[:, 0], places[:, 1], s=6, color="C0", zorder=2)
     size = 9 if len(rows) < 60 else 7
     for row, (x, y) in where.items():
-        told = vectors.words[row].replace("$", r"\$")
-        axes.annotate(told, (x, y), (2, 2), textcoords="offset points", fontsize=size)
+        axes.annotate(shown(vectors.words[row]), (x, y), (2, 2), textcoords="offset points", fontsize=size)
     for start, end in arrows:
         how = {"arrowstyle": "->", "color": "C3", "lw": 1, "shrinkA": 3, "shrinkB": 3}
         axes.annotate("", where[end], where[start], arrowprops=how, zorder=1)
@@ -80,6 +79,15 @@ def draw_map(
     axes.margins(0.08)
     figure.savefig(path, dpi=110, metadata={"Software": None})
     plot.close(figure)
+
+
+def shown(piece: str) -> str:
+    """The text as a plot can show it: ¶ for a new line, · for a sign that its font lacks."""
+    from matplotlib.font_manager import findfont, get_font
+
+    drawn = get_font(findfont("DejaVu Sans")).get_charmap()
+    signs = ("¶" if sign == "\n" else sign if ord(sign) in drawn else "·" for sign in piece)
+    return "".join(signs).replace("$", r"\$")
 
 
 def plane(
