@@ -112,6 +112,67 @@ def test_a_changed_and_a_missing_input_are_told_by_name_and_hash(tmp_path, brick
     assert "is not the file this was made from" in capsys.readouterr().err
 
 
+def test_an_input_that_is_changed_need_not_be_there_and_one_that_is_none_is_refused(
+    tmp_path, brick, capsys
+):
+    out = tmp_path / "a.png"
+    assert run("texture", "grow", brick, *SMALL, "-o", out) == 0
+    other = brick.rename(tmp_path / "other.png")
+    assert run("rerun", out, "--set", f"sample={other}") == 0
+    assert record.read(tmp_path / "a.again.png").inputs["sample.0"]["name"] == "other.png"
+    assert run("rerun", out, "--input", f"sampel={other}", "--force") == 2
+    told = capsys.readouterr().err
+    assert "sampel: is no input of this file; name one of sample.0" in told
+    again = kineograph.rerun(out, inputs={"sample": str(other)})
+    assert np.array_equal(again.frames, media.read(out).array())
+
+
+def test_a_folder_of_frames_and_the_record_beside_a_text_are_made_again_by_their_names(
+    tmp_path, model
+):
+    out = tmp_path / "frames"
+    words = ["video", "a dog", "--model", model, "--size", 16, "--seed", 3]
+    assert run(*words, "-o", out) == 0
+    assert run("rerun", out, "--set", f"model={model}") == 0
+    names = sorted(path.name for path in out.iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "frames_again").iterdir())
+    assert all(
+        (out / name).read_bytes() == (tmp_path / "frames_again" / name).read_bytes()
+        for name in names
+    )
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("to be or not to be that is the question to be", "utf-8")
+    assert run("write", corpus, "-n", 5, "--seed", 1, "-o", tmp_path / "w.txt") == 0
+    assert run("rerun", tmp_path / "w.txt.record.json") == 0
+    assert (tmp_path / "w.again.txt").read_bytes() == (tmp_path / "w.txt").read_bytes()
+
+
+def test_made_over_itself_a_file_is_compared_with_what_it_was(tmp_path, brick, capsys):
+    out = tmp_path / "a.png"
+    assert run("texture", "grow", brick, *SMALL, "-o", out) == 0
+    whole = dict(record.read(out).whole)
+    save_picture(np.zeros((12, 12, 3), np.uint8), out, whole)  # another picture, the same record
+    capsys.readouterr()
+    assert run("rerun", out, "-o", out, "--force", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["same"] is False
+
+
+def test_set_reads_a_value_as_its_flag_would(tmp_path, model):
+    out = tmp_path / "a.webp"
+    words = ["video", "a dog", "--model", model, "--size", 16, "--seed", 3]
+    assert run(*words, "-o", out) == 0
+    for number, (said, name, wanted) in enumerate([
+        ("text=7", "text", "7"),
+        ("text=true", "text", "true"),
+        ('text="a cat"', "text", "a cat"),
+        ("loop=true", "loop", True),
+        ("steps=2", "steps", 2),
+    ]):  # fmt: skip
+        again = tmp_path / f"{number}.webp"
+        assert run("rerun", out, "--set", said, "--set", f"model={model}", "-o", again) == 0
+        assert record.read(again).settings[name] == wanted
+
+
 def test_another_version_is_told(tmp_path, brick, capsys, monkeypatch):
     out = tmp_path / "a.png"
     assert run("texture", "grow", brick, *SMALL, "-o", out) == 0

@@ -7,6 +7,7 @@ folder. Nothing is fetched.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,19 +35,20 @@ def again(
     path: Path,
     *,
     changed: Mapping[str, Any] | None = None,
-    inputs: Mapping[str, Path] | None = None,
+    inputs: Mapping[str, str | os.PathLike[str]] | None = None,
 ) -> Again:
     """The request that a file was made from.
 
     path: a file with its record. changed: fields to set otherwise, `seed` among them. inputs: files
-    by field, where they are not beside the file.
+    by field, where they are not beside the file; what is changed needs none.
 
     Raises InputError when the file carries no record, or one that cannot be run again, or an input
     is not there or has changed; it is told by name. MissingError when the model is not here.
     """
     changed = dict(changed or {})
     known = record.read(path)
-    values = _values(known, path.parent, inputs or {}, changed)
+    lie = {place: Path(file) for place, file in (inputs or {}).items()}
+    values = _values(known, path.parent, lie, changed)
     seed = changed.pop("seed", known.seed)
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise InputError("seed", f"{seed!r} is not in 0 … 2**63 - 1", "set another")
@@ -97,7 +99,8 @@ def _values(
         )
     if known.schema == 0:
         return _before(known)
-    values = dict(known.settings) | record.found_inputs(known, beside, inputs)
+    found = record.found_inputs(known, beside, inputs, but=frozenset(changed))
+    values = dict(known.settings) | found
     model = values.get("model")
     if model is not None and "model" not in changed:
         if not isinstance(model, str) or not NAME.fullmatch(model):

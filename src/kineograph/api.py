@@ -196,7 +196,7 @@ def rerun(
     file: str | os.PathLike[str],
     *,
     changed: Mapping[str, Any] | None = None,
-    inputs: Mapping[str, Path] | None = None,
+    inputs: Mapping[str, str | os.PathLike[str]] | None = None,
 ) -> Result[Any]:
     """What a file was made from, made again: the same bytes by the same version and threads.
 

@@ -17,7 +17,7 @@ import html
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -272,20 +272,26 @@ def _depth(value: Any) -> int:
 
 
 def found_inputs(
-    record: Record, beside: Path, given: Mapping[str, Path] | None = None
+    record: Record,
+    beside: Path,
+    given: Mapping[str, Path] | None = None,
+    *,
+    but: Collection[str] = (),
 ) -> dict[str, Any]:
     """Field -> path (or list of paths) of every input, checked by its hash.
 
-    beside: a folder to look in, by name. given: files by field, which are looked at first.
-    Raises InputError that tells the name and hash of what is not there or has changed.
+    beside: a folder to look in, by name. given: files by place (`sample.0`; `sample` where it is
+    the only one), which are looked at first. but: fields that are left out. Raises InputError that
+    tells the name and hash of what is not there or has changed, or a place that there is not.
     """
-    from kineograph.values.source import Source
-
+    lie = _by_place(record, given or {})
     found: dict[str, Any] = {}
     for place, facts in record.inputs.items():
         name, digest = str(facts.get("name", "")), str(facts["sha256"])
-        if place in (given or {}):
-            path = (given or {})[place]
+        if place.partition(".")[0] in but:
+            continue
+        if place in lie:
+            path = lie[place]
         else:
             if not name or os.sep in name or name in (".", "..") or "/" in name:
                 raise InputError("record", f"names input {name!r}", "it is none of ours")
@@ -303,6 +309,20 @@ def found_inputs(
                 f"name where that one lies, as {place}=FILE",
             )
         _put(found, place.split("."), path)
+    return found
+
+
+def _by_place(record: Record, given: Mapping[str, Path]) -> dict[str, Path]:
+    """The files given, by the places of a record's inputs."""
+    found = {}
+    for named, path in given.items():
+        places = [one for one in record.inputs if named in (one, one.partition(".")[0])]
+        if len(places) != 1:
+            there = ", ".join(places or record.inputs)
+            problem = "is several inputs" if places else "is no input of this file"
+            remedy = f"name one of {there}" if there else "leave it out: it was made from none"
+            raise InputError(named, problem, remedy)
+        found[places[0]] = path
     return found
 
 

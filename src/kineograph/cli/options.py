@@ -127,12 +127,12 @@ def _words(families: tuple[type[Settings], ...], name: str) -> str:
 def _parameter(name: str, field: FieldInfo, chosen: str) -> inspect.Parameter:
     """The parameter of one field; chosen: the words of all families, "" where it is free."""
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    kind, metavar = _type_of(field)
+    kind, metavar = type_of(field)
     if metavar is not None and metavar in chosen:
         metavar = chosen
     help = _help(field, extra)
     if extra.get("place"):
-        place = typer.Argument(help=help, metavar=name.upper() + ("..." if kind is _MANY else ""))
+        place = typer.Argument(help=help, metavar=name.upper() + ("..." if kind is MANY else ""))
         return _typed(name, kind, place)
     words = [flag(name)]
     if letter := extra.get("letter"):
@@ -151,10 +151,10 @@ def _typed(name: str, kind: Any, how: Any) -> inspect.Parameter:
     )
 
 
-_MANY = list[str] | None
+MANY = list[str] | None
 
 
-def _type_of(field: FieldInfo) -> tuple[Any, str | None]:
+def type_of(field: FieldInfo) -> tuple[Any, str | None]:
     """The type that Typer reads a field as, always optional, and a metavar."""
     extra = field.json_schema_extra
     if isinstance(extra, dict) and extra.get("words"):
@@ -166,7 +166,7 @@ def _type_of(field: FieldInfo) -> tuple[Any, str | None]:
         return int | None if isinstance(words[0], int) else str | None, "|".join(map(str, words))
     kind = field.annotation
     if get_origin(kind) is tuple:
-        return _MANY, "FILE" if _holds(kind, Source) else None
+        return MANY, "FILE" if _holds(kind, Source) else None
     if _holds(kind, Source):
         return str | None, "FILE"
     for plain in (bool, float, int):

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic.fields import FieldInfo
 
-from kineograph import pieces
+from kineograph import models, pieces
 from kineograph.cli import door
 from kineograph.cli.make import made
-from kineograph.record import record_of
+from kineograph.cli.options import MANY, type_of
+from kineograph.files import sha256_of
+from kineograph.record import BESIDE, read, record_of
 from kineograph.values.errors import InputError
 from kineograph.values.request import Request
-from kineograph.values.settings import Settings, seconds
+from kineograph.values.settings import Settings, fields, seconds
 
 app = typer.Typer(add_completion=False)
 
@@ -27,7 +30,7 @@ def rerun(
     file: Annotated[Path, typer.Argument(help="A file that kineograph made.", metavar="FILE")],
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="Output; NAME.again.SUFFIX when not given."),
+        typer.Option("-o", "--out", help="Output; NAME.again.SUFFIX when not given, NAME_again of a folder."),
     ] = None,
     changes: Annotated[
         list[str] | None,
@@ -48,14 +51,14 @@ def rerun(
     Second outputs that were asked for are made again too, beside it: NAME.again.map.npz.
     """
     started = time.perf_counter()
-    from kineograph import models
     from kineograph.again import again
 
-    changed = {name: _value(value) for name, value in _pairs("set", changes)}
+    file = _told_of(file)
+    changed = _changes(file, changes)
     inputs = {name: Path(value) for name, value in _pairs("input", given)}
     asked = again(file, changed=changed, inputs=inputs)
     settings = asked.request.settings
-    target = out or file.with_name(f"{file.stem}.again{file.suffix}")
+    target = out or _next_to(file)
     request = asked.request
     if request.form and target.suffix.lower() != file.suffix.lower():
         request = request.to(target.suffix.lower() or "folder")
@@ -65,6 +68,7 @@ def rerun(
         typer.echo(model.forecast(request).told())
         return
     more = _beside(request, target, force)
+    before = None if changed or target.suffix != file.suffix else _hashes(file)
     with ExitStack() as stack:
         if "trace" not in more:
             record = partial(record_of, model, request, asked.seed)
@@ -74,9 +78,9 @@ def rerun(
         for name, path in more.items():
             if name in result.extras:
                 door.watch(result.extras[name].written(path, result.record), "writing")
-    same = not changed and target.suffix == file.suffix and _equal(file, target)
+    same = before is not None and before == _hashes(target)
     notes = [*result.notes, *asked.changes]
-    if not changed and target.suffix == file.suffix:
+    if before is not None:
         told = "the same bytes" if same else f"the bytes differ from those of '{file.name}'"
         notes.append(told)
     facts: dict[str, Any] = {"same": same, "differences": list(asked.changes)}
@@ -105,21 +109,43 @@ def _pairs(option: str, given: list[str] | None) -> list[tuple[str, str]]:
     return pairs
 
 
-def _value(text: str) -> Any:
-    """A JSON value where the text is one; otherwise the text."""
+def _told_of(file: Path) -> Path:
+    """The file itself, where the record beside it was named; a folder by its full name."""
+    if file.name.endswith(BESIDE):
+        return file.with_name(file.name.removesuffix(BESIDE))
+    return file if file.name else file.resolve()
+
+
+def _next_to(file: Path) -> Path:
+    """Where a file is made again when no place is named; a dot would be a folder's suffix."""
+    if not file.suffix:
+        return file.with_name(f"{file.name}_again")
+    return file.with_name(f"{file.stem}.again{file.suffix}")
+
+
+def _changes(file: Path, given: list[str] | None) -> dict[str, Any]:
+    """The fields of --set, each read as its flag would be; JSON lists and null are taken too."""
+    pairs = _pairs("set", given)
+    known = fields(*models.families(read(file).verb)) if pairs else {}
+    return {name: _value(text, known.get(name)) for name, text in pairs}
+
+
+def _value(text: str, field: FieldInfo | None) -> Any:
+    """A JSON value where the field takes one; a text field keeps 7 and true as they are written."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except ValueError:
+        value = text
+    kind = type_of(field)[0] if field is not None else None
+    if kind == str | None and isinstance(value, bool | int | float):
         return text
+    if kind == MANY and not isinstance(value, list | None):
+        return [text]
+    return value
 
 
-def _equal(one: Path, other: Path) -> bool:
-    """Whether two files, or two folders of frames, hold the same bytes."""
-    if one.is_dir() != other.is_dir():
-        return False
-    if one.is_file():
-        return one.read_bytes() == other.read_bytes()
-    names = [sorted(path.name for path in folder.iterdir()) for folder in (one, other)]
-    return names[0] == names[1] and all(
-        (one / name).read_bytes() == (other / name).read_bytes() for name in names[0]
-    )
+def _hashes(path: Path) -> dict[str, str]:
+    """The sha256 of a file, or of every file in a folder of frames by name."""
+    if path.is_file():
+        return {"": sha256_of(path)}
+    return {one.name: sha256_of(one) for one in sorted(path.iterdir()) if one.is_file()}
