@@ -169,6 +169,49 @@ def test_a_bad_line_is_named_before_anything_is_made(line, told, tmp_path):
         batch.read(path)
 
 
+GROW = {"verb": "texture grow", "sample": ["brick.png"], "window": 7, "size": "24x24"}
+
+
+@pytest.mark.parametrize("name", ["sheet.png", "Index.html", "batch.json"])
+def test_what_a_batch_writes_itself_is_no_name_of_an_item(name, requests):
+    row = {"verb": "loop", "clip": "brick.png"} if name.endswith("html") else GROW
+    requests.write_text(json.dumps(row | {"out": name}))
+    with pytest.raises(InputError) as refused:
+        batch.read(requests)
+    assert refused.value.field == "out"
+
+
+def test_names_that_differ_in_case_alone_are_one_name(requests):
+    rows = [GROW | {"out": "a.png"}, GROW | {"out": "A.png"}]
+    requests.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(InputError, match="is named twice"):
+        batch.read(requests)
+
+
+def test_a_line_ends_with_a_line_feed_alone_and_a_mark_of_byte_order_is_passed(requests):
+    row = json.dumps({"verb": "image", "text": "a\u2028dog"}, ensure_ascii=False)
+    requests.write_bytes(b"\xef\xbb\xbf" + f"{row}\r\n{row}\r\n".encode())
+    assert [item.settings.text for item in batch.read(requests)] == ["a dog", "a dog"]
+
+
+def test_the_line_that_cannot_be_read_and_the_input_that_is_not_there_are_named(requests):
+    requests.write_text(json.dumps(GROW) + "\n{\n")
+    with pytest.raises(InputError, match=r"line 2 of 'requests.jsonl' cannot be read .*column 2"):
+        batch.read(requests)
+    requests.write_text(json.dumps(GROW) + "\n" + json.dumps(GROW | {"sample": ["no.png"]}))
+    with pytest.raises(InputError, match=r"^sample: '.*no.png' is not there \(line 2\)"):
+        batch.read(requests)
+
+
+def test_toml_of_one_request_or_of_none_is_told(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text('[request]\nverb = "image"\ntext = "a dog"\n')
+    assert [item.settings.text for item in batch.read(path)] == ["a dog"]
+    path.write_text("request = 3\n")
+    with pytest.raises(InputError, match="request 1 is no object"):
+        batch.read(path)
+
+
 def test_toml_says_the_same(tmp_path):
     path = tmp_path / "r.toml"
     path.write_text(

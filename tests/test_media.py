@@ -204,3 +204,14 @@ def test_importing_media_loads_neither_torch_nor_pillow():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("read", [media.clip_of, media.first_frame, media.frames_in])
+def test_what_is_no_picture_is_told_by_the_field_that_named_it(read, tmp_path):
+    from kineograph.values.source import Source
+
+    text = tmp_path / "a.txt"
+    text.write_text("no picture\n" * 20)
+    with pytest.raises(InputError) as refused:
+        read(Source(text), "moves")
+    assert refused.value.field == "moves" and "'a.txt' is not a picture" in str(refused.value)

@@ -35,7 +35,8 @@ from kineograph.values.source import Source
 
 MOST_BYTES = 32 * 2**20
 MOST_ITEMS = 100_000
-INDEX = "batch.json"
+INDEX, SHEET, PAGE = "batch.json", "sheet.png", "index.html"
+OWN = (INDEX, SHEET, PAGE)
 STYLE = """
 .batch main { justify-content: start; }
 .batch section { display: grid; grid-template-columns: repeat(auto-fill, minmax(220px, 1fr));
@@ -112,25 +113,34 @@ def read(path: Path) -> list[Item]:
         item_of(values, path.parent, number=number, place=place)
         for number, (place, values) in enumerate(requests, 1)
     ]
-    names = Counter(name for item in items for name in item.files)
-    for name, count in names.items():
-        if count > 1:
+    names = Counter(name.casefold() for item in items for name in item.files)
+    for name in (name for item in items for name in item.files):
+        if names[name.casefold()] > 1:
             raise InputError("out", f"'{name}' is named twice", "give each its own")
+        if name.casefold() in OWN:
+            raise InputError("out", f"'{name}' is what a batch writes itself", "choose another")
     return items
 
 
 def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """Place and object of every request in the file."""
+    place = "the file"
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
+        named: list[tuple[str, Any]] = []
         if path.suffix.lower() == ".toml":
             rows = tomllib.loads(text).get("request", [])
-            named = [(f"request {i}", row) for i, row in enumerate(rows, 1)]
-        else:
-            lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
-            named = [(f"line {i}", json.loads(line)) for i, line in lines]
+            rows = rows if isinstance(rows, list) else [rows]
+            named += [(f"request {i}", row) for i, row in enumerate(rows, 1)]
+        else:  # a line ends with \n alone: U+2028 may stand in a text
+            for i, line in enumerate(text.split("\n"), 1):
+                place = f"line {i}"
+                if line.strip():
+                    named.append((place, json.loads(line)))
     except (ValueError, RecursionError) as error:
-        raise InputError("file", f"'{path.name}' cannot be read ({error})") from error
+        told = f"{error.msg}, column {error.colno}" if hasattr(error, "colno") else str(error)
+        where = f"{place} of '{path.name}' cannot be read ({told})"
+        raise InputError("file", where, "write one JSON object a line, or TOML") from error
     for place, row in named:
         if not isinstance(row, dict):
             raise InputError("file", f"{place} is no object", 'write {"verb": "video", …}')
@@ -171,6 +181,8 @@ def item_of(
     extras = {name: asked.pop(name) for name in _seconds(verb) if name in asked}
     try:
         settings = models.settings_of(verb, _beside(verb, asked, folder))
+        for field, source in settings.sources():
+            source.there(field.partition(".")[0])
     except InputError as error:
         raise InputError(error.field, f"{error.problem} ({place})", error.remedy) from error
     if out is None:
@@ -382,9 +394,9 @@ def overview(items: Sequence[Item], folder: Path) -> Iterator[Progress]:
             pictures.append(clip[len(clip) // 2 : len(clip) // 2 + 1])
             yield Progress(0.0, f"sheet: {item.out}", None)
     if pictures:
-        media.save(media.sheet(_alike(pictures)), folder / "sheet.png")
+        media.save(media.sheet(_alike(pictures)), folder / SHEET)
     page = _page([item for item in items if (folder / item.out).exists()], STILL)
-    with placed(folder / "index.html") as part:
+    with placed(folder / PAGE) as part:
         part.write_text(page, "utf-8", newline="\n")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kineograph.media.decode import changes, probe, read, stream
 from kineograph.media.encode import check_format
 from kineograph.media.formats import FORMATS, Format
+from kineograph.media.frames import named
 from kineograph.values.errors import InputError
 from kineograph.values.source import Source
 
@@ -34,7 +35,8 @@ def clip_of(source: Source, field: str = "clip") -> Clip:
     from kineograph.values.clip import Clip
 
     if source.path is not None:
-        return read(source.there(field))
+        with named(field):
+            return read(source.there(field))
     if not isinstance(source.value, Clip):
         raise InputError(field, f"a {type(source.value).__name__} is no clip", "give a Clip")
     return source.value
@@ -49,7 +51,8 @@ def first_frame(source: Source, field: str = "image") -> tuple[Clip, list[str]]:
         picture, count = clip[:1], len(clip)
     else:
         path = source.there(field)
-        picture, count = from_bytes(next(iter(stream(path)))[None]), probe(path).frames
+        with named(field):
+            picture, count = from_bytes(next(iter(stream(path)))[None]), probe(path).frames
     if count == 1:
         return picture, []
     return picture, [f"'{source.name}' moves already: its first of {count} frames was taken"]
@@ -69,7 +72,8 @@ def frames_in(source: Source, field: str = "clip") -> int:
     """How many frames a source has, without decoding it."""
     if source.path is None:
         return len(clip_of(source, field))
-    return probe(source.there(field)).frames
+    with named(field):
+        return probe(source.there(field)).frames
 
 
 def format_for(form: str) -> Format | None:
