@@ -84,6 +84,49 @@ def test_adding_a_field_is_one_line():
     assert Wider(sample=(values.Source("a.png"),), border=3).model_dump()["border"] == 3
 
 
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        ("texture fill", {"picture": "a.png", "by": "patches"}),
+        ("texture fill", {"picture": "a.png", "by": "exact"}),
+        ("zoom", {"keep": ("a.png", "b.png")}),
+        ("zoom", {"example": ("a.png", "b.png"), "for_": "emoji"}),
+        ("zoom", {"level": ("a", "b"), "living": True, "for_": "sticker-webp"}),
+        ("zoom", {"example_ladder": True}),
+        ("zoom", {"pick": True, "photo": "a.png"}),
+        ("loop", {"clip": "a.gif", "for_": "emoji"}),
+        ("video", {"text": "a", "for_": "sticker-webm"}),
+        ("video", {"text": "a", "by": "cascade"}),
+        ("video", {"image": "a.png", "last": "b.png"}),
+        ("video", {"extend": "a.gif"}),
+        ("video", {"refine": "a.gif", "level": 100}),
+        ("image", {"text": "a", "sheet": 4}),
+        ("image", {"text": "a", "by": "tokens"}),
+        ("image", {"text": "a", "by": "cascade"}),
+        ("analogy", {"a": "a.png", "a2": "b.png", "b": "c.png", "numbers": True}),
+        ("analogy", {"a": "a.png", "a2": "b.png", "b": "c.png", "by": "tokens"}),
+        ("analogy", {"a": "a.png", "a2": "b.png", "b": "c.png", "by": "both"}),
+        ("write", {"corpus": "a.txt", "unit": "letter"}),
+        ("write", {"corpus": "a.txt", "by": "transformer"}),
+        ("chain", {"states": "a.csv", "predict": 3}),
+        ("vectors", {"corpus": "a.txt"}),
+    ],
+)
+def test_what_a_record_names_of_settings_asks_for_the_same_settings(verb, said):
+    made = models.settings_of(verb, said)
+    every = {name: getattr(made, name) for name in type(made).model_fields}
+    again = models.settings_of(verb, {k: v for k, v in every.items() if v is not None})
+    assert again == made
+
+
+def test_a_large_hole_is_completed_as_a_whole_when_it_is_made_again_too():
+    said = models.settings_of("texture fill", {"picture": "a.png"})
+    every = {k: v for k in type(said).model_fields if (v := getattr(said, k)) is not None}
+    again = models.settings_of("texture fill", every)
+    assert said.whole(10**9) and again.whole(10**9)
+    assert not models.settings_of("texture fill", every | {"window": 5}).whole(10**9)
+
+
 def test_refusals_name_the_field_the_value_and_the_remedy():
     grow = models.families("texture grow")[0]
     for given, told in (

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+import kineograph as kg
+from kineograph import media
 from kineograph.families.zoom import keep
 from kineograph.families.zoom.flight import Flight
 from kineograph.families.zoom.registration import correlations, found
@@ -77,3 +79,14 @@ def test_what_is_not_for_it_is_refused():
         FromOwnPictures(keep=("a.png",)).resolved()
     with pytest.raises(InputError, match="living"):
         FromOwnPictures(keep=("a.png", "b.png"), living=True).resolved()
+
+
+def test_a_zoom_that_keeps_its_pictures_is_made_again_from_its_record(tmp_path):
+    for number in (0, 1):
+        media.save(clip(world(0.3 * number, 0.3 * number, 1 - 0.5 * number, 32)),
+                   tmp_path / f"{number}.png")  # fmt: skip
+    keep = [tmp_path / "0.png", tmp_path / "1.png"]
+    made = kg.make("zoom", keep=keep, seconds=0.5, size=32, fps=4, seed=0)
+    path = made.save(tmp_path / "flight.webp")
+    again = kg.rerun(path)
+    assert again.save(tmp_path / "again.webp").read_bytes() == path.read_bytes()

@@ -96,11 +96,16 @@ class Fill(Growth):
         """Whether the hole is completed as a whole; steps: pixels of the hole × of the examples."""
         if self.by != "auto":
             return self.by == "patches"
-        return steps > SMALL and not self.model_fields_set & EXACT
+        return steps > SMALL and not self._of_exact()
+
+    def _of_exact(self) -> list[str]:
+        """The settings of exact that say something; a record names the others too."""
+        usual = {name: type(self).model_fields[name].default for name in sorted(EXACT)}
+        return [name for name, default in usual.items() if getattr(self, name) != default]
 
     @model_validator(mode="after")
     def _exact_alone(self) -> Self:
-        given = sorted(self.model_fields_set & EXACT)
+        given = self._of_exact()
         if self.by == "patches" and given:
             raise InputError(given[0], "belongs to by exact", "leave one of the two out")
         return self

@@ -217,7 +217,7 @@ class FromOwnPictures(Zoom):
         if len(self.keep) < 2:
             raise InputError("keep", "is one picture, a zoom needs two", "add a closer one")
         for name in ("ladder", "photo", "target", "at", "photo_share", "seeds", "living"):
-            if name in self.model_fields_set and getattr(self, name):
+            if getattr(self, name) != type(self).model_fields[name].default:
                 raise InputError(name, f"is not for {self.about}", "leave it out")
 
 
