@@ -66,6 +66,31 @@ def test_every_field_has_a_line_of_help_and_a_flag_that_shows_it(verb):
         assert extra.get("place") or flag(name) in shown[name].opts
 
 
+@pytest.mark.parametrize("verb", models.VERBS)
+def test_the_default_that_is_shown_is_what_a_bare_request_gets(verb):
+    several = models.families(verb)
+    try:
+        answers = type(models.settings_of(verb, {}))
+    except InputError as error:
+        answers = values.usual(several)
+        assert error.field in answers.model_fields
+    shown = {p.name: p for p in command_of(verb).params}
+    parts = schema(verb, several)["properties"]
+    for name, field in answers.model_fields.items():
+        if field.is_required() or field.default in (None, "", (), False):
+            continue
+        assert str(field.default) in shown[name].help
+        given = parts[name].get("default", parts[name].get("anyOf", [{}])[0].get("default"))
+        assert given == (list(field.default) if isinstance(field.default, tuple) else field.default)
+
+
+def test_a_picture_is_a_cut_out_by_diffusion_where_nothing_else_is_said():
+    shown = {p.name: p for p in command_of("image").params}
+    assert type(models.settings_of("image", {"text": "a dog"})).__name__ == "ByDiffusion"
+    assert "default diffusion" in shown["by"].help and "usually pictures" in shown["model"].help
+    assert schema("image", models.families("image"))["properties"]["by"]["default"] == "diffusion"
+
+
 def test_adding_a_field_is_one_line():
     class Wider(models.families("texture grow")[0]):
         border: int = setting(0, "Pixels left free at the border.", unit="pixels", least=0, most=9)
@@ -211,3 +236,27 @@ def test_the_record_lists_the_fields_of_the_schema():
         unsaid = set(type(settings).model_fields) - said
         assert all(getattr(settings, name) in (None, ()) for name in unsaid)
         assert (found["inputs"] and "brick.png" in str(found["inputs"])) or verb == "image"
+
+
+@pytest.mark.parametrize(
+    ("verb", "said", "field"),
+    [
+        ("texture grow", {"sample": (3,)}, "sample"),
+        ("texture grow", {"sample": ("",)}, "sample"),
+        ("loop", {"clip": ["a.gif"]}, "clip"),
+        ("video", {"image": ""}, "image"),
+        ("write", {"corpus": 5}, "corpus"),
+        ("zoom", {"level": "a galaxy"}, "level"),
+        ("image", {"text": "a dog", "ground": ""}, "ground"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_the_name_of_its_field(verb, said, field):
+    with pytest.raises(InputError) as refused:
+        models.settings_of(verb, said)
+    assert refused.value.field == field
+
+
+def test_one_name_where_a_field_takes_several_is_a_row_of_one(tmp_path):
+    made = models.settings_of("texture grow", {"sample": tmp_path / "a.png", "avoid": "b.png"})
+    assert [one.name for one in (*made.sample, *made.avoid)] == ["a.png", "b.png"]
+    assert models.settings_of("zoom", {"example": ["a", "b"], "level": ("x", "y")}).level[1] == "y"

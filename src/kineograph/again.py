@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from kineograph import models, record
 from kineograph.record import Record
 from kineograph.values.errors import InputError, MissingError
-from kineograph.values.request import Model, Request
+from kineograph.values.request import Model, Request, checked_seed
 from kineograph.values.settings import Settings, seconds
 from kineograph.values.settings import trusted as code_fields
 
@@ -49,9 +49,7 @@ def again(
     known = record.read(path)
     lie = {place: Path(file) for place, file in (inputs or {}).items()}
     values = _values(known, path.parent, lie, changed)
-    seed = changed.pop("seed", known.seed)
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
-        raise InputError("seed", f"{seed!r} is not in 0 … 2**63 - 1", "set another")
+    seed = checked_seed(changed.pop("seed", known.seed))
     for name in code_fields(*models.families(known.verb)) & set(values) - set(changed):
         raise InputError("record", f"names code as {name}", f"set {name} yourself, if you trust it")
     settings = models.settings_of(known.verb, values | changed, trusted=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from kineograph import models
 from kineograph.again import again
 from kineograph.values.clip import Clip
 from kineograph.values.progress import Progress, finished
-from kineograph.values.request import Request
+from kineograph.values.request import Request, checked_seed
 from kineograph.values.result import Result
 from kineograph.values.source import Source
 
@@ -50,7 +50,7 @@ def image(text: str, *, seed: int | None = None, **settings: Any) -> Result[Clip
     return make("image", seed=seed, text=text, **settings)
 
 
-def zoom(levels: Sequence[str] = (), *, seed: int | None = None, **settings: Any) -> Result[Clip]:
+def zoom(levels: str | Sequence[str] = (), *, seed: int | None = None, **settings: Any) -> Result[Clip]:
     """A flight through one world at every scale, from texts, or from pictures with `example`.
 
     levels: what each level shows, widest first.
@@ -59,7 +59,7 @@ def zoom(levels: Sequence[str] = (), *, seed: int | None = None, **settings: Any
         >>> saved = flight.save("flight.webp")
     """
     if levels:
-        settings["level"] = tuple(levels)
+        settings["level"] = (levels,) if isinstance(levels, str) else tuple(levels)
     return make("zoom", seed=seed, **settings)
 
 
@@ -170,7 +170,7 @@ def chain(
         >>> kg.chain(["sun", "rain", "sun", "rain"], predict=1).value.predicted
         [[0.0, 1.0]]
     """
-    if states is not None and not isinstance(states, str | os.PathLike):
+    if isinstance(states, Iterable) and not isinstance(states, str | os.PathLike | Source):
         return make("chain", seed=seed, states=Source(value=list(states)), **settings)
     return make("chain", seed=seed, states=states, **settings)
 
@@ -237,5 +237,5 @@ def steps(verb: str, *, seed: int | None = None, **values: Any) -> Iterator[Prog
     """
     said = {name: value for name, value in values.items() if value is not None}
     settings = models.settings_of(verb, said, trusted=True)
-    chosen = secrets.randbelow(2**32) if seed is None else seed
+    chosen = secrets.randbelow(2**32) if seed is None else checked_seed(seed)
     return models.model_of(settings).make(Request(settings), chosen)

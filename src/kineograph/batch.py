@@ -29,7 +29,7 @@ from kineograph.pages import Page
 from kineograph.record import record_of
 from kineograph.values.errors import InputError, KineographError, LimitError
 from kineograph.values.progress import Progress, finished
-from kineograph.values.request import Model, Request
+from kineograph.values.request import Model, Request, checked_seed
 from kineograph.values.settings import Settings, seconds
 from kineograph.values.source import Source
 
@@ -176,8 +176,7 @@ def item_of(
     verb, seed, out = asked.pop("verb", None), asked.pop("seed", number), asked.pop("out", None)
     if not isinstance(verb, str):
         raise InputError("verb", f"is missing in {place}", "say which command, as in the help")
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise InputError("seed", f"{seed!r} of {place} is not in 0 … 2**63 - 1")
+    seed = checked_seed(seed, of=f" of {place}")
     extras = {name: asked.pop(name) for name in _seconds(verb) if name in asked}
     try:
         settings = models.settings_of(verb, _beside(verb, asked, folder))

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from kineograph import files, pieces
 from kineograph.values.errors import InputError, unwritable
 from kineograph.values.prompt import Progress as Making
+from kineograph.values.request import checked_seed
 
 Seed = Annotated[
     int | None, typer.Option(help="Whole number ≥ 0; the same seed gives the same bytes.")
@@ -36,9 +37,7 @@ def chosen_seed(seed: int | None) -> int:
     if seed is None:
         seed = secrets.randbelow(2**32)
         print(f"seed {seed}", file=sys.stderr)
-    if not 0 <= seed < 2**63:
-        raise InputError("--seed", f"{seed} is not in 0 … 2**63 - 1")
-    return seed
+    return checked_seed(seed, "--seed")
 
 
 def checked_output(path: Path, suffixes: Sequence[str], force: bool, field: str = "-o") -> Path:

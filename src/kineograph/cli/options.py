@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from kineograph.values.settings import TRACE, Settings, choices, fields, limits_of
+from kineograph.values.settings import TRACE, Settings, choices, fields, limits_of, usual
 from kineograph.values.source import Source
 
 Values = Mapping[str, Any]
@@ -90,7 +90,11 @@ def command(
         rest = {name: given[name] for name in own if name in given}
         run(verb, values | many, Door(extras=second, **rest))
 
-    parameters = [_parameter(name, known[name], _words(families, name)) for name in known]
+    first = usual(families)
+    parameters = [
+        _parameter(name, first.model_fields.get(name, field), families)
+        for name, field in known.items()
+    ]
     suffixes = dict.fromkeys(suffix for family in families for suffix in family.forms)
     if suffixes:
         told = " ".join(suffix or "or a folder of frames" for suffix in suffixes)
@@ -118,19 +122,23 @@ def _said(value: Any) -> bool:
 _ARGUMENT = type(typer.Argument())
 
 
-def _words(families: tuple[type[Settings], ...], name: str) -> str:
-    """What a field chooses from in any of the families, as `counts|transformer`."""
+def _words(families: Sequence[type[Settings]], name: str) -> list[str]:
+    """What a field chooses from in any of the families; none where it is free."""
     found = (choices(one.model_fields[name]) for one in families if name in one.model_fields)
-    return "|".join(dict.fromkeys(str(word) for words in found for word in words))
+    return list(dict.fromkeys(str(word) for words in found for word in words))
 
 
-def _parameter(name: str, field: FieldInfo, chosen: str) -> inspect.Parameter:
-    """The parameter of one field; chosen: the words of all families, "" where it is free."""
+def _parameter(
+    name: str, field: FieldInfo, families: Sequence[type[Settings]]
+) -> inspect.Parameter:
+    """The parameter of one field: of the usual family, with the words of all."""
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     kind, metavar = type_of(field)
-    if metavar is not None and metavar in chosen:
-        metavar = chosen
-    help = _help(field, extra)
+    chosen = _words(families, name)
+    if metavar is not None and set(metavar.split("|")) <= set(chosen):
+        metavar = "|".join(chosen)
+    several = {repr(one.model_fields[name].default) for one in families if name in one.model_fields}
+    help = _help(field, extra, "default" if len(several) == 1 or chosen else "usually")
     if extra.get("place"):
         place = typer.Argument(help=help, metavar=name.upper() + ("..." if kind is MANY else ""))
         return _typed(name, kind, place)
@@ -180,8 +188,8 @@ def _holds(kind: Any, wanted: type) -> bool:
     return kind is wanted or any(_holds(inner, wanted) for inner in get_args(kind))
 
 
-def _help(field: FieldInfo, extra: Mapping[str, Any]) -> str:
-    """The field's line of help with its limits, unit and default."""
+def _help(field: FieldInfo, extra: Mapping[str, Any], usually: str) -> str:
+    """The field's line of help with its limits, unit and default, called so."""
     told = field.description or ""
     facts = []
     limits = limits_of(field)
@@ -189,5 +197,5 @@ def _help(field: FieldInfo, extra: Mapping[str, Any]) -> str:
         facts.append(f"{limits} {extra.get('unit', '')}".strip())
     default = field.default
     if not field.is_required() and default not in (None, "", (), False):
-        facts.append(f"default {default}")
+        facts.append(f"{usually} {default}")
     return f"{told} ({'; '.join(facts)})" if facts else told

@@ -94,7 +94,10 @@ def _beside(request: Request[Settings], target: Path, force: bool) -> dict[str, 
     found = {}
     for name in sorted(request.extras):
         suffixes = known[name].suffixes
-        path = target.with_name(f"{target.stem}.{name}{suffixes[0]}")
+        called = f"{target.stem}.{name}{suffixes[0]}"
+        if not suffixes[0]:  # a folder, whose name has no dot
+            called = f"{target.stem}_{name}".replace(".", "_")
+        path = target.with_name(called)
         found[name] = door.checked_output(path, suffixes, force)
     return found
 

@@ -61,7 +61,7 @@ def compared(
     begin = first_part(text, HELD_OUT)
     end = text[len(begin) :]
     if len(end) < 100:
-        raise InputError("CORPUS", f"has {len(text):,} letters", "give 1,000 or more")
+        raise InputError("corpus", f"has {len(text):,} letters", "give 1,000 or more")
     if language is None:
         for step in trained_on(begin, "measured", seconds=seconds, seed=seed):
             yield Progress(0.6 * step.done, f"teaching, {step.note}", None)

@@ -90,12 +90,12 @@ def rendered(source: SourceMap, others: Sequence[NDArray[Any]]) -> NDArray[Any]:
             "OTHER", f"{len(others)} pictures for {len(source.sizes)} examples", "give one each"
         )
     if len({(o.dtype, o.shape[2:]) for o in others}) > 1:
-        raise InputError("OTHER", "pictures differ in depth or channels", "convert them alike")
+        raise InputError("others", "pictures differ in depth or channels", "convert them alike")
     result = np.zeros(source.example.shape + others[0].shape[2:], others[0].dtype)
     for k, (other, size) in enumerate(zip(others, source.sizes, strict=True)):
         if other.shape[:2] != size:
             found, wanted = "×".join(map(str, other.shape[1::-1])), f"{size[1]}×{size[0]}"
-            raise InputError("OTHER", f"is {found}, the map was made on {wanted}", "resize it")
+            raise InputError("others", f"is {found}, the map was made on {wanted}", "resize it")
         here = source.example == k
         result[here] = other[source.y[here], source.x[here]]
     return result

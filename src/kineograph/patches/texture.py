@@ -96,7 +96,7 @@ def grow(
     Yields Progress with the picture so far; the last value is the Texture.
     """
     checked_area(*size, "size")
-    pictures = checked_pictures(examples, "SAMPLE")
+    pictures = checked_pictures(examples, "sample")
     allowed, notes = _allowed(pictures, avoid)
     unknown = np.full(size, -1, np.int64)
     yield from _made(Examples(pictures, allowed), unknown, seed, growth, notes)
@@ -192,7 +192,7 @@ def extend(
 
 def allowed_in(pictures: Sequence[Picture], avoid: Masks) -> tuple[Flags, ...]:
     """Where each example may be read: (H, W) of each, true outside the masks."""
-    return _allowed(checked_pictures(pictures, "SAMPLE"), avoid)[0]
+    return _allowed(checked_pictures(pictures, "sample"), avoid)[0]
 
 
 def _hole(hole: NDArray[Any], pictures: Sequence[Picture]) -> tuple[Flags, str]:

@@ -20,7 +20,7 @@ def ground(given: Any) -> Any:
     numbers that is none.
     """
     if isinstance(given, Source) or not isinstance(given, str):
-        return Source.of(given)
+        return _picture(given)
     from PIL import ImageColor
 
     try:
@@ -28,8 +28,15 @@ def ground(given: Any) -> Any:
     except ValueError:
         if re.match(r"\s*(#|rgb|hsl|hsv)", given):
             raise InputError("ground", f"'{given}' is no colour", "say white or #ffcc00") from None
-        return Source.of(given)
+        return _picture(given)
     return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def _picture(given: Any) -> Source:
+    try:
+        return Source.of(given)
+    except InputError as error:
+        raise InputError("ground", error.problem, error.remedy) from None
 
 
 def rgb(colour: str) -> tuple[float, float, float]:

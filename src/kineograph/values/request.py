@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from operator import index
 from typing import Any, Generic, NamedTuple, Protocol
 
 from typing_extensions import TypeVar
 
+from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 from kineograph.values.settings import Settings
 
@@ -38,6 +40,25 @@ class Request(Generic[S]):
     def to(self, form: str) -> Request[S]:
         """The same, saved in another form."""
         return replace(self, form=form)
+
+
+def checked_seed(given: Any, field: str = "seed", of: str = "") -> int:
+    """A seed as a plain int, 0 … 2**63 - 1; whole numbers of other libraries are taken too.
+
+    field, of: what a refusal names, and what is said of where it stands. Raises InputError.
+
+        >>> import numpy as np
+        >>> from kineograph.values.request import checked_seed
+        >>> checked_seed(np.int64(7))
+        7
+    """
+    try:
+        seed = -1 if isinstance(given, bool) else index(given)
+    except TypeError:
+        seed = -1
+    if not 0 <= seed < 2**63:
+        raise InputError(field, f"{given!r}{of} is not in 0 … 2**63 - 1", "give a whole number")
+    return seed
 
 
 class Forecast(NamedTuple):

@@ -33,7 +33,7 @@ class Product(Protocol[T_co]):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result(Generic[T]):
     """What a request came to.
 
@@ -88,6 +88,10 @@ class Result(Generic[T]):
     def noting(self, notes: Sequence[str]) -> Result[T]:
         """The same with more for a person to know."""
         return replace(self, notes=(*self.notes, *notes))
+
+    def __repr__(self) -> str:
+        verb = self.record.get("verb", "")
+        return f"Result({verb!r}, seed={self.seed}, {type(self.product).__name__})"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """How a notebook shows it: as its value shows itself, a clip as a moving picture."""

@@ -8,6 +8,7 @@ Errors name the field (`size`), never a flag.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
@@ -118,6 +119,18 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
+    def _one_of_many(cls, values: Any) -> Any:
+        """One name where a field takes several is a row of one."""
+        if not isinstance(values, dict):
+            return values
+        several = {name for name, field in cls.model_fields.items() if _is_row(field)}
+        return {
+            name: (value,) if name in several and _is_one(value) else value
+            for name, value in values.items()
+        }
+
+    @model_validator(mode="before")
+    @classmethod
     def _no_switch(cls, values: Any) -> Any:
         """true is no number, though Python counts with it."""
         for name, value in values.items() if isinstance(values, dict) else ():
@@ -176,6 +189,11 @@ def fields(*families: type[Settings]) -> dict[str, FieldInfo]:
     return found
 
 
+def usual(families: Sequence[type[Settings]]) -> type[Settings]:
+    """The family that answers when nothing chooses another: its defaults are those of a verb."""
+    return next((family for family in families if family.wanted({})), families[-1])
+
+
 def trusted(*families: type[Settings]) -> frozenset[str]:
     """The fields of some families that name code."""
     extras = {name: field.json_schema_extra for name, field in fields(*families).items()}
@@ -194,12 +212,15 @@ def schema(verb: str, families: tuple[type[Settings], ...]) -> dict[str, Any]:
     """The JSON Schema of a flat request: `verb`, every field, `seed` and `out`.
 
     A field that only some families take lists them under `families`; a second output, whose value
-    is where it is written, lists its suffixes under `writes`.
+    is where it is written, lists its suffixes under `writes`. Where families differ in a default,
+    the first is that of the usual family.
     """
     properties: dict[str, Any] = {"verb": {"const": verb}}
+    first = usual(families)
     for name in fields(*families):
         takers = [family for family in families if name in family.model_fields]
-        part = _joined([_property(family, name) for family in takers])
+        ranked = sorted(takers, key=lambda family: family is not first)
+        part = _joined([_property(family, name) for family in ranked])
         if len(takers) < len(families):
             part = part | {"families": [family.about for family in takers]}
         properties[name] = part
@@ -284,6 +305,8 @@ def _told(error: ValidationError, family: type[Settings], values: Mapping[str, A
         return InputError(name, "is missing", family.model_fields[name].description or "")
     inner = first.get("ctx", {}).get("error")
     if isinstance(inner, InputError):
+        if inner.field == "source" and name in family.model_fields:
+            return InputError(name, inner.problem, inner.remedy)
         return inner
     field = family.model_fields.get(name)
     remedy = ""
@@ -303,6 +326,17 @@ def unknown(name: str, given: Any, words: Sequence[Any]) -> InputError:
     *front, last = map(str, words)
     known = f"{', '.join(front)} or {last}" if front else last
     return InputError(name, f"'{given}' is unknown", f"use {known}")
+
+
+def _is_row(field: FieldInfo) -> bool:
+    """Whether a field takes any number of texts, or of what is read."""
+    kind, inner = field.annotation, get_args(field.annotation)
+    one = get_args(inner[0])[:1] or inner[:1] if inner else ()
+    return get_origin(kind) is tuple and inner[-1] is Ellipsis and one[0] in (str, Source)
+
+
+def _is_one(value: Any) -> bool:
+    return isinstance(value, str | os.PathLike | Source)
 
 
 def _kinds(field: FieldInfo) -> set[Any]:

@@ -101,10 +101,17 @@ class Source:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, kind: Any, handler: Any) -> Any:
-        from pydantic_core import core_schema
+        from pydantic_core import PydanticCustomError, core_schema
+
+        def checked(given: Any) -> Source:
+            """A refusal goes through pydantic, which knows the field."""
+            try:
+                return cls.of(given)
+            except InputError as error:
+                raise PydanticCustomError("source", "{error}", {"error": error}) from None
 
         return core_schema.no_info_plain_validator_function(
-            cls.of, serialization=core_schema.plain_serializer_function_ser_schema(str)
+            checked, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )
 
     @classmethod

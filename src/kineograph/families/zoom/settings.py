@@ -117,7 +117,11 @@ class Zoom(Sounded):
         if self.at is not None:
             said |= {"target": self._shares(), "at": None}
         made = type(self)(**said)
-        made.check()
+        try:
+            made.check()
+        except InputError as error:  # a ladder's levels are the field `level`
+            field = FROM_LADDER.get(error.field, error.field)
+            raise InputError(field, error.problem, error.remedy) from None
         return made
 
     def check(self) -> None:
