@@ -50,7 +50,9 @@ def image(text: str, *, seed: int | None = None, **settings: Any) -> Result[Clip
     return make("image", seed=seed, text=text, **settings)
 
 
-def zoom(levels: str | Sequence[str] = (), *, seed: int | None = None, **settings: Any) -> Result[Clip]:
+def zoom(
+    levels: str | Sequence[str] = (), *, seed: int | None = None, **settings: Any
+) -> Result[Clip]:
     """A flight through one world at every scale, from texts, or from pictures with `example`.
 
     levels: what each level shows, widest first.

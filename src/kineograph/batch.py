@@ -138,7 +138,9 @@ def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
                 if line.strip():
                     named.append((place, json.loads(line)))
     except (ValueError, RecursionError) as error:
-        told = f"{error.msg}, column {error.colno}" if hasattr(error, "colno") else str(error)
+        told = str(error)
+        if isinstance(error, json.JSONDecodeError):
+            told = f"{error.msg}, column {error.colno}"
         where = f"{place} of '{path.name}' cannot be read ({told})"
         raise InputError("file", where, "write one JSON object a line, or TOML") from error
     for place, row in named:

@@ -30,7 +30,9 @@ def rerun(
     file: Annotated[Path, typer.Argument(help="A file that kineograph made.", metavar="FILE")],
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="Output; NAME.again.SUFFIX when not given, NAME_again of a folder."),
+        typer.Option(
+            "-o", "--out", help="Output; NAME.again.SUFFIX when not given, NAME_again of a folder."
+        ),
     ] = None,
     changes: Annotated[
         list[str] | None,

@@ -38,8 +38,9 @@ class Clip:
     fps: float = 8.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.frames, Tensor):
-            kind = type(self.frames).__name__
+        given: object = self.frames
+        if not isinstance(given, Tensor):
+            kind = type(given).__name__
             raise InputError("frames", f"a {kind} is no tensor", "give torch.from_numpy(array)")
         shape = tuple(self.frames.shape)
         if self.frames.ndim != 4 or shape[0] < 1 or shape[1] not in (3, 4):
