@@ -173,6 +173,42 @@ def test_set_reads_a_value_as_its_flag_would(tmp_path, model):
         assert record.read(again).settings[name] == wanted
 
 
+def test_second_outputs_carry_the_record_and_are_made_again_alone(tmp_path, brick, capsys):
+    map_, trace = tmp_path / "map.npz", tmp_path / "steps.gif"
+    out = tmp_path / "a.png"
+    words = ["texture", "grow", brick, *SMALL, "-o", out, "--map", map_, "--trace", trace]
+    assert run(*words) == 0
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("to be or not to be that is the question to be", "utf-8")
+    plot, text = tmp_path / "plot.png", tmp_path / "w.txt"
+    assert run("write", corpus, "-n", 5, "--seed", 1, "-o", text, "--plot", plot) == 0
+    for file, name in ((map_, "map"), (trace, "trace"), (plot, "plot")):
+        found = record.read(file)
+        assert found.whole["extra"] == name and found.seed == 1
+        assert run("show", file) == 0 and f'extra      "{name}"' in capsys.readouterr().out
+        assert run("rerun", file, "--json") == 0
+        told = json.loads(capsys.readouterr().out)
+        again = file.with_name(f"{file.stem}.again{file.suffix}")
+        assert told["same"] is True and told["outputs"] == [str(again)]
+        assert again.read_bytes() == file.read_bytes()
+    assert not (tmp_path / "a.again.png").exists()
+
+
+def test_without_a_record_second_outputs_carry_none_either(tmp_path, brick):
+    out, map_, trace = (tmp_path / name for name in ("a.png", "map.npz", "steps.gif"))
+    words = ["texture", "grow", brick, *SMALL, "-o", out, "--map", map_, "--trace", trace]
+    assert run(*words, "--no-record") == 0
+    assert media.note(trace) is None and "settings" not in record.plain_note(map_)
+
+
+def test_an_example_of_a_ladder_has_its_record_beside_it(tmp_path):
+    out = tmp_path / "ladder.toml"
+    assert run("zoom", "--example-ladder", "-o", out) == 0
+    assert record.read(out).verb == "zoom"
+    assert run("rerun", out) == 0
+    assert (tmp_path / "ladder.again.toml").read_bytes() == out.read_bytes()
+
+
 def test_another_version_is_told(tmp_path, brick, capsys, monkeypatch):
     out = tmp_path / "a.png"
     assert run("texture", "grow", brick, *SMALL, "-o", out) == 0

@@ -116,7 +116,7 @@ def test_adding_a_field_is_one_line():
         ("texture fill", {"picture": "a.png", "by": "exact"}),
         ("zoom", {"keep": ("a.png", "b.png")}),
         ("zoom", {"keep": ("a.png", "b.png"), "ratios": (3,)}),
-        ("zoom", {"level": ("a", "b", "c"), "ratios": (3, 2)}),
+        ("zoom", {"level": ("a", "b", "c"), "ratios": (4, 2)}),
         ("zoom", {"example": ("a.png", "b.png"), "for_": "emoji"}),
         ("zoom", {"level": ("a", "b"), "living": True, "for_": "sticker-webp"}),
         ("zoom", {"example_ladder": True}),

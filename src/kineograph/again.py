@@ -24,11 +24,15 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Again(NamedTuple):
-    """What making a file again comes to: the request, its seed, and what has changed since."""
+    """What making a file again comes to: the request, its seed, and what has changed since.
+
+    second: which of its second outputs the file is; "" where it is the thing itself.
+    """
 
     request: Request[Settings]
     seed: int
     changes: tuple[str, ...]
+    second: str = ""
 
 
 def again(
@@ -57,7 +61,10 @@ def again(
     named = known.whole.get("extras")
     asked = {str(name) for name in named} if isinstance(named, list) else set()
     request = Request(settings, form, frozenset(asked & set(seconds(type(settings)))))
-    return Again(request, seed, differences(known, models.model_of(settings)))
+    second = str(known.whole.get("extra", ""))
+    if second and second not in request.extras:
+        raise InputError("record", f"names no second output '{second}'", "it is none of ours")
+    return Again(request, seed, differences(known, models.model_of(settings)), second)
 
 
 def differences(known: Record, model: Model[Any, Any]) -> tuple[str, ...]:

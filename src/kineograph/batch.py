@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, Protocol
 from kineograph import models, pieces
 from kineograph.files import placed
 from kineograph.pages import Page
-from kineograph.record import record_of
+from kineograph.record import record_of, second_of
 from kineograph.values.errors import InputError, KineographError, LimitError
 from kineograph.values.progress import Progress, finished
 from kineograph.values.request import Model, Request, checked_seed
@@ -286,7 +286,7 @@ class Local:
         result = finished(steps)
         for name, file in item.extras.items():
             if name != "trace":
-                for _ in result.extras[name].written(folder / file, result.record):
+                for _ in result.extras[name].written(folder / file, second_of(result.record, name)):
                     pass
         result.save(folder / item.out)
 

@@ -245,8 +245,12 @@ class FileProduct:
     def written(self, path: Path, record: Note) -> Iterator[Progress]:
         with placed(path) as part:
             self.write(part)
+            if record is not None and path.suffix.lower() == ".png":
+                noted_png(part, record)
         if self.also is not None:
             self.also(path)
+        if path.suffix.lower() not in ("", ".png"):  # a model's folder says of itself what it is
+            beside(path, record)
         yield Progress(1.0, "written", None)
 
 
@@ -289,6 +293,14 @@ def pyplot() -> Any:
     from matplotlib import pyplot
 
     return pyplot
+
+
+def noted_png(path: Path, record: Mapping[str, Any]) -> None:
+    """The record put into a PNG that another library wrote, before its last chunk."""
+    from kineograph.media.notes import in_png
+
+    whole, end = path.read_bytes(), 12  # bytes of the chunk IEND
+    path.write_bytes(whole[:-end] + in_png(json.dumps(dict(record)).encode()) + whole[-end:])
 
 
 def beside(path: Path, record: Note) -> None:

@@ -6,7 +6,8 @@
      "source": "trainedAlgorithmicMedia", "mark": true,
      "status": "complete", "threads": 2, "torch": "2.13.0"}
 
-`extras` names the second outputs that were asked for, where there were any: a map, the trace.
+`extras` names the second outputs that were asked for, where there were any: a map, the trace. Each
+carries the same record, and as `extra` which it is.
 Nothing in it differs between two equal runs: no time, no date, no path. What is read back comes
 from a stranger: its size and depth are capped, it is data, and nothing of it runs unasked.
 """
@@ -111,6 +112,11 @@ def _input(source: Source) -> dict[str, Any]:
     changed = media.changes_of(source)
     facts: dict[str, Any] = {"name": source.name, "sha256": source.sha256()}
     return facts | ({"changed": list(changed)} if changed else {})
+
+
+def second_of(record: Mapping[str, Any] | None, name: str) -> dict[str, Any] | None:
+    """The record of a second output: that of the thing it belongs to, and which it is."""
+    return None if record is None else {**record, "extra": name}
 
 
 def label_of(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,7 +229,7 @@ def _raw(path: Path) -> Mapping[str, Any] | None:
     suffix = path.suffix.lower()
     if suffix == ".html":
         return _in_page(path)
-    if suffix in (".txt", ".csv", ".npz", ".json"):
+    if suffix in (".txt", ".csv", ".npz", ".toml", ".json"):
         beside = path if path.name.endswith(BESIDE) else path.with_name(path.name + BESIDE)
         return _json(beside.read_bytes()) if _small(beside) else None
     from kineograph import media

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from kineograph.files import placed
+from kineograph.record import second_of
 from kineograph.values.clip import Clip, from_bytes
 from kineograph.values.progress import Progress
 
@@ -54,17 +55,22 @@ class Trace:
         return Clip(torch.cat(frames), FPS)
 
 
-def traced(steps: Iterator[Progress[Any]], path: Path) -> Iterator[Progress[Any]]:
-    """The same steps, which are written to `path` when the last has passed."""
+def traced(
+    steps: Iterator[Progress[Any]], path: Path, *, told: bool = True
+) -> Iterator[Progress[Any]]:
+    """The same steps, which are written to `path` when the last has passed.
+
+    told: whether the record goes into the file.
+    """
     trace = Trace()
     for step in steps:
         trace.add(step)
         if step.result is not None:
-            save(trace, path)
+            save(trace, path, second_of(step.result.record, "trace") if told else None)
         yield step
 
 
-def save(trace: Trace, path: Path) -> None:
+def save(trace: Trace, path: Path, record: dict[str, Any] | None = None) -> None:
     """Write the steps: a film by its suffix, a sheet as a still, a folder without suffix."""
     from kineograph import media
 
@@ -74,15 +80,17 @@ def save(trace: Trace, path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix in STILL:
         columns = min(len(clip), 8)
-        media.save(media.sheet(Clip(clip.over().frames, FPS), columns=columns), path)
+        media.save(media.sheet(Clip(clip.over().frames, FPS), columns=columns), path, note=record)
     elif suffix:
-        media.save(_even(clip) if suffix == ".mp4" else clip, path)
+        media.save(_even(clip) if suffix == ".mp4" else clip, path, note=record)
     else:
         with placed(path) as part:
             part.mkdir()
             for number, picture in enumerate(trace.pictures):
                 media.save(picture, part / f"{number:05d}.png")
             (part / "steps.json").write_text(json.dumps(trace.steps, indent=1), "utf-8")
+            if record is not None:
+                (part / "recipe.json").write_text(json.dumps(record), "utf-8")
 
 
 def picture_of(step: Progress[Any]) -> Clip | None:

@@ -15,14 +15,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 
 from kineograph import memory, pieces
 from kineograph.cli import door
 from kineograph.cli.options import Door, command, flag
-from kineograph.record import label_of, record_of
+from kineograph.record import label_of, record_of, second_of
 from kineograph.values.errors import InputError, KineographError, LimitError, is_memory
 from kineograph.values.progress import Progress
 from kineograph.values.request import Model, Request
@@ -31,6 +31,13 @@ from kineograph.values.settings import Settings, fields
 
 LARGE = 25 * 10**6  # bytes of an output that are more than most chats and mails take
 START = 1.7  # measured: a command's whole start over the imports that came first, torch's
+
+
+class Traced(NamedTuple):
+    """Where the steps of a making are written, if at all; told: with the record inside."""
+
+    path: Path | None
+    told: bool = True
 
 
 def add(app: typer.Typer, verb: str, help: str) -> None:
@@ -69,7 +76,8 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
         seed = chosen_seed(model, request, asked) if settings.drawn else 0
         stack.enter_context(within_memory(model, request))
         stack.enter_context(kept(model, request, seed, asked))
-        result = made(model, request, seed, trace=asked.trace, label=verb)
+        traced = Traced(asked.trace, not asked.no_record)
+        result = made(model, request, seed, trace=traced, label=verb)
         outputs, more = written(result, asked)
         result = result.noting([note for note in more if note not in result.notes])
         shown = settings.aloud or (asked.out is None and settings.spoken)
@@ -89,14 +97,14 @@ def run(verb: str, values: Mapping[str, Any], asked: Door) -> None:
 
 
 def made(
-    model: Model[Any, Any], request: Request[Any], seed: int, *, trace: Path | None, label: str
+    model: Model[Any, Any], request: Request[Any], seed: int, *, trace: Traced, label: str
 ) -> Result[Any]:
     """Run a model to its end with progress on stderr; the steps go to `trace` when it is named."""
     steps = model.make(request, seed)
-    if trace is not None:
+    if trace.path is not None:
         from kineograph.trace import traced
 
-        steps = traced(steps, trace)
+        steps = traced(steps, trace.path, told=trace.told)
     kept: list[Result[Any]] = []
 
     def watched() -> Iterator[Progress[Any]]:
@@ -161,10 +169,11 @@ def written(result: Result[Any], asked: Door) -> tuple[list[Path], list[str]]:
     record = label_of(result.record) if asked.no_record else result.record
     outputs: list[Path] = []
     notes: list[str] = []
-    named = [] if asked.out is None else [(asked.out, result.product)]
-    named += [(path, result.extras[name]) for name, path in asked.extras.items()]
-    for path, product in named:
-        told = door.watch(product.written(path, record), "writing")
+    named = [] if asked.out is None else [("", asked.out, result.product)]
+    named += [(name, path, result.extras[name]) for name, path in asked.extras.items()]
+    for name, path, product in named:
+        said = second_of(record, name) if name and not asked.no_record else record
+        told = door.watch(product.written(path, said), "writing")
         notes += told if isinstance(told, list) else []
         outputs.append(path)
     if asked.sign and asked.out is not None:

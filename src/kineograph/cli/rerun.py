@@ -14,10 +14,10 @@ from pydantic.fields import FieldInfo
 
 from kineograph import models, pieces
 from kineograph.cli import door
-from kineograph.cli.make import made
+from kineograph.cli.make import Traced, made
 from kineograph.cli.options import MANY, type_of
 from kineograph.files import sha256_of
-from kineograph.record import BESIDE, read, record_of
+from kineograph.record import BESIDE, read, record_of, second_of
 from kineograph.values.errors import InputError
 from kineograph.values.request import Request
 from kineograph.values.settings import Settings, fields, seconds
@@ -50,7 +50,8 @@ def rerun(
 ) -> None:
     """Make a file again: the same bytes by the same version, weights and thread count.
 
-    Second outputs that were asked for are made again too, beside it: NAME.again.map.npz.
+    Second outputs that were asked for are made again too, beside it: NAME.again.map.npz. A map, a
+    plot or a trace that is named itself is made again alone.
     """
     started = time.perf_counter()
     from kineograph.again import again
@@ -62,31 +63,35 @@ def rerun(
     settings = asked.request.settings
     target = out or _next_to(file)
     request = asked.request
-    if request.form and target.suffix.lower() != file.suffix.lower():
+    second = seconds(type(settings)).get(asked.second)
+    if not second and request.form and target.suffix.lower() != file.suffix.lower():
         request = request.to(target.suffix.lower() or "folder")
-    door.checked_output(target, settings.forms, force or dry_run)
+    door.checked_output(target, second.suffixes if second else settings.forms, force or dry_run)
     model = models.model_of(settings)
     if dry_run:
         typer.echo(model.forecast(request).told())
         return
-    more = _beside(request, target, force)
+    more = {asked.second: target} if second else _beside(request, target, force)
     before = None if changed or target.suffix != file.suffix else _hashes(file)
     with ExitStack() as stack:
         if "trace" not in more:
             record = partial(record_of, model, request, asked.seed)
             stack.enter_context(pieces.keeping(target, record, force=force, warn=door.tell))
-        result = made(model, request, asked.seed, trace=more.get("trace"), label="rerun")
-        door.watch(result.saving(target), "writing")
+        traced = Traced(more.get("trace"))
+        result = made(model, request, asked.seed, trace=traced, label="rerun")
+        if not second:
+            door.watch(result.saving(target), "writing")
         for name, path in more.items():
             if name in result.extras:
-                door.watch(result.extras[name].written(path, result.record), "writing")
+                said = second_of(result.record, name)
+                door.watch(result.extras[name].written(path, said), "writing")
     same = before is not None and before == _hashes(target)
     notes = [*result.notes, *asked.changes]
     if before is not None:
         told = "the same bytes" if same else f"the bytes differ from those of '{file.name}'"
         notes.append(told)
     facts: dict[str, Any] = {"same": same, "differences": list(asked.changes)}
-    outputs = [target, *more.values()]
+    outputs = [*dict.fromkeys([target, *more.values()])]
     door.report(as_json, started, outputs, seed=asked.seed, notes=notes, **facts)
 
 

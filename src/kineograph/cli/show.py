@@ -29,6 +29,9 @@ def show(
     for name in ("verb", "form", "seed", "version", "status", "threads", "torch"):
         if told[name] not in (None, "", 0):
             typer.echo(f"{name:10} {door.harmless(told[name])}")
+    for name in ("source", "mark", "extra", "extras"):
+        if name in known.whole:
+            typer.echo(f"{name:10} {_shown(known.whole[name])}")
     for name, value in known.settings.items():
         typer.echo(f"{'setting':10} {door.harmless(name)} = {_shown(value)}")
     for name, facts in known.inputs.items():
