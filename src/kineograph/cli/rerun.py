@@ -13,13 +13,15 @@ import typer
 from pydantic.fields import FieldInfo
 
 from kineograph import models, pieces
+from kineograph.again import Again, again
 from kineograph.cli import door
 from kineograph.cli.make import Traced, made
 from kineograph.cli.options import MANY, type_of
 from kineograph.files import sha256_of
 from kineograph.record import BESIDE, read, record_of, second_of
 from kineograph.values.errors import InputError
-from kineograph.values.request import Request
+from kineograph.values.request import Model, Request
+from kineograph.values.result import Result
 from kineograph.values.settings import Settings, fields, seconds
 
 app = typer.Typer(add_completion=False)
@@ -54,8 +56,6 @@ def rerun(
     plot or a trace that is named itself is made again alone.
     """
     started = time.perf_counter()
-    from kineograph.again import again
-
     file = _told_of(file)
     changed = _changes(file, changes)
     inputs = {name: Path(value) for name, value in _pairs("input", given)}
@@ -73,18 +73,7 @@ def rerun(
         return
     more = {asked.second: target} if second else _beside(request, target, force)
     before = None if changed or target.suffix != file.suffix else _hashes(file)
-    with ExitStack() as stack:
-        if "trace" not in more:
-            record = partial(record_of, model, request, asked.seed)
-            stack.enter_context(pieces.keeping(target, record, force=force, warn=door.tell))
-        traced = Traced(more.get("trace"))
-        result = made(model, request, asked.seed, trace=traced, label="rerun")
-        if not second:
-            door.watch(result.saving(target), "writing")
-        for name, path in more.items():
-            if name in result.extras:
-                said = second_of(result.record, name)
-                door.watch(result.extras[name].written(path, said), "writing")
+    result = _made(model, asked, request, target, more, force)
     same = before is not None and before == _hashes(target)
     notes = [*result.notes, *asked.changes]
     if before is not None:
@@ -93,6 +82,30 @@ def rerun(
     facts: dict[str, Any] = {"same": same, "differences": list(asked.changes)}
     outputs = [*dict.fromkeys([target, *more.values()])]
     door.report(as_json, started, outputs, seed=asked.seed, notes=notes, **facts)
+
+
+def _made(
+    model: Model[Any, Any],
+    asked: Again,
+    request: Request[Settings],
+    target: Path,
+    more: dict[str, Path],
+    force: bool,
+) -> Result[Any]:
+    """Make it and write what is asked for: the thing itself, unless a second output was named."""
+    with ExitStack() as stack:
+        if "trace" not in more:
+            record = partial(record_of, model, request, asked.seed)
+            stack.enter_context(pieces.keeping(target, record, force=force, warn=door.tell))
+        traced = Traced(more.get("trace"))
+        result = made(model, request, asked.seed, trace=traced, label="rerun")
+        if not asked.second:
+            door.watch(result.saving(target), "writing")
+        for name, path in more.items():
+            if name in result.extras:
+                said = second_of(result.record, name)
+                door.watch(result.extras[name].written(path, said), "writing")
+    return result
 
 
 def _beside(request: Request[Settings], target: Path, force: bool) -> dict[str, Path]:
