@@ -172,7 +172,12 @@ def written(result: Result[Any], asked: Door) -> tuple[list[Path], list[str]]:
 
         outputs.append(manifest.sign(asked.out, label_of(result.record)))
     notes += [_large(path) for path in outputs if path.is_file() and path.stat().st_size > LARGE]
-    return [*outputs, *([asked.trace] if asked.trace else [])], notes
+    if asked.trace is not None:
+        if asked.trace.exists():
+            outputs.append(asked.trace)
+        else:
+            notes.append(f"no '{asked.trace.name}': nothing of this making can be seen")
+    return outputs, notes
 
 
 def _large(path: Path) -> str:
