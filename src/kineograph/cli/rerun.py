@@ -13,7 +13,7 @@ import typer
 
 from kineograph import pieces
 from kineograph.cli import door
-from kineograph.cli.make import made
+from kineograph.cli.make import made, manifested
 from kineograph.record import record_of
 from kineograph.values.errors import InputError
 from kineograph.values.request import Request
@@ -40,6 +40,10 @@ def rerun(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    no_manifest: Annotated[
+        bool,
+        typer.Option("--no-manifest", help="Write no C2PA manifest, though the extra is there."),
+    ] = False,
     force: door.Force = False,
     as_json: door.Json = False,
 ) -> None:
@@ -75,12 +79,12 @@ def rerun(
             if name in result.extras:
                 door.watch(result.extras[name].written(path, result.record), "writing")
     same = not changed and target.suffix == file.suffix and _equal(file, target)
-    notes = [*result.notes, *asked.changes]
+    signed, told = ([], []) if no_manifest else manifested(target, result.record)
+    notes = [*result.notes, *told, *asked.changes]
     if not changed and target.suffix == file.suffix:
-        told = "the same bytes" if same else f"the bytes differ from those of '{file.name}'"
-        notes.append(told)
+        notes.append("the same bytes" if same else f"the bytes differ from those of '{file.name}'")
     facts: dict[str, Any] = {"same": same, "differences": list(asked.changes)}
-    outputs = [target, *more.values()]
+    outputs = [target, *more.values(), *signed]
     door.report(as_json, started, outputs, seed=asked.seed, notes=notes, **facts)
 
 
