@@ -116,12 +116,10 @@ def row(path: str, told: str) -> str:
     found = json.loads(said.splitlines()[0])
     record = found["record"]["verb"] if found["record"] else ""
     record = record or ("label alone" if found["label"] else "none")
-    source = (
-        found["source"].replace("AlgorithmicMedia", "").replace("algorithmicMedia", "algorithmic")
-    )
-    manifest = (
-        found["manifest"].replace("a C2PA manifest that ", "").replace("no C2PA manifest", "none")
-    )
+    source = found["source"].replace("WithTrained", "").replace("AlgorithmicMedia", "")
+    source = source.replace("algorithmicMedia", "algorithmic")
+    manifest = found["manifest"].replace("a C2PA manifest that ", "")
+    manifest = manifest.replace("no C2PA manifest", "none")
     mark = "no frames"
     if found["mark"]:
         mark = f"{found['mark']['score']:.1f}" + (" there" if found["mark"]["found"] else "")
