@@ -40,10 +40,7 @@ def rerun(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
-    no_manifest: Annotated[
-        bool,
-        typer.Option("--no-manifest", help="Write no C2PA manifest, though the extra is there."),
-    ] = False,
+    no_manifest: door.NoManifest = False,
     force: door.Force = False,
     as_json: door.Json = False,
 ) -> None:
@@ -78,10 +75,11 @@ def rerun(
         for name, path in more.items():
             if name in result.extras:
                 door.watch(result.extras[name].written(path, result.record), "writing")
-    same = not changed and target.suffix == file.suffix and _equal(file, target)
     signed, told = ([], []) if no_manifest else manifested(target, result.record)
     notes = [*result.notes, *told, *asked.changes]
+    same = False
     if not changed and target.suffix == file.suffix:
+        same = _equal(file, target)
         notes.append("the same bytes" if same else f"the bytes differ from those of '{file.name}'")
     facts: dict[str, Any] = {"same": same, "differences": list(asked.changes)}
     outputs = [target, *more.values(), *signed]
