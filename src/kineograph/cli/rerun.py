@@ -55,9 +55,8 @@ def rerun(
     changed = {name: _value(value) for name, value in _pairs("set", changes)}
     inputs = {name: Path(value) for name, value in _pairs("input", given)}
     asked = again(file, changed=changed, inputs=inputs)
-    settings = asked.request.settings
+    request, settings = asked.request, asked.request.settings
     target = out or file.with_name(f"{file.stem}.again{file.suffix}")
-    request = asked.request
     if request.form and target.suffix.lower() != file.suffix.lower():
         request = request.to(target.suffix.lower() or "folder")
     door.checked_output(target, settings.forms, force or dry_run)
