@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from kineograph import models, pieces
 from kineograph.again import Again, again
 from kineograph.cli import door
-from kineograph.cli.make import Traced, made
+from kineograph.cli.make import Traced, made, manifested
 from kineograph.cli.options import MANY, type_of
 from kineograph.files import sha256_of
 from kineograph.record import BESIDE, read, record_of, second_of
@@ -47,6 +47,7 @@ def rerun(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    no_manifest: door.NoManifest = False,
     force: door.Force = False,
     as_json: door.Json = False,
 ) -> None:
@@ -60,9 +61,8 @@ def rerun(
     changed = _changes(file, changes)
     inputs = {name: Path(value) for name, value in _pairs("input", given)}
     asked = again(file, changed=changed, inputs=inputs)
-    settings = asked.request.settings
+    request, settings = asked.request, asked.request.settings
     target = out or _next_to(file)
-    request = asked.request
     second = seconds(type(settings)).get(asked.second)
     if not second and request.form and target.suffix.lower() != file.suffix.lower():
         request = request.to(target.suffix.lower() or "folder")
@@ -74,13 +74,14 @@ def rerun(
     more = {asked.second: target} if second else _beside(request, target, force)
     before = None if changed or target.suffix != file.suffix else _hashes(file)
     result = _made(model, asked, request, target, more, force)
+    plain = no_manifest or second is not None
+    signed, told = ([], []) if plain else manifested(target, result.record)
+    notes = [*result.notes, *told, *asked.changes]
     same = before is not None and before == _hashes(target)
-    notes = [*result.notes, *asked.changes]
     if before is not None:
-        told = "the same bytes" if same else f"the bytes differ from those of '{file.name}'"
-        notes.append(told)
+        notes.append("the same bytes" if same else f"the bytes differ from those of '{file.name}'")
     facts: dict[str, Any] = {"same": same, "differences": list(asked.changes)}
-    outputs = [*dict.fromkeys([target, *more.values()])]
+    outputs = [*dict.fromkeys([target, *more.values()]), *signed]
     door.report(as_json, started, outputs, seed=asked.seed, notes=notes, **facts)
 
 
