@@ -42,7 +42,7 @@ Picture = NDArray[Any]
 
 
 @compiled
-def place_all(canvas: Any, sheet: Any, window: Any, rule: Any, kin: Any, pixels: Any) -> Any:
+def place_all(canvas: Any, sheet: Any, window: Any, rule: Any, candidates: Any, pixels: Any) -> Any:
     """`growth.place` with every candidate scored in full."""
     room = len(window.dy)
     query = (np.empty(room, np.int64), np.empty(room, np.float32), np.empty(room, np.float32))
@@ -108,8 +108,8 @@ def unpruned(sample: Picture, size: int) -> tuple[float, Picture]:
     return took, result.picture
 
 
-def texture(sample: Picture, size: int, width: int | None = 11, **knobs: Any) -> Any:
-    return last(grow(sample, (size, size), seed=1, knobs=Growth(window=width, **knobs)))
+def texture(sample: Picture, size: int, width: int | None = 11, **growth: Any) -> Any:
+    return last(grow(sample, (size, size), seed=1, growth=Growth(window=width, **growth)))
 
 
 def blurred(picture: Picture, sigma: float) -> NDArray[np.float64]:
@@ -176,8 +176,8 @@ def analogies(pictures: dict[str, Picture]) -> None:
     for size, one, two, short in jobs:
         a, b = pictures[one][:size, :size], pictures[two][:size, :size]
         a2, true = np.rint(blurred(a, 2)).astype(np.uint8), blurred(b, 2)
-        knobs = replace(FILTER, approximate=short)
-        took, result = seconds(lambda: last(analogy(a, a2, b, seed=1, knobs=knobs)), runs=1)  # noqa: B023
+        matching = replace(FILTER, approximate=short)
+        took, result = seconds(lambda: last(analogy(a, a2, b, seed=1, matching=matching)), runs=1)  # noqa: B023
         got = result.picture[:, :, 0]
         print(f"blur {one} : {two}, {size}² {'short list' if short else 'exact':10} {took:.2f} s  "
               f"{decibels(got, true):.1f} dB, {decibels(got[inner], true[inner]):.1f} inside "
@@ -250,7 +250,7 @@ def modes(folder: Path) -> None:
     gallery = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "gallery.py"))
     for row in gallery["analogies"](folder):
         if row.name in ("edges", "emboss"):
-            wide = last(analogy(*row.pictures[:3], seed=1, knobs=FILTER)).picture
+            wide = last(analogy(*row.pictures[:3], seed=1, matching=FILTER)).picture
             print(f"{row.name:10} {filters(row, wide)}", flush=True)
         elif row.name in told:
             print(f"{row.name:10} {told[row.name](row)}", flush=True)

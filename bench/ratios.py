@@ -254,8 +254,8 @@ def analogies() -> Iterator[Ratio]:
         call = [program, "-style", style, "-guide", source, target, "-output", out]
 
         def ours() -> None:
-            knobs = replace(FILTER, approximate=True)
-            got["ours"] = bench.last(analogy(a, a2, b, seed=1, knobs=knobs)).picture[..., 0]
+            matching = replace(FILTER, approximate=True)
+            got["ours"] = bench.last(analogy(a, a2, b, seed=1, matching=matching)).picture[..., 0]
 
         def theirs() -> None:
             subprocess.run(call, check=True, stdout=subprocess.DEVNULL)

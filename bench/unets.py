@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from kineograph import recipe as recipes
-from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.cascade import Sampling
 from kineograph.recipe import Cascade
 from kineograph.recipe.cascade import cascade_maker, cascade_stage
 from kineograph.values.prompt import Cond, Prompt
@@ -196,9 +196,9 @@ def clip_seconds(recipe: Cascade, rounds: int) -> tuple[float, int]:
     for i, stage in enumerate(recipe.stages):
         net = recipes.network(stage).requires_grad_(False).to(torch.bfloat16)
         stages.append(cascade_stage(recipe, i, recipes.frozen(net), recipes.prepared(net)))
-    maker, knobs = cascade_maker(recipe, stages, read), Knobs()
-    took = least(lambda: list(maker.make(Prompt("a heart"), 1, knobs)), rounds)
-    return took, sum(stage.evaluations(knobs) for stage in maker.chosen(knobs))
+    maker, sampling = cascade_maker(recipe, stages, read), Sampling()
+    took = least(lambda: list(maker.make(Prompt("a heart"), 1, sampling)), rounds)
+    return took, sum(stage.evaluations(sampling) for stage in maker.chosen(sampling))
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from kineograph import recipe
 from kineograph.data import cutouts
 from kineograph.data.cutout_feed import TRAINED
 from kineograph.data.phrases import plain
-from kineograph.families.text_to_image.maker import Knobs
+from kineograph.families.text_to_image.maker import Sampling
 from kineograph.finishing import enlarging, sized
 from kineograph.values.clip import Clip, from_bytes
 from kineograph.values.prompt import Prompt
@@ -34,7 +34,7 @@ def made(names: list[str], seed: int) -> list[Clip]:
     """A cut-out of 64 pixels for every name, each from a seed of its own."""
     maker = recipe.load("pictures")
     prompts = [Prompt(name, seconds=0) for name in names]
-    steps = maker.make_all(prompts, [seed + i for i in range(len(names))], Knobs(chunk=16))
+    steps = maker.make_all(prompts, [seed + i for i in range(len(names))], Sampling(chunk=16))
     pictures: list[Clip] = []
     for step in steps:
         pictures = step.value

@@ -126,16 +126,16 @@ def textures(folder: Path) -> Iterator[tuple[str, list[Picture]]]:
     """Growing, tiling, filling, extending; the source map beside its picture."""
     for name, window, half in (("gravel", 11, 2), ("brick", None, 2), ("grass", 11, 2)):
         sample = grey(loaded(folder, name, (40, 40, 104, 104), half))
-        result = last(grow(sample, (128, 128), seed=1, knobs=Growth(window=window)))
+        result = last(grow(sample, (128, 128), seed=1, growth=Growth(window=window)))
         print(name, result.notes, copy_report(result.source))
         yield f"grow_{name}", [sample, result.picture, map_picture(result.source)]
 
     page = letters()
-    text = last(grow(page, (128, 256), seed=4, knobs=Growth(window=19)))
+    text = last(grow(page, (128, 256), seed=4, growth=Growth(window=19)))
     yield "homage_to_shannon", [page, text.picture]
 
     sample = loaded(folder, "chelsea", (60, 40, 124, 104), 2)
-    tile = last(grow(sample, (64, 64), seed=2, knobs=Growth(window=11, tile=True)))
+    tile = last(grow(sample, (64, 64), seed=2, growth=Growth(window=11, tile=True)))
     yield "tile", [sample, tile.picture, np.tile(tile.picture, (2, 2, 1))]
 
     whole = grey(loaded(folder, "grass", (0, 0, 128, 128), 2))
@@ -161,7 +161,7 @@ class Row(NamedTuple):
 def row(name: str, mode: str, *four: Picture) -> Row:
     """B′ drawn from A, A′ and B; the fourth picture is the truth."""
     *three, true = four
-    result = last(analogy(*three, seed=1, knobs=MODES[mode]))
+    result = last(analogy(*three, seed=1, matching=MODES[mode]))
     return Row(name, [*three, result.picture], true, result.source)
 
 

@@ -57,7 +57,7 @@ base = MotionPart(
         fps=True,
     ),
     schedule=Schedule(low=0.02, high=20.0, middle=0.6),
-    deviation=0.6,
+    sigma_data=0.6,
     phases=(
         Phase(samples=5_600, batch=8, frames=16, rate=2e-3, final=0.3, warm=160),
         Phase(samples=16_000, batch=8, frames=16, rate=1.5e-3, final=0.1, warm=160),
@@ -84,7 +84,7 @@ refine = MotionPart(
     ),
     routes=Routes(),
     schedule=Schedule(low=0.005, high=100.0),
-    deviation=0.1,
+    sigma_data=0.1,
     share=0.6,
     offset=0.0,
     crop=64,

@@ -47,7 +47,7 @@ base = Stage(
 
 
 def above(
-    under: Stage, name: str, widths: tuple[int, ...], samples: int, *, low_noise_most: float
+    under: Stage, name: str, widths: tuple[int, ...], samples: int, *, augmentation_most: float
 ) -> Stage:
     """Four times as many pixels on a side, taught on crops of 32."""
     return Stage(
@@ -60,15 +60,15 @@ def above(
         schedule=Schedule(low=0.005, high=10.0, middle=ADDS),
         phases=(Phase(samples, batch=128, frames=1, rate=3e-3, final=0.02, warm=2560),),
         parameterization="edm",
-        deviation=ADDS,
-        low_noise=0.05,
-        low_noise_most=low_noise_most,
+        sigma_data=ADDS,
+        augmentation=0.05,
+        augmentation_most=augmentation_most,
         crop=32,
     )
 
 
-space64 = above(base, "space64", (64, 96), 190_000, low_noise_most=0.3)
-space256 = above(space64, "space256", (48, 64), 130_000, low_noise_most=0.2)
+space64 = above(base, "space64", (64, 96), 190_000, augmentation_most=0.3)
+space256 = above(space64, "space256", (48, 64), 130_000, augmentation_most=0.2)
 
 recipe = Cascade(
     name="scenes",

@@ -77,9 +77,9 @@ def above(
         schedule=Schedule(low=0.005, high=10.0, middle=adds),
         phases=phases,
         parameterization="edm",
-        deviation=adds,
-        low_noise=0.02,
-        low_noise_most=0.2,
+        sigma_data=adds,
+        augmentation=0.02,
+        augmentation_most=0.2,
         crop=crop,
     )
 

@@ -35,7 +35,7 @@ base = Stage(
     phases=(Phase(samples=200_000, batch=128, frames=32, rate=2e-3, final=0.0, warm=4_000),),
     parameterization="edm",
     weighting="even",
-    deviation=0.6,
+    sigma_data=0.6,
 )
 
 recipe = Trajectories(name="trajectories", data="composed", text="minilm", seconds=2.0, base=base)

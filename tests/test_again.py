@@ -136,7 +136,9 @@ def test_files_of_the_first_version_are_understood_or_refused_with_the_reason(
     assert run("rerun", tmp_path / "old.webp", "--set", f"model={model}") == 0
     again = record.read(tmp_path / "old.again.webp")
     assert (again.settings["text"], again.seed, again.schema) == ("a dog", 3, 1)
-    media.save(clip, tmp_path / "loop.webp", note={"verb": "texture grow", "seed": 1, "knobs": {}})
+    media.save(
+        clip, tmp_path / "loop.webp", note={"verb": "texture grow", "seed": 1, "sampling": {}}
+    )
     assert run("rerun", tmp_path / "loop.webp") == 2
     assert "0.1.0, which kept no hash of inputs" in capsys.readouterr().err
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kineograph.animate.maker import AnimateMaker, Knobs, Stage, drift, start_noise
+from kineograph.animate.maker import AnimateMaker, Sampling, Stage, drift, start_noise
 from kineograph.animate.picture import framed, matted, unmixed
 from kineograph.animate.space import FLOW, Motion, Pixels
 from kineograph.diffusion.denoiser import Ideal
@@ -56,8 +56,8 @@ def picture(height=SIZE, width=SIZE, channels=3, seed=0):
     return Clip(0.8 * frames)
 
 
-def made(maker, prompt, knobs=None, seed=0):
-    return list(maker.make(prompt, seed, knobs or Knobs()))[-1].value
+def made(maker, prompt, sampling=None, seed=0):
+    return list(maker.make(prompt, seed, sampling or Sampling()))[-1].value
 
 
 # -- blocks ---------------------------------------------------------------------------------------
@@ -82,14 +82,14 @@ def test_blocks_agree_in_the_frames_they_share_and_go_on_from_there():
 
 
 def test_a_looped_clip_makes_one_block():
-    clip = made(maker(Brightens()), Prompt(image=picture(), seconds=9), Knobs(loop=True))
+    clip = made(maker(Brightens()), Prompt(image=picture(), seconds=9), Sampling(loop=True))
     assert len(clip) == 8
 
 
 def test_motion_is_told_as_frames_a_second_and_words_are_read():
     for motion, fps in ((1.0, 4.0), (2.0, 2.0), (0.5, 8.0)):
         net = Brightens()
-        made(maker(net), Prompt("a dog", image=picture(), seconds=2), Knobs(motion=motion))
+        made(maker(net), Prompt("a dog", image=picture(), seconds=2), Sampling(motion=motion))
         assert float(net.seen[0].fps) == fps
 
 
@@ -97,28 +97,28 @@ def test_a_sample_is_the_same_alone_and_beside_others():
     clips = torch.rand(3, 3, 8, SIZE, SIZE) * 2 - 1
     one = maker(Ideal(clips))
     prompts = [Prompt(image=picture(seed=i), seconds=2) for i in range(2)]
-    both = list(one.make_all(prompts, [5, 6], Knobs(pin=False)))[-1].value
-    alone = made(one, prompts[1], Knobs(pin=False), seed=6)
+    both = list(one.make_all(prompts, [5, 6], Sampling(pin=False)))[-1].value
+    alone = made(one, prompts[1], Sampling(pin=False), seed=6)
     assert torch.allclose(both[1].frames, alone.frames, atol=1e-5)
-    others = [made(one, prompts[1], Knobs(pin=False), seed=seed) for seed in range(7, 15)]
+    others = [made(one, prompts[1], Sampling(pin=False), seed=seed) for seed in range(7, 15)]
     assert any(not torch.equal(alone.frames, other.frames) for other in others)
 
 
 def test_one_frame_gives_the_picture_back():
     image = picture()
-    clip = made(maker(Brightens()), Prompt(image=image, seconds=0), Knobs(frames=1))
+    clip = made(maker(Brightens()), Prompt(image=image, seconds=0), Sampling(frames=1))
     assert torch.allclose(clip.frames, image.frames, atol=1e-6)
 
 
 def test_what_may_not_move_stays_as_it_is_and_the_rest_follows():
     image, moves = picture(), torch.zeros(1, 3, SIZE, SIZE)
     moves[..., SIZE // 2 :] = 1  # the right half may
-    clip = made(maker(Brightens()), Prompt(image=image, seconds=5), Knobs(moves=Clip(moves)))
+    clip = made(maker(Brightens()), Prompt(image=image, seconds=5), Sampling(moves=Clip(moves)))
     still, right = clip.frames[..., : SIZE // 2], clip.frames[..., SIZE // 2 :]
     assert torch.allclose(still, image.frames[..., : SIZE // 2].expand_as(still), atol=1e-6)
     free = made(maker(Brightens()), Prompt(image=image, seconds=5))
     assert torch.allclose(right, free.frames[..., SIZE // 2 :], atol=1e-6)
-    all_white = Knobs(moves=Clip(torch.ones(1, 3, SIZE, SIZE)))
+    all_white = Sampling(moves=Clip(torch.ones(1, 3, SIZE, SIZE)))
     same = made(maker(Brightens()), Prompt(image=image, seconds=5), all_white)
     assert torch.equal(same.frames, free.frames)
 
@@ -131,7 +131,7 @@ def test_what_is_held_may_guide_the_rest():
             return x.mean(2, keepdim=True).expand_as(x)
 
     one, prompt = maker(Leans()), Prompt(image=picture(), seconds=2)
-    plain, led = made(one, prompt), made(one, prompt, Knobs(recall=4.0))
+    plain, led = made(one, prompt), made(one, prompt, Sampling(recall=4.0))
     gap = [(clip.frames[1:] - clip.frames[:1]).abs().mean() for clip in (plain, led)]
     assert gap[1] < gap[0]
 
@@ -153,12 +153,12 @@ def test_the_offset_adds_one_value_a_frame_and_channel():
     assert float(means.std()) == pytest.approx((0.5**2 + 1 / 64) ** 0.5, rel=0.15)
 
 
-def test_knobs_out_of_range_are_named():
+def test_sampling_out_of_range_are_named():
     one = maker(Brightens())
     bad = {"frames": 99, "motion": 9.0, "steps": -1, "guidance": -1.0, "level": 0, "refine": True}
     for name, value in bad.items():
         with pytest.raises(InputError):
-            one.check(Knobs(**{name: value}))
+            one.check(Sampling(**{name: value}))
     with pytest.raises(InputError, match="image"):
         made(one, Prompt("a dog"))
 
@@ -194,10 +194,12 @@ def test_a_motion_moves_the_same_picture_at_any_size():
     large = torch.stack([fine(0.0), fine(2.0)], dim=1)[None]
     back = Motion().decode(z, large[:, :, :1])
     assert float((back - large)[..., 16:-16].abs().mean()) < 0.03
-    clip = made(maker(Zero(), space=Motion()), Prompt(image=picture(), seconds=2), Knobs(size=40))
+    clip = made(
+        maker(Zero(), space=Motion()), Prompt(image=picture(), seconds=2), Sampling(size=40)
+    )
     assert tuple(clip.frames.shape) == (8, 3, 40, 40)
     with pytest.raises(InputError, match="size"):
-        maker(Brightens()).check(Knobs(size=40))
+        maker(Brightens()).check(Sampling(size=40))
 
 
 def test_smooth_motion_calms_what_is_rough_and_leaves_an_even_flow():
@@ -240,7 +242,7 @@ def test_refining_leads_to_what_the_refinement_knows(noising):
     known = torch.rand(1, 3, 1, 1, 1).expand(1, 3, 8, 2 * SIZE, 2 * SIZE) * 2 - 1
     one = maker(Brightens(), Ideal(known), noising=noising)
     clip = Clip(torch.rand(8, 3, SIZE, SIZE))
-    made = list(one.refined(clip, Prompt("a dog"), 0, Knobs(level=500)))[-1].value
+    made = list(one.refined(clip, Prompt("a dog"), 0, Sampling(level=500)))[-1].value
     assert tuple(made.frames.shape) == (8, 3, 2 * SIZE, 2 * SIZE)
     assert torch.allclose(made.frames, (known[0].transpose(0, 1) + 1) / 2, atol=1e-4)
 
@@ -253,7 +255,7 @@ def test_any_clip_is_refined_at_its_own_shape_block_by_block():
 
     net = Same()
     clip = Clip(torch.rand(11, 4, 10, 20))
-    made = list(maker(Brightens(), net).refined(clip, Prompt(), 0, Knobs()))[-1].value
+    made = list(maker(Brightens(), net).refined(clip, Prompt(), 0, Sampling()))[-1].value
     assert tuple(made.frames.shape) == (11, 3, 16, 32)
     assert net.frames == 3  # 8 and the 3 that were left
 
@@ -336,7 +338,7 @@ def test_a_large_matte_is_that_of_the_small_one():
 def test_a_clip_that_would_not_fit_is_refused():
     one = maker(Zero(), space=Motion())
     with pytest.raises(LimitError, match="size"):
-        made(one, Prompt(image=picture(), seconds=600), Knobs(size=1024))
+        made(one, Prompt(image=picture(), seconds=600), Sampling(size=1024))
 
 
 def test_a_picture_of_nothing_is_refused():

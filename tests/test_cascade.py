@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kineograph.diffusion.cascade import SAMPLERS, CascadeMaker, CascadeStage, Knobs
+from kineograph.diffusion.cascade import SAMPLERS, CascadeMaker, CascadeStage, Sampling
 from kineograph.diffusion.denoiser import Ideal, Precond
 from kineograph.diffusion.schedule import Schedule, v
 from kineograph.nets.video_unet import VideoUNet, VideoUNetShape
@@ -65,16 +65,16 @@ def maker(**more):
     """base 2x4x4 -> more frames -> more pixels -> both again, the first from four known clips."""
     stages = (
         stage("base", 2, 4, Ideal(clips(4, 2, 4)), guidance=2.0),
-        stage("time4", 4, 4, enlarging, low_noise=0.2),
-        stage("space8", 4, 8, enlarging, low_noise=0.1, cost=3.0),
-        stage("space16", 4, 16, enlarging, low_noise=0.0, cost=9.0),
+        stage("time4", 4, 4, enlarging, augmentation=0.2),
+        stage("space8", 4, 8, enlarging, augmentation=0.1, cost=3.0),
+        stage("space16", 4, 16, enlarging, augmentation=0.0, cost=9.0),
     )
     return CascadeMaker(stages, read, 2.0, **{"style": "3d", "styles": ("3d", "flat"), **more})
 
 
-def made(cascade, texts=("a dog",), seeds=(7,), **knobs):
+def made(cascade, texts=("a dog",), seeds=(7,), **sampling):
     """The clips of the last Progress."""
-    *_, last = cascade.make_all([Prompt(text) for text in texts], seeds, Knobs(**knobs))
+    *_, last = cascade.make_all([Prompt(text) for text in texts], seeds, Sampling(**sampling))
     return last.value
 
 
@@ -100,7 +100,7 @@ def learned():
             torch.nn.init.normal_(parameter, std=0.1)
         noise = 0.2 if low else 0.0
         denoise = Precond(net, v)
-        stages.append(stage(name, frames, size, denoise, guidance=3.0, low_noise=noise))
+        stages.append(stage(name, frames, size, denoise, guidance=3.0, augmentation=noise))
     return CascadeMaker(tuple(stages), read, 2.0)
 
 
@@ -108,7 +108,7 @@ def learned():
 
 
 @pytest.mark.parametrize(
-    ("knobs", "names"),
+    ("sampling", "names"),
     [
         ({}, ["base", "time4", "space8", "space16"]),
         ({"size": 8}, ["base", "time4", "space8"]),
@@ -117,23 +117,23 @@ def learned():
         ({"size": 8, "frames": 4}, ["base", "time4", "space8"]),
     ],
 )
-def test_size_and_frames_choose_the_stages(knobs, names):
-    assert [s.name for s in maker().chosen(Knobs(**knobs))] == names
+def test_size_and_frames_choose_the_stages(sampling, names):
+    assert [s.name for s in maker().chosen(Sampling(**sampling))] == names
 
 
 def test_without_a_size_the_models_own_is_made():
-    assert [s.name for s in maker(size=8).chosen(Knobs())] == ["base", "time4", "space8"]
+    assert [s.name for s in maker(size=8).chosen(Sampling())] == ["base", "time4", "space8"]
 
 
-def test_knobs_reach_the_stages():
-    chosen = maker().chosen(Knobs(steps=9, guidance=5.0))
+def test_sampling_reach_the_stages():
+    chosen = maker().chosen(Sampling(steps=9, guidance=5.0))
     assert [s.steps for s in chosen] == [9] * 4
     assert [s.guidance for s in chosen] == [5.0, 1.0, 1.0, 1.0]
-    assert [s.steps for s in maker().chosen(Knobs())] == [4] * 4
+    assert [s.steps for s in maker().chosen(Sampling())] == [4] * 4
 
 
 @pytest.mark.parametrize(
-    ("knobs", "said"),
+    ("sampling", "said"),
     [
         ({"size": 7}, r"size: 7 pixels; this model makes 4, 8, 16"),
         ({"size": -4}, r"size: -4 pixels"),
@@ -147,9 +147,9 @@ def test_knobs_reach_the_stages():
         ({"chunk": 0}, r"chunk: 0 is less than 1"),
     ],
 )
-def test_knobs_out_of_range_are_named_with_what_there_is(knobs, said):
+def test_sampling_out_of_range_are_named_with_what_there_is(sampling, said):
     with pytest.raises(InputError, match=said):
-        next(maker().make(Prompt("a dog"), 1, Knobs(**knobs)))
+        next(maker().make(Prompt("a dog"), 1, Sampling(**sampling)))
 
 
 def test_a_still_is_made_by_the_stages_that_add_pixels_with_one_frame():
@@ -189,12 +189,14 @@ def test_each_stage_sees_the_stage_below_through_its_noise_and_knows_its_level()
     for asked, one, below in zip(above, cascade.stages[1:], cascade.stages, strict=False):
         for _, _, cond in asked:
             assert cond.low.shape[2:] == (below.frames, below.size, below.size)
-            assert cond.low_sigma.tolist() == pytest.approx([one.low_noise])
+            assert cond.low_sigma.tolist() == pytest.approx([one.augmentation])
 
 
 def test_noise_on_the_stage_below_has_the_level_told():
     cascade = maker()
-    cascade = replace(cascade, stages=(cascade.stages[0], replace(cascade.stages[1], low_noise=3)))
+    cascade = replace(
+        cascade, stages=(cascade.stages[0], replace(cascade.stages[1], augmentation=3))
+    )
     seeds = tuple(range(64))
     made(cascade, ("a dog",) * 64, seeds, chunk=64)
     _, _, cond = cascade.stages[1].denoise.asked[0]
@@ -237,7 +239,7 @@ def test_a_prompt_without_a_style_gets_the_models_own(text, seen):
 def test_a_negative_prompt_takes_the_place_of_the_empty_text():
     cascade = maker()
     prompt = Prompt("a dog", negative="a cat")
-    list(cascade.make(prompt, 1, Knobs(size=4, frames=2)))
+    list(cascade.make(prompt, 1, Sampling(size=4, frames=2)))
     toward, away = (cond for _, _, cond in cascade.stages[0].denoise.asked[:2])
     assert torch.equal(toward.words, read(["3d: a dog"]).words)
     assert torch.equal(away.words, read(["a cat"]).words)
@@ -274,7 +276,7 @@ def test_oscillation_acts_on_the_named_stages_only():
     turns = both + one + both + one + both + one
     for at, expected in enumerate((turns, both * 6, turns, both * 6)):
         assert [seen for _, seen in told(cascade, at)] == expected
-    assert [s.evaluations(Knobs(oscillate=True)) for s in cascade.stages] == [9, 12, 9, 12]
+    assert [s.evaluations(Sampling(oscillate=True)) for s in cascade.stages] == [9, 12, 9, 12]
 
     still = oscillating_maker()
     made(still)
@@ -285,15 +287,18 @@ def test_a_network_that_takes_guidance_is_told_it_once_a_step():
     cascade = oscillating_maker(guided=4.0)
     made(cascade, oscillate=True)
     assert told(cascade) == [([scale], True) for scale in (3, 1, 3, 1, 3, 1)]
-    assert cascade.stages[0].evaluations(Knobs(oscillate=True)) == 6
+    assert cascade.stages[0].evaluations(Sampling(oscillate=True)) == 6
 
 
-@pytest.mark.parametrize("knobs", [{"guidance": 5.0}, {"rescale": 0.5}, {"guidance": 0.5}])
-def test_beyond_what_it_learned_a_network_is_told_one_and_guided_from_outside(knobs):
+@pytest.mark.parametrize("sampling", [{"guidance": 5.0}, {"rescale": 0.5}, {"guidance": 0.5}])
+def test_beyond_what_it_learned_a_network_is_told_one_and_guided_from_outside(sampling):
     cascade = oscillating_maker(guided=4.0)
-    made(cascade, size=4, frames=2, **knobs)
+    made(cascade, size=4, frames=2, **sampling)
     assert told(cascade) == [([1.0], True), ([1.0], False)] * 6
-    assert cascade.chosen(Knobs(size=4, frames=2, **knobs))[0].evaluations(Knobs(**knobs)) == 12
+    assert (
+        cascade.chosen(Sampling(size=4, frames=2, **sampling))[0].evaluations(Sampling(**sampling))
+        == 12
+    )
 
 
 def test_a_guidance_of_one_is_no_guidance_bit_for_bit():
@@ -314,7 +319,7 @@ def test_guidance_may_be_a_track_over_the_steps():
 def test_each_stage_has_a_sampler_of_its_own():
     cascade = maker()
     base, *rest = cascade.stages
-    own = replace(cascade, stages=(replace(base, sampler="leap"), *rest))
+    own = replace(cascade, stages=(replace(base, sampler="n-step"), *rest))
     assert not torch.equal(made(own)[0].frames, made(cascade)[0].frames)
     assert torch.equal(made(own, sampler="dpm")[0].frames, made(cascade)[0].frames)
 
@@ -343,7 +348,7 @@ def test_words_are_prepared_once_a_clip_and_the_clip_is_the_same():
 @pytest.mark.parametrize("sampler", list(SAMPLERS))
 def test_with_the_ideal_base_a_known_clip_comes_out_enlarged(sampler):
     cascade = maker()
-    quiet = tuple(replace(s, low_noise=0.0, guidance=1.0, steps=20) for s in cascade.stages)
+    quiet = tuple(replace(s, augmentation=0.0, guidance=1.0, steps=20) for s in cascade.stages)
     (clip,) = made(replace(cascade, stages=quiet), sampler=sampler)
     assert tuple(clip.frames.shape) == (4, 3, 16, 16)
     small = to_model([clip])[:, :, ::2, ::4, ::4]
@@ -353,7 +358,7 @@ def test_with_the_ideal_base_a_known_clip_comes_out_enlarged(sampler):
 
 
 def test_progress_rises_to_one_with_a_clip_at_every_step():
-    steps = list(maker().make(Prompt("a dog"), 1, Knobs()))
+    steps = list(maker().make(Prompt("a dog"), 1, Sampling()))
     assert len(steps) == 16
     shares = [step.done for step in steps]
     assert shares == sorted(shares)

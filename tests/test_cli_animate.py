@@ -276,7 +276,7 @@ def test_a_dry_run_prints_its_plan_and_writes_nothing(model, image, tmp_path, ca
 
 
 def test_cancelling_leaves_nothing(model, image, tmp_path, monkeypatch):
-    def cancelled(self, prompt, seed, knobs):
+    def cancelled(self, prompt, seed, sampling):
         raise KeyboardInterrupt
         yield
 

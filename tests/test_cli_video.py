@@ -208,7 +208,7 @@ def test_a_model_that_is_not_here_is_named(tmp_path, capsys):
 def test_cancelling_leaves_nothing(model, tmp_path, monkeypatch):
     from kineograph.diffusion.cascade import CascadeMaker
 
-    def cancelled(self, prompt, seed, knobs):
+    def cancelled(self, prompt, seed, sampling):
         raise KeyboardInterrupt
         yield
 
@@ -223,7 +223,7 @@ def test_a_termination_is_an_orderly_end(model, tmp_path, monkeypatch):
 
     from kineograph.diffusion.cascade import CascadeMaker
 
-    def ended(self, prompt, seed, knobs):
+    def ended(self, prompt, seed, sampling):
         os.kill(os.getpid(), signal.SIGTERM)
         yield
 

@@ -167,7 +167,7 @@ def test_second_order_takes_the_steps_of_dpm_solver(kind):
         {"churn": 1.0},
         {"order": 2},
         {"order": 2, "churn": 1.0},
-        {"leap": True},
+        {"n_step": True},
     ],
 )
 def test_a_gaussian_reaches_its_mean_and_deviation(sampler):

@@ -46,11 +46,11 @@ def column(row):
 # -- the target -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("leap", [False, True])
+@pytest.mark.parametrize("n_step", [False, True])
 @pytest.mark.parametrize("hops", [1, 2, 4])
-def test_one_step_with_the_target_lands_where_the_teachers_steps_do(hops, leap):
+def test_one_step_with_the_target_lands_where_the_teachers_steps_do(hops, n_step):
     steps = 8
-    levels = moves(SCHEDULE, steps, torch.arange(steps), hops=hops, leap=leap)
+    levels = moves(SCHEDULE, steps, torch.arange(steps), hops=hops, n_step=n_step)
     x = points(steps) * column(levels[0])
     clean = target(wavy, x, levels, Cond())
     ratio = column(levels[-1] / levels[0])
@@ -86,10 +86,10 @@ def test_leaps_go_where_the_n_step_sampler_goes():
         return wavy(x, sigma, cond)
 
     walk = integrate(
-        heard, points(1) * 50, SCHEDULE.grid(4), Cond(), leap=True, noise_like=noise_from([rng()])
+        heard, points(1) * 50, SCHEDULE.grid(4), Cond(), n_step=True, noise_like=noise_from([rng()])
     )
     list(walk)
-    levels = moves(SCHEDULE, 4, torch.arange(4), leap=True)
+    levels = moves(SCHEDULE, 4, torch.arange(4), n_step=True)
     assert visited == pytest.approx(levels[0].tolist(), rel=1e-6)
     grid = SCHEDULE.grid(4)
     assert levels[-1].tolist() == pytest.approx([*grid[2:].tolist(), 0.0])
@@ -204,7 +204,7 @@ TEACHER = Cascade(
 LAPS = (
     DistillationRound("guided", "base", 0, (PHASE,), weighting="v"),
     DistillationRound("four", "base", 4, (PHASE,)),
-    DistillationRound("two", "base", 2, (PHASE,), leap=True),
+    DistillationRound("two", "base", 2, (PHASE,), n_step=True),
 )
 COURSE = Distillation("quick", "none", LAPS, guided=4.0, teacher=TEACHER)
 
@@ -264,7 +264,7 @@ def test_laps_follow_one_another_and_the_model_that_comes_out_loads(tmp_path, te
     graduated(run, teacher, folder)
     model = recipes.read(folder)
     assert model.steps == (2, 2)
-    assert model.samplers == ("leap", "dpm")
+    assert model.samplers == ("n-step", "dpm")
     assert model.stages[0].guided == 4.0
     small = recipes.load(str(folder)).stages[0]
     x, (_, cond) = torch.randn(1, 3, 2, 8, 8), feed(1, 2, seed=1, seen=0)

@@ -13,7 +13,7 @@ from kineograph.cli import main
 from kineograph.data import sticker_features
 from kineograph.data.sticker_features import evenly, real_clips, real_stills
 from kineograph.data.stickers import FRAMES, STYLES, Sticker, load
-from kineograph.diffusion.cascade import CascadeMaker, CascadeStage, Knobs
+from kineograph.diffusion.cascade import CascadeMaker, CascadeStage, Sampling
 from kineograph.diffusion.schedule import Schedule
 from kineograph.evaluation import quickness, stickers, styles
 from kineograph.evaluation.making import Ground
@@ -337,7 +337,7 @@ class Replay:
         self.packs, self.change = load(64, folder=packs), change
         self.batches: list[int] = []
 
-    def make_all(self, prompts, seeds, knobs):
+    def make_all(self, prompts, seeds, sampling):
         self.batches.append(len(prompts))
         yield Progress(0.5, "half", [])
         rows = [int(p.text.rpartition(" ")[2]) for p in prompts]
@@ -346,7 +346,7 @@ class Replay:
 
 
 def study(packs, change=lambda frames: frames, **more) -> stickers.Study:
-    facts = {"knobs": Knobs(), "count": 5, "seed": 3} | more
+    facts = {"sampling": Sampling(), "count": 5, "seed": 3} | more
     return last(stickers.stickers(Replay(packs, change), ground(packs), **facts))
 
 
@@ -383,7 +383,7 @@ def test_a_maker_of_one_picture_finds_no_concept(packs):
 
 def test_trained_concepts_are_a_fixed_choice_and_the_batches_bounded(packs):
     maker = Replay(packs)
-    facts = {"knobs": Knobs(), "count": 5, "seed": 0, "batch": 4}
+    facts = {"sampling": Sampling(), "count": 5, "seed": 0, "batch": 4}
     first = last(stickers.stickers(maker, ground(packs), **facts))
     assert maker.batches == [4, 4, 3]
     more = study(packs, count=7)
@@ -395,7 +395,7 @@ def test_ways_stand_beside_one_another_with_what_they_cost(packs):
     class Costly(Replay):
         """Eight guided steps, then one; and clips as the real ones, or of one grey."""
 
-        def chosen(self, knobs):
+        def chosen(self, sampling):
             steps = (8, 1)
             stages = [
                 CascadeStage("one", look, Schedule(0.01, 9.0), 1, 8, n, 2.5, oscillates=n == 8)
@@ -403,11 +403,14 @@ def test_ways_stand_beside_one_another_with_what_they_cost(packs):
             ]
             return (stages[0], replace(stages[1], guidance=1.0))
 
-        def make(self, prompt, seed, knobs):
-            yield from self.make_all([prompt], [seed], knobs)
+        def make(self, prompt, seed, sampling):
+            yield from self.make_all([prompt], [seed], sampling)
 
     right, grey = Costly(packs), Costly(packs, torch.zeros_like)
-    ways = [*quickness.ways("right", right, Knobs(), 4.0), quickness.Way("grey", grey, Knobs())]
+    ways = [
+        *quickness.ways("right", right, Sampling(), 4.0),
+        quickness.Way("grey", grey, Sampling()),
+    ]
     found = last(quickness.table(ways, ground(packs), count=5, seed=3))
     assert list(found) == ["right, constant", "right, (4, 1)", "grey"]
     constant, turns, none = found.values()
@@ -425,7 +428,7 @@ def test_a_teacher_walks_its_first_stage_in_more_steps():
     stages = [CascadeStage(n, look, Schedule(0.01, 9.0), 1, 8, 4, 2.5) for n in ("one", "two")]
     maker = CascadeMaker(tuple(stages), lambda texts: Cond(), 1.0)
     slow = quickness.walking(maker, 128)
-    calls = [stage.evaluations(Knobs()) for stage in slow.chosen(Knobs())]
+    calls = [stage.evaluations(Sampling()) for stage in slow.chosen(Sampling())]
     assert calls == [256, 8]
     assert replace(slow, stages=maker.stages) == maker
 
@@ -438,7 +441,7 @@ def test_the_sheet_has_two_concepts_a_row_of_equal_cells(packs):
 def test_styles_are_told_apart_and_motion_is_beside_the_real_clip(packs):
     stills = last(real_stills(32, look=look, folder=packs))
     found = last(
-        styles.styles(Replay(packs), ground(packs), stills, knobs=Knobs(), count=3, seed=0)
+        styles.styles(Replay(packs), ground(packs), stills, sampling=Sampling(), count=3, seed=0)
     )
     assert found.accuracy > 0.9
     assert len(found.names) == len(found.sheet) == 3

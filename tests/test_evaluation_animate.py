@@ -110,7 +110,7 @@ def test_drift_is_told_block_by_block(packs):
     class Fades:
         frames, seconds = 4, 1.0
 
-        def make(self, prompt: Prompt, seed, knobs):
+        def make(self, prompt: Prompt, seed, sampling):
             steps = torch.arange(4 * round(prompt.seconds)).view(-1, 1, 1, 1) // 4
             yield Progress(1.0, "made", Clip(0.9 * torch.ones(1, 3, 4, 4) - 0.1 * steps))
 

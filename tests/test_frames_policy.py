@@ -30,8 +30,8 @@ def pendulum() -> distance.Matrix:
     return distance.distances(distance.features(frames))
 
 
-def played(d: distance.Matrix, count: int, seed: int = 7, **rules: float) -> np.ndarray:
-    made = policy.play_table(d, 30.0, policy.Rules(**rules))
+def played(d: distance.Matrix, count: int, seed: int = 7, **playback: float) -> np.ndarray:
+    made = policy.play_table(d, 30.0, policy.Playback(**playback))
     return np.array(list(islice(walk.walk(made, seed), count)))
 
 
@@ -85,7 +85,7 @@ def test_the_dead_end_is_never_reached_with_future_cost_and_hundreds_of_times_wi
 
 
 def test_a_range_keeps_more_than_90_percent_of_frames_inside(pendulum) -> None:
-    made = policy.play_table(pendulum, 30.0, policy.Rules())
+    made = policy.play_table(pendulum, 30.0, policy.Playback())
     for first, last in ((20, 120), (90, 170), (150, 250)):
         extra = walk.range_cost(300, first, last)
         path = np.array(list(islice(walk.walk(made, 3, start=5, extra=extra), 10_000)))
@@ -96,12 +96,12 @@ def test_a_range_keeps_more_than_90_percent_of_frames_inside(pendulum) -> None:
 
 def test_pruning_keeps_the_best_way_on_and_few_others(pendulum) -> None:
     cost = policy.in_nats(policy.jump_costs(pendulum, m=2, near=7), sigma=0.05, calm=3.0)
-    rules = policy.Rules()
-    ahead, _ = policy.future(cost, alpha=rules.alpha)
-    kept = policy.pruned(cost, ahead, rules)
-    best = (cost + rules.alpha * ahead[None, :]).argmin(axis=1)
+    playback = policy.Playback()
+    ahead, _ = policy.future(cost, alpha=playback.alpha)
+    kept = policy.pruned(cost, ahead, playback)
+    best = (cost + playback.alpha * ahead[None, :]).argmin(axis=1)
     assert all(best[i] in kept[i] for i in range(len(cost)) if np.isfinite(cost[i]).any())
-    assert max(map(len, kept)) <= rules.jumps + rules.parts + 2
+    assert max(map(len, kept)) <= playback.jumps + playback.parts + 2
 
 
 def test_equal_weights_make_equal_probabilities() -> None:
@@ -120,7 +120,7 @@ def test_equal_weights_make_equal_probabilities() -> None:
 
 
 def test_the_chain_obeys_the_one_loop_and_gives_the_walks_probabilities(pendulum) -> None:
-    made = policy.play_table(pendulum, 30.0, policy.Rules())
+    made = policy.play_table(pendulum, 30.0, policy.Playback())
     chain = walk.FrameChain(made)
     frames = torch.tensor([[5, 6, 7], [100, 101, 250]])
     whole, _ = chain.advance(frames, None, None)
@@ -148,7 +148,7 @@ def test_the_walk_in_javascript_takes_the_same_steps(pendulum, tmp_path) -> None
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not here, so the JavaScript walk was not compared")
-    made = policy.play_table(pendulum, 30.0, policy.Rules())
+    made = policy.play_table(pendulum, 30.0, policy.Playback())
     extra = walk.range_cost(300, 40, 160)
     jobs = {"table": made.as_json(), "range": [40, 160], "steps": 20_000, "seed": 4_000_000_007}
     (tmp_path / "jobs.json").write_text(json.dumps(jobs))

@@ -18,10 +18,10 @@ from kineograph.values.errors import InputError
 Picture = NDArray[Any]
 
 
-def made(*pictures: Any, seed: int = 1, **knobs: Any) -> Analogy:
+def made(*pictures: Any, seed: int = 1, **matching: Any) -> Analogy:
     """The last value of the maker."""
-    mode = MODES[knobs.pop("mode", "filter")]
-    *_, last = analogy(*pictures, seed=seed, knobs=replace(mode, **knobs))
+    mode = MODES[matching.pop("mode", "filter")]
+    *_, last = analogy(*pictures, seed=seed, matching=replace(mode, **matching))
     result: Analogy = last.value
     return result
 

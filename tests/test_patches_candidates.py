@@ -8,7 +8,7 @@ from kineograph.patches.candidates import turn_of
 from kineograph.values.errors import InputError
 from kineograph.values.progress import last
 
-KNOBS = texture.Growth(window=5)
+GROWTH = texture.Growth(window=5)
 
 
 def bricks(size=12):
@@ -20,9 +20,9 @@ def bricks(size=12):
 
 @pytest.mark.parametrize("tile", [False, True])
 def test_what_was_copied_to_every_pixel_is_among_its_candidates(tile):
-    knobs = texture.Growth(window=5, tile=tile)
+    growth = texture.Growth(window=5, tile=tile)
     picture = bricks()
-    made = last(texture.grow(picture, (11, 12), seed=3, knobs=knobs))
+    made = last(texture.grow(picture, (11, 12), seed=3, growth=growth))
     begun, several = 0, 0
     for y, x in np.ndindex(11, 12):
         turn = turn_of(made.source, [picture], (y, x), window=5, epsilon=0.1, wrap=tile)
@@ -41,7 +41,7 @@ def test_every_pixel_has_one_turn_and_given_ones_have_none():
     picture = bricks(18)
     hole = np.zeros((18, 18), np.uint8)
     hole[12:15, 11:16] = 255
-    made = last(texture.fill(picture, hole, seed=1, knobs=KNOBS))
+    made = last(texture.fill(picture, hole, seed=1, growth=GROWTH))
     fresh, free = made.source.fresh, [hole == 0]
     assert sorted(made.source.order[fresh].tolist()) == list(range(15))
     assert turn_of(made.source, [picture], (0, 0), window=5, epsilon=0.1).candidates == ()
@@ -54,7 +54,7 @@ def test_every_pixel_has_one_turn_and_given_ones_have_none():
 def test_a_threaded_growth_has_the_same_turns():
     picture = bricks()
     one, four = (
-        last(texture.grow(picture, (14, 14), seed=5, knobs=texture.Growth(window=5, threads=n)))
+        last(texture.grow(picture, (14, 14), seed=5, growth=texture.Growth(window=5, threads=n)))
         for n in (1, 4)
     )
     assert (one.source.order == four.source.order).all()
@@ -62,7 +62,7 @@ def test_a_threaded_growth_has_the_same_turns():
 
 def test_a_place_outside_and_a_map_without_order_are_refused(tmp_path):
     picture = bricks()
-    made = last(texture.grow(picture, (8, 8), seed=1, knobs=KNOBS))
+    made = last(texture.grow(picture, (8, 8), seed=1, growth=GROWTH))
     with pytest.raises(InputError, match="outside"):
         turn_of(made.source, [picture], (8, 0), window=5, epsilon=0.1)
     from kineograph.patches.source_map import load_map, save_map

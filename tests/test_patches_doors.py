@@ -160,7 +160,7 @@ def test_the_second_process_compiles_nothing(tmp_path: Path) -> None:
     code = (
         "import time, numpy as np; from kineograph.patches.texture import grow, Growth\n"
         "s = np.arange(256, dtype=np.uint8).reshape(16, 16)\n"
-        "t = time.process_time(); list(grow(s, (18, 18), seed=1, knobs=Growth(window=5)))\n"
+        "t = time.process_time(); list(grow(s, (18, 18), seed=1, growth=Growth(window=5)))\n"
         "print(time.process_time() - t)"
     )
     where = dict(os.environ, NUMBA_CACHE_DIR=str(tmp_path), OMP_NUM_THREADS="1")

@@ -102,13 +102,13 @@ def plain(sample: Picture, size: tuple[int, int], seed: int, w: int, tile: bool 
 @pytest.mark.parametrize("seed", [0, 1, 2**40 + 7])
 def test_grows_the_same_bytes_as_the_plain_algorithm(channels: int, seed: int) -> None:
     sample = noise(seed % 97, 16, 16, channels)
-    grown = made(grow(sample, (24, 24), seed=seed, knobs=Growth(window=5)))
+    grown = made(grow(sample, (24, 24), seed=seed, growth=Growth(window=5)))
     assert np.array_equal(grown.picture, plain(sample, (24, 24), seed, 5))
 
 
 def test_a_tile_grows_the_same_bytes_as_the_plain_algorithm() -> None:
     sample = noise(5, 16, 14)
-    grown = made(grow(sample, (18, 20), seed=3, knobs=Growth(window=5, tile=True)))
+    grown = made(grow(sample, (18, 20), seed=3, growth=Growth(window=5, tile=True)))
     assert np.array_equal(grown.picture, plain(sample, (18, 20), 3, 5, tile=True))
 
 
@@ -118,8 +118,8 @@ def test_any_number_of_threads_gives_the_same_bytes(
 ) -> None:
     monkeypatch.setattr(growth, "SPLIT_WORK", 0)  # split every wave, however small
     sample = noise(1, 20, 20, 3)
-    alone = made(grow(sample, (30, 26), seed=9, knobs=Growth(window=5)))
-    shared = made(grow(sample, (30, 26), seed=9, knobs=Growth(window=5, threads=threads)))
+    alone = made(grow(sample, (30, 26), seed=9, growth=Growth(window=5)))
+    shared = made(grow(sample, (30, 26), seed=9, growth=Growth(window=5, threads=threads)))
     assert np.array_equal(alone.picture, shared.picture)
     assert np.array_equal(alone.source.x, shared.source.x)
 
@@ -156,7 +156,7 @@ def test_survivors_hold_every_acceptable_candidate(seed: int, depth: Any, planes
 @pytest.mark.parametrize("period", [4, 6])
 def test_stripes_come_back_without_an_error_when_the_window_covers_them(period: int) -> None:
     sample = stripes(32, period)
-    grown = made(grow(sample, (40, 48), seed=2, knobs=Growth(window=2 * period - 1))).picture
+    grown = made(grow(sample, (40, 48), seed=2, growth=Growth(window=2 * period - 1))).picture
     assert (grown == grown[0]).all()
     assert (grown[0, period:] == grown[0, :-period]).all()
     assert set(np.unique(grown)) == {20, 220}
@@ -164,7 +164,7 @@ def test_stripes_come_back_without_an_error_when_the_window_covers_them(period: 
 
 def test_a_checkerboard_comes_back_without_an_error() -> None:
     sample = (np.indices((24, 24)).sum(0) // 1 % 2 * 255).astype(np.uint8)
-    grown = made(grow(sample, (30, 30), seed=2, knobs=Growth(window=5))).picture.astype(int)
+    grown = made(grow(sample, (30, 30), seed=2, growth=Growth(window=5))).picture.astype(int)
     assert (np.abs(np.diff(grown, axis=0)) == 255).all()
     assert (np.abs(np.diff(grown, axis=1)) == 255).all()
 
@@ -177,8 +177,8 @@ def test_a_sample_of_one_colour_grows_that_colour() -> None:
 
 def test_a_tile_has_no_seam() -> None:
     sample = stripes(32, 8)
-    knobs = Growth(window=11, tile=True)
-    grown = made(grow(sample, (40, 40), seed=1, knobs=knobs)).picture
+    growth = Growth(window=11, tile=True)
+    grown = made(grow(sample, (40, 40), seed=1, growth=growth)).picture
     doubled = np.tile(grown, (2, 2))
     assert (doubled[0, 8:] == doubled[0, :-8]).all()
 
@@ -187,14 +187,14 @@ def test_a_tile_has_no_seam() -> None:
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 def test_every_depth_and_channel_is_copied_whole(channels: int, depth: Any) -> None:
     sample = noise(4, 20, 24, channels, dtype=depth)
-    grown = made(grow(sample, (22, 30), seed=5, knobs=Growth(window=5)))
+    grown = made(grow(sample, (22, 30), seed=5, growth=Growth(window=5)))
     assert grown.picture.dtype == depth
     assert np.array_equal(grown.picture, rendered(grown.source, [sample]))
 
 
 def test_several_examples_are_all_used() -> None:
     first, second = noise(1, 20, 30), noise(2, 28, 18)
-    grown = made(grow([first, second], (48, 48), seed=1, knobs=Growth(window=5)))
+    grown = made(grow([first, second], (48, 48), seed=1, growth=Growth(window=5)))
     assert set(np.unique(grown.source.example)) == {0, 1}
     assert np.array_equal(grown.picture, rendered(grown.source, [first, second])[:, :, None])
 
@@ -203,7 +203,7 @@ def test_forbidden_pixels_are_never_copied() -> None:
     sample = noise(3, 40, 40)
     avoid = np.zeros((40, 40), bool)
     avoid[:, 18:] = True
-    grown = made(grow(sample, (32, 32), seed=1, knobs=Growth(window=5), avoid=avoid))
+    grown = made(grow(sample, (32, 32), seed=1, growth=Growth(window=5), avoid=avoid))
     assert grown.source.x.max() < 18
 
 
@@ -213,7 +213,7 @@ def test_a_fill_keeps_what_is_known_and_copies_from_what_is_allowed() -> None:
     hole[14:30, 12:27] = True
     avoid = np.zeros((48, 40), bool)
     avoid[:10] = True
-    filled = made(fill(picture, hole, seed=1, knobs=Growth(window=5), avoid=avoid))
+    filled = made(fill(picture, hole, seed=1, growth=Growth(window=5), avoid=avoid))
     assert np.array_equal(filled.picture[~hole], picture[~hole])
     source = filled.source
     assert np.array_equal(source.fresh, hole)
@@ -225,13 +225,13 @@ def test_a_filled_texture_is_as_rough_as_its_surroundings() -> None:
     picture = noise(8, 96, 96)
     hole = np.zeros((96, 96), bool)
     hole[32:64, 32:64] = True
-    filled = made(fill(picture, hole, seed=1, knobs=Growth(window=9))).picture
+    filled = made(fill(picture, hole, seed=1, growth=Growth(window=9))).picture
     assert abs(filled[hole].std() / filled[~hole].std() - 1) < 0.15
 
 
 def test_an_extended_picture_holds_the_old_one() -> None:
     picture = noise(9, 20, 24)
-    wide = made(extend(picture, (3, 5, 0, 7), seed=1, knobs=Growth(window=5)))
+    wide = made(extend(picture, (3, 5, 0, 7), seed=1, growth=Growth(window=5)))
     assert wide.picture.shape == (23, 36, 1)
     assert np.array_equal(wide.picture[3:, 7:31, 0], picture)
     assert not wide.source.fresh[3:, 7:31].any()
@@ -240,7 +240,7 @@ def test_an_extended_picture_holds_the_old_one() -> None:
 def test_islands_that_touch_nothing_known_are_seeded() -> None:
     picture = noise(9, 20, 20)
     filled = made(
-        fill(picture, np.ones((20, 20), bool), seed=1, knobs=Growth(window=5), examples=[picture])
+        fill(picture, np.ones((20, 20), bool), seed=1, growth=Growth(window=5), examples=[picture])
     )
     assert filled.source.example.min() == 1
 
@@ -249,14 +249,16 @@ def test_soft_masks_count_from_the_middle_and_say_so() -> None:
     picture = noise(9, 24, 24)
     hole = np.zeros((24, 24), np.uint8)
     hole[8:12, 8:12], hole[7, 8:12] = 255, 100
-    filled = made(fill(picture, hole, seed=1, knobs=Growth(window=5)))
+    filled = made(fill(picture, hole, seed=1, growth=Growth(window=5)))
     assert filled.source.fresh.sum() == 16
     assert any("soft" in note for note in filled.notes)
 
 
 def test_the_copy_report_of_a_plain_copy_is_one() -> None:
     picture = noise(9, 20, 24)
-    report = copy_report(made(extend(picture, (1, 0, 0, 0), seed=1, knobs=Growth(window=5))).source)
+    report = copy_report(
+        made(extend(picture, (1, 0, 0, 0), seed=1, growth=Growth(window=5))).source
+    )
     assert 0 <= report.adjacent <= 1
     assert 1 <= report.longest_run <= 24
     assert 0 < report.used <= 24 / 480
@@ -265,14 +267,14 @@ def test_the_copy_report_of_a_plain_copy_is_one() -> None:
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
     sample = noise(3, 20, 20)
     one, same, other = (
-        made(grow(sample, (24, 24), seed=s, knobs=Growth(window=5))).picture for s in (1, 1, 2)
+        made(grow(sample, (24, 24), seed=s, growth=Growth(window=5))).picture for s in (1, 1, 2)
     )
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
 
 
 def test_a_window_smaller_than_the_features_is_warned_of() -> None:
-    notes = made(grow(stripes(64, 12), (20, 20), seed=1, knobs=Growth(window=5))).notes
+    notes = made(grow(stripes(64, 12), (20, 20), seed=1, growth=Growth(window=5))).notes
     assert any("try 13" in note for note in notes)
     assert made(grow(stripes(64, 12), (20, 20), seed=1)).notes == ("window 13 (measured)",)
 
@@ -285,7 +287,7 @@ SMALL, WIDE = noise(0, 12, 12), Growth(window=15)
     [
         ("window: 4 is not an odd", lambda: Growth(window=4)),
         ("window: 103", lambda: Growth(window=103)),
-        ("window: 15 is wider than the sample", lambda: grow(SMALL, (9, 9), seed=1, knobs=WIDE)),
+        ("window: 15 is wider than the sample", lambda: grow(SMALL, (9, 9), seed=1, growth=WIDE)),
         ("seed: -1", lambda: grow(SMALL, (9, 9), seed=-1)),
         ("size: 9×0 has no pixels", lambda: grow(SMALL, (0, 9), seed=1)),
         ("SAMPLE: type float64", lambda: grow(SMALL / 2, (9, 9), seed=1)),
@@ -296,7 +298,7 @@ SMALL, WIDE = noise(0, 12, 12), Growth(window=15)
         ("mask: marks every pixel", lambda: fill(SMALL, np.ones((12, 12), bool), seed=1)),
         ("mask: is 9×12, the picture is 12×12", lambda: fill(SMALL, np.ones((12, 9)) > 0, seed=1)),
         ("no 5×5 window of the sample is free", lambda: grow(
-            SMALL, (9, 9), seed=1, knobs=Growth(5), avoid=np.indices((12, 12)).sum(0) % 4 == 0)),
+            SMALL, (9, 9), seed=1, growth=Growth(5), avoid=np.indices((12, 12)).sum(0) % 4 == 0)),
         ("avoid: 2 masks for 1", lambda: grow(SMALL, (9, 9), seed=1, avoid=[None, None])),
         ("margins", lambda: extend(SMALL, (0, 0, 0, 0), seed=1)),
         ("threads: 0", lambda: Growth(threads=0)),

@@ -5,7 +5,7 @@ import torch
 
 from kineograph.diffusion.denoiser import Ideal
 from kineograph.diffusion.schedule import PARAMETERIZATIONS, Schedule
-from kineograph.families.text_to_image.maker import Knobs, PictureMaker
+from kineograph.families.text_to_image.maker import PictureMaker, Sampling
 from kineograph.families.text_to_image.recipe import Pictures
 from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Phase, Stage, from_json, network, to_json
@@ -28,8 +28,8 @@ def maker(denoise, **more):
     return PictureMaker(denoise, read, Schedule(0.01, 50.0, 3.0), 8, **given | more)
 
 
-def made(one, texts, seeds, knobs=None):
-    *_, end = one.make_all([Prompt(text) for text in texts], seeds, knobs or Knobs())
+def made(one, texts, seeds, sampling=None):
+    *_, end = one.make_all([Prompt(text) for text in texts], seeds, sampling or Sampling())
     assert end.done == 1
     return end.value
 
@@ -63,7 +63,7 @@ def test_guidance_acts_between_its_levels_only():
     }
     assert {rows for _, rows in asked} == {1, 2}
     asked.clear()
-    made(maker(denoise), ["a dog"], [0], Knobs(guidance=1.0, steps=3))
+    made(maker(denoise), ["a dog"], [0], Sampling(guidance=1.0, steps=3))
     assert [rows for _, rows in asked] == [1, 1, 1]
 
 
@@ -73,15 +73,15 @@ def test_guidance_moves_away_from_the_negative_text():
         return (length / 100).view(-1, 1, 1, 1, 1).expand_as(x)
 
     one = maker(denoise, scale=lambda sigma: 3.0)
-    plain = list(one.pixels([Prompt("0123456789")], [0], Knobs()))[-1][1]
-    away = list(one.pixels([Prompt("0123456789", negative="01234")], [0], Knobs()))[-1][1]
+    plain = list(one.pixels([Prompt("0123456789")], [0], Sampling()))[-1][1]
+    away = list(one.pixels([Prompt("0123456789", negative="01234")], [0], Sampling()))[-1][1]
     assert float(plain.mean()) == pytest.approx(0.3)  # 0 + 3 (.1 - 0)
     assert float(away.mean()) == pytest.approx(0.2)  # .05 + 3 (.1 - .05)
 
 
 def test_answers_stay_in_the_range_of_pictures():
     one = maker(lambda x, sigma, cond: torch.full_like(x, 5.0))
-    assert float(list(one.pixels([Prompt("a")], [0], Knobs()))[-1][1].max()) == 1
+    assert float(list(one.pixels([Prompt("a")], [0], Sampling()))[-1][1].max()) == 1
 
 
 def test_what_is_not_finite_is_not_made():

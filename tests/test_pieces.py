@@ -61,8 +61,8 @@ def walks(calls: list[int], cut: int = -1, **sampler) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize(
     "sampler",
-    [{}, {"churn": 1.0}, {"order": 2}, {"order": 2, "churn": 1.0}, {"leap": True}],
-    ids=["ddim", "ddpm", "dpm", "dpm-sde", "leap"],
+    [{}, {"churn": 1.0}, {"order": 2}, {"order": 2, "churn": 1.0}, {"n_step": True}],
+    ids=["ddim", "ddpm", "dpm", "dpm-sde", "n-step"],
 )
 def test_a_walk_cut_anywhere_goes_on_to_the_same_bits(sampler, at_once, tmp_path):
     whole = walks([], **sampler)
@@ -181,11 +181,11 @@ def test_a_disk_without_room_costs_the_pieces_not_the_work(at_once, tmp_path, mo
 def test_a_texture_that_goes_on_knows_the_turns_of_all_its_pixels(approximate, at_once, tmp_path):
     """The picture, its sources and the order in which they came, as of an unbroken run."""
     sample = np.random.default_rng(3).integers(0, 255, (24, 24, 3), np.uint8)
-    knobs = Growth(window=9, approximate=approximate)
+    growth = Growth(window=9, approximate=approximate)
 
     def made(layers: int = -1) -> Texture:
         value = None
-        for number, step in enumerate(grow(sample, (24, 20), seed=4, knobs=knobs)):
+        for number, step in enumerate(grow(sample, (24, 20), seed=4, growth=growth)):
             if number == layers:
                 raise CutError
             value = step.value if isinstance(step.value, Texture) else value

@@ -15,7 +15,7 @@ from kineograph.checkpoints.folder import opened
 from kineograph.checkpoints.i2vgen import I2VGen
 from kineograph.checkpoints.pictures import Pictures
 from kineograph.checkpoints.wan import Wan
-from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.cascade import Sampling
 from kineograph.values.clip import Clip
 from kineograph.values.errors import LimitError, MissingError
 from kineograph.values.prompt import Prompt
@@ -321,7 +321,7 @@ def test_half_precision_makes_a_clip_near_the_full_ones(tmp_path, kind):
     clips = []
     for dtype in (torch.float32, torch.bfloat16):
         maker = checkpoints.load(folder, dtype=dtype)
-        *_, end = maker.make(prompt, 1, Knobs(16, 9, 2, guidance=2.0))
+        *_, end = maker.make(prompt, 1, Sampling(16, 9, 2, guidance=2.0))
         clips.append(end.value.frames)
     apart = (clips[0] - clips[1]).abs().mean()
     assert 0 < apart < 0.1 * clips[0].std() + 0.02

@@ -14,7 +14,7 @@ from kineograph.checkpoints.codecs import PictureCodec
 from kineograph.checkpoints.folder import Checkpoint, weights_in
 from kineograph.checkpoints.i2vgen import I2VGen, I2VGenNet, ramped
 from kineograph.checkpoints.levels import levels_of
-from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.cascade import Sampling
 from kineograph.diffusion.denoiser import Precond
 from kineograph.diffusion.guidance import Guided
 from kineograph.diffusion.sampling import integrate
@@ -96,8 +96,10 @@ def picture(height=20, width=36):
     return Clip(torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(3)))
 
 
-def last(maker, prompt, seed=1, **knobs):
-    *_, end = maker.make(prompt, seed, Knobs(**{"size": 16, "steps": 2, "frames": 4, **knobs}))
+def last(maker, prompt, seed=1, **sampling):
+    *_, end = maker.make(
+        prompt, seed, Sampling(**{"size": 16, "steps": 2, "frames": 4, **sampling})
+    )
     assert end.done == 1
     return end.value
 
@@ -235,7 +237,7 @@ def test_longer_clips_lead_on_from_pinned_frames(folder):
 def test_every_progress_shows_something_and_shares_grow(folder):
     steps = list(
         checkpoints.load(folder).make(
-            Prompt("a cat", image=picture(), seconds=7 / 16), 1, Knobs(16, 4, 2)
+            Prompt("a cat", image=picture(), seconds=7 / 16), 1, Sampling(16, 4, 2)
         )
     )
     assert all(isinstance(step.value, Clip) for step in steps)
@@ -245,15 +247,17 @@ def test_every_progress_shows_something_and_shares_grow(folder):
 
 def test_a_prompt_without_a_picture_is_refused(folder):
     with pytest.raises(InputError, match="image"):
-        next(checkpoints.load(folder).make(Prompt("a cat"), 1, Knobs()))
+        next(checkpoints.load(folder).make(Prompt("a cat"), 1, Sampling()))
 
 
 @pytest.mark.parametrize(
-    "knobs", [{"sampler": "euler"}, {"frames": 2}, {"guidance": 99.0}, {"size": 9999}]
+    "sampling", [{"sampler": "euler"}, {"frames": 2}, {"guidance": 99.0}, {"size": 9999}]
 )
-def test_knobs_out_of_range_are_named(folder, knobs):
-    with pytest.raises(InputError, match=next(iter(knobs))):
-        next(checkpoints.load(folder).make(Prompt("a cat", image=picture()), 1, Knobs(**knobs)))
+def test_sampling_out_of_range_are_named(folder, sampling):
+    with pytest.raises(InputError, match=next(iter(sampling))):
+        next(
+            checkpoints.load(folder).make(Prompt("a cat", image=picture()), 1, Sampling(**sampling))
+        )
 
 
 def test_a_whole_run_equals_the_librarys_own_pipeline(tmp_path, monkeypatch):
@@ -324,7 +328,7 @@ def test_the_full_size_network_has_1_42_billion_weights_and_a_memory_plan(tmp_pa
     assert isinstance(maker, I2VGen)
     assert weights_in(maker.checkpoint.empty("unet")) == 1_420_469_224
 
-    plan = maker.plan(Prompt("a cat", image=picture(), seconds=1.0), Knobs())
+    plan = maker.plan(Prompt("a cat", image=picture(), seconds=1.0), Sampling())
     counts = {part.name: part.weights for part in plan.parts}
     assert counts["image_encoder"] == 632_076_800
     assert counts["vae"] == 83_653_863

@@ -13,7 +13,7 @@ from kineograph import checkpoints
 from kineograph.checkpoints.codecs import VideoCodec
 from kineograph.checkpoints.levels import levels_of
 from kineograph.checkpoints.wan import Wan, WanNet, beside
-from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.cascade import Sampling
 from kineograph.diffusion.denoiser import Precond
 from kineograph.diffusion.guidance import Guided
 from kineograph.diffusion.sampling import integrate
@@ -43,9 +43,9 @@ def net_of(folder, **how):
     return WanNet(lambda part: checkpoint.load(part), **how)
 
 
-def last(folder, prompt, **knobs):
-    knobs = Knobs(**{"size": 16, "frames": 9, "steps": 2, **knobs})
-    *_, end = checkpoints.load(folder).make(prompt, 1, knobs)
+def last(folder, prompt, **sampling):
+    sampling = Sampling(**{"size": 16, "frames": 9, "steps": 2, **sampling})
+    *_, end = checkpoints.load(folder).make(prompt, 1, sampling)
     assert end.done == 1
     return end.value
 
@@ -180,15 +180,18 @@ def test_the_pinned_latents_are_those_of_the_tail(folders, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("image", "knobs", "size"),
+    ("image", "sampling", "size"),
     [
         (None, {}, (480, 832)),
         (picture(100, 100), {}, (624, 624)),
         (picture(200, 100), {"size": 320}, (640, 320)),
     ],
 )
-def test_the_picture_decides_the_proportions(folders, image, knobs, size):
-    assert checkpoints.load(folders["words"]).size(Prompt("a", image=image), Knobs(**knobs)) == size
+def test_the_picture_decides_the_proportions(folders, image, sampling, size):
+    assert (
+        checkpoints.load(folders["words"]).size(Prompt("a", image=image), Sampling(**sampling))
+        == size
+    )
 
 
 # -- the whole way ---------------------------------------------------------------------------------
@@ -261,7 +264,7 @@ def test_what_a_checkpoint_cannot_do_is_refused(folders):
 def test_the_plan_counts_both_transformers_but_never_together(folders):
     maker = checkpoints.load(folders["pair"], dtype=torch.bfloat16)
     assert isinstance(maker, Wan)
-    plan = maker.plan(Prompt("a", image=picture(), seconds=13 / 16), Knobs(frames=9, steps=3))
+    plan = maker.plan(Prompt("a", image=picture(), seconds=13 / 16), Sampling(frames=9, steps=3))
     assert plan.frames == 13 and plan.evaluations == 2 * 3 * 2
     assert {part.name for part in plan.parts} >= {"transformer", "transformer_2"}
     assert not [turn for turn in plan.turns if {"transformer", "transformer_2"} <= {*turn.parts}]

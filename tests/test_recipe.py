@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from kineograph import recipe as recipes
-from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.cascade import Sampling
 from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.growing import grown, grown_shape
 from kineograph.nets.video_unet import VideoUNetShape
@@ -67,6 +67,13 @@ def test_a_recipe_survives_the_way_to_json_and_back():
     assert again == about
     assert isinstance(again.stages[0].shape.widths, tuple)
     assert isinstance(again.stages[0].phases[0], Phase)
+
+
+def test_a_recipe_by_the_names_of_0_1_is_read():
+    formerly = recipes.to_json(tiny()).replace('"sigma_data"', '"deviation"')
+    formerly = formerly.replace('"augmentation', '"low_noise')
+    assert '"low_noise_most"' in formerly and '"deviation"' in formerly
+    assert recipes.from_json(formerly) == tiny()
 
 
 def test_a_whole_number_will_do_for_a_real_one():
@@ -199,7 +206,7 @@ def test_a_recipe_that_is_not_text_is_an_input_error(folder):
 
 
 def test_the_plan_counts_evaluations_and_work():
-    plan = recipes.plan(tiny(), Knobs(), forecast=False)
+    plan = recipes.plan(tiny(), Sampling(), forecast=False)
     assert (plan.stages, plan.size, plan.frames) == (2, 16, 4)
     assert plan.evaluations == 2 * 2 + 3  # guidance doubles the first stage's
     assert plan.gflop > 0

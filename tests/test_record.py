@@ -75,7 +75,7 @@ def test_the_notes_of_the_first_version_are_understood(tmp_path):
     for note, verb, settings in (
         ({"kineograph": "video", "text": "a dog", "seed": 7, "model": "stickers", "size": 64},
          "video", {"text": "a dog", "size": 64}),
-        ({"verb": "texture grow", "seed": 1, "knobs": {"window": 9}}, "texture grow",
+        ({"verb": "texture grow", "seed": 1, "sampling": {"window": 9}}, "texture grow",
          {"window": 9}),
     ):  # fmt: skip
         found = record.parsed(note)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from kineograph.families.image_tokens.maker import (
     GuidedSymbols,
     ImageTokenizer,
-    TokenKnobs,
+    TokenSampling,
     TokensMaker,
     fitted,
     joined,
@@ -74,8 +74,8 @@ def maker(model, **more):
     return TokensMaker(model, SPELLING, read, fit, Draw(), **more)
 
 
-def made(one, text="a cat", seed=3, image=None, **knobs):
-    return list(one.make(Prompt(text, image=image), seed, TokenKnobs(**knobs)))
+def made(one, text="a cat", seed=3, image=None, **sampling):
+    return list(one.make(Prompt(text, image=image), seed, TokenSampling(**sampling)))
 
 
 # -- guidance -----------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ def test_a_picture_caption_encoder_takes_its_place():
 
 def test_a_batch_gives_each_prompt_the_picture_it_gets_alone():
     prompts = [Prompt(text) for text in TEXTS]
-    *_, last = maker(Table(), candidates=2).make_all(prompts, [1, 2, 3, 4], TokenKnobs())
+    *_, last = maker(Table(), candidates=2).make_all(prompts, [1, 2, 3, 4], TokenSampling())
     for text, seed, clip in zip(TEXTS, (1, 2, 3, 4), last.value, strict=True):
         alone = made(maker(Table(), candidates=2), text, seed)[-1].value
         assert torch.equal(alone.frames, clip.frames)
@@ -229,7 +229,7 @@ def test_a_memorised_set_of_pictures_is_written_again():
 
     greedy = Draw(temperature=0)
     one = TokensMaker(net, SPELLING, read, lambda c, t: c[:, 0], greedy)
-    *_, last = one.make_all([Prompt(text) for text in TEXTS], [0] * 4, TokenKnobs())
+    *_, last = one.make_all([Prompt(text) for text in TEXTS], [0] * 4, TokenSampling())
     x = torch.stack([clip.frames.transpose(0, 1) for clip in last.value]) * 2 - 1
     assert torch.equal(spell(x), pictures)
     half = Clip(last.value[1].frames)
@@ -244,19 +244,19 @@ def test_a_memorised_set_of_pictures_is_written_again():
 
 
 @pytest.mark.parametrize(
-    ("knobs", "said"),
+    ("sampling", "said"),
     [({"candidates": 0}, "candidates: 0"), ({"guidance": 51.0}, "guidance: 51.0")],
 )
-def test_knobs_out_of_range_are_named(knobs, said):
+def test_sampling_out_of_range_are_named(sampling, said):
     with pytest.raises(InputError, match=said):
-        made(maker(Table()), **knobs)
+        made(maker(Table()), **sampling)
 
 
 def test_empty_texts_and_lonely_prompts_are_named():
     with pytest.raises(InputError, match="text: is empty"):
         made(maker(Table()), "  ")
     with pytest.raises(InputError, match="seeds: 1 for 2 prompts"):
-        list(maker(Table()).make_all([Prompt("a"), Prompt("b")], [1], TokenKnobs()))
+        list(maker(Table()).make_all([Prompt("a"), Prompt("b")], [1], TokenSampling()))
     prompts = [Prompt("a"), Prompt("b", image=Clip(torch.ones(1, 3, 4, 4)))]
     with pytest.raises(InputError, match="image: is given for some prompts only"):
-        list(maker(Table()).make_all(prompts, [1, 2], TokenKnobs()))
+        list(maker(Table()).make_all(prompts, [1, 2], TokenSampling()))

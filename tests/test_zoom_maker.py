@@ -35,7 +35,7 @@ def coloured(x, sigma, cond):
 def stage(size, frames=2, denoise=coloured):
     return SimpleNamespace(
         denoise=denoise, schedule=Schedule(0.02, 40.0), frames=frames, size=size, steps=8,
-        guidance=1.5, low_noise=0.1, guided=0.0, threshold=0.995,
+        guidance=1.5, augmentation=0.1, guided=0.0, threshold=0.995,
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Knobs:
+class Sampling:
     """What a person may turn. 0 and None keep the model's own setting.
 
     frames: of one block. size: pixels of the longer side, which a space of motion gives at will; a
@@ -117,48 +117,48 @@ class AnimateMaker:
 
     # -- from a picture ---------------------------------------------------------------------------
 
-    def make(self, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
+    def make(self, prompt: Prompt, seed: int, sampling: Sampling) -> Iterator[Progress]:
         """One clip in the picture's shape; every Progress holds the best guess so far as a Clip."""
-        yield from first(self.make_all([prompt], [seed], knobs))
+        yield from first(self.make_all([prompt], [seed], sampling))
 
     def make_all(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: Knobs
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], sampling: Sampling
     ) -> Iterator[Progress]:
         """A clip for each prompt and seed; all are as long as the longest prompt asks."""
         check_seeds(prompts, seeds)
-        self.check(knobs)
-        self._fits(prompts, knobs)
-        ready = [self.ready(prompt, knobs) for prompt in prompts]
+        self.check(sampling)
+        self._fits(prompts, sampling)
+        ready = [self.ready(prompt, sampling) for prompt in prompts]
         first = torch.cat([one.first for one in ready])
         large = torch.cat([one.shown for one in ready])
         cond = reduce(Cond.stack, [one.cond for one in ready])
-        frames = knobs.frames or self.frames
+        frames = sampling.frames or self.frames
         fps = frames / self.seconds
         total = frames
-        if not knobs.loop:
+        if not sampling.loop:
             total = max(frames, round(max(prompt.seconds for prompt in prompts) * fps))
         draw = noise_from([torch.Generator().manual_seed(seed) for seed in seeds])
-        share = 0.6 if knobs.refine else 1.0
+        share = 0.6 if sampling.refine else 1.0
         values = first
-        for done, x, note in self._blocks(first, cond, total, draw, knobs):
+        for done, x, note in self._blocks(first, cond, total, draw, sampling):
             values, preview = x, self.space.decode(x, first)
             yield Progress(share * min(done, 0.999), note, self._shown(preview, ready, fps))
         pixels = self.space.decode(values, large)
         alphas = [self._carried(row, one) for row, one in zip(values, ready, strict=True)]
-        if knobs.refine:
+        if sampling.refine:
             texts = [prompt.text for prompt in prompts]
-            for step in self._refined(pixels, self._read(texts), draw, knobs):
+            for step in self._refined(pixels, self._read(texts), draw, sampling):
                 clips = self._shown(step.value, ready, fps)
                 yield Progress(share + (1 - share) * step.done, step.note, clips)
         else:
             yield Progress(1.0, "made", self._shown(pixels, ready, fps, alphas))
 
-    def ready(self, prompt: Prompt, knobs: Knobs) -> Ready:
+    def ready(self, prompt: Prompt, sampling: Sampling) -> Ready:
         """The picture in its square, its latents, and all conditions of the base."""
         if prompt.image is None:
             raise InputError("image", "is missing", "name the picture to move")
-        size = knobs.size or self.base.size
-        if knobs.refine and self.refine is not None and self.space.anchored:
+        size = sampling.size or self.base.size
+        if sampling.refine and self.refine is not None and self.space.anchored:
             size = self.refine.size
         picture = framed(prompt.image, size)
         shown = to_model([picture.square])  # (1, 3, 1, P, P)
@@ -166,75 +166,75 @@ class AnimateMaker:
         if size != self.base.size:
             first = to_model([framed(prompt.image, self.base.size).square])
         cond = self._read([prompt.text])
-        frames = knobs.frames or self.frames
-        fps = torch.tensor([frames / self.period / knobs.motion])
+        frames = sampling.frames or self.frames
+        fps = torch.tensor([frames / self.period / sampling.motion])
         with torch.no_grad():
             state = self.see(first[:, :, 0])
         cond = replace(cond, first=self.space.seen(first), picture=state, fps=fps)
         return Ready(picture, shown, first, cond)
 
-    def check(self, knobs: Knobs) -> None:
-        """Raises InputError for a knob out of its range."""
-        if knobs.frames and not 1 <= knobs.frames <= 64:
-            raise InputError("frames", f"{knobs.frames} is not in 1 … 64")
-        if knobs.size and not 16 <= knobs.size <= MOST_SIZE:
-            raise InputError("size", f"{knobs.size} is not in 16 … {MOST_SIZE:,}")
-        if knobs.size not in (0, self.base.size) and not self.space.anchored:
-            raise InputError("size", f"{knobs.size}", f"this model makes {self.base.size}")
-        if not 0.25 <= knobs.motion <= 4:
-            raise InputError("motion", f"{knobs.motion:g} is not in 0.25 … 4", "weak is 0.5")
-        if knobs.steps and not 1 <= knobs.steps <= 1000:
-            raise InputError("steps", f"{knobs.steps} is not in 1 … 1000")
-        if knobs.guidance is not None and not 0 <= knobs.guidance <= 50:
-            raise InputError("guidance", f"{knobs.guidance} is not in 0 … 50")
-        if knobs.level is not None and not 0 < knobs.level <= 1000:
-            raise InputError("level", f"{knobs.level} is not in 1 … 1000")
-        if knobs.refine and self.refine is None:
+    def check(self, sampling: Sampling) -> None:
+        """Raises InputError for a setting out of its range."""
+        if sampling.frames and not 1 <= sampling.frames <= 64:
+            raise InputError("frames", f"{sampling.frames} is not in 1 … 64")
+        if sampling.size and not 16 <= sampling.size <= MOST_SIZE:
+            raise InputError("size", f"{sampling.size} is not in 16 … {MOST_SIZE:,}")
+        if sampling.size not in (0, self.base.size) and not self.space.anchored:
+            raise InputError("size", f"{sampling.size}", f"this model makes {self.base.size}")
+        if not 0.25 <= sampling.motion <= 4:
+            raise InputError("motion", f"{sampling.motion:g} is not in 0.25 … 4", "weak is 0.5")
+        if sampling.steps and not 1 <= sampling.steps <= 1000:
+            raise InputError("steps", f"{sampling.steps} is not in 1 … 1000")
+        if sampling.guidance is not None and not 0 <= sampling.guidance <= 50:
+            raise InputError("guidance", f"{sampling.guidance} is not in 0 … 50")
+        if sampling.level is not None and not 0 < sampling.level <= 1000:
+            raise InputError("level", f"{sampling.level} is not in 1 … 1000")
+        if sampling.refine and self.refine is None:
             raise InputError("size", "this model has no refinement")
 
-    def _fits(self, prompts: Sequence[Prompt], knobs: Knobs) -> None:
+    def _fits(self, prompts: Sequence[Prompt], sampling: Sampling) -> None:
         """Raises LimitError when the clips would not fit into memory."""
-        frames = knobs.frames or self.frames
-        if not knobs.loop:
+        frames = sampling.frames or self.frames
+        if not sampling.loop:
             seconds = max(prompt.seconds for prompt in prompts)
             frames = max(frames, round(seconds * frames / self.seconds))
-        pixels = len(prompts) * frames * (knobs.size or self.base.size) ** 2
+        pixels = len(prompts) * frames * (sampling.size or self.base.size) ** 2
         if pixels > MOST_PIXELS:
             raise LimitError(
-                f"{frames} frames of {knobs.size} pixels: {pixels:,} pixels, the limit is "
+                f"{frames} frames of {sampling.size} pixels: {pixels:,} pixels, the limit is "
                 f"{MOST_PIXELS:,}; ask for a smaller size, fewer seconds or a loop"
             )
 
     def _blocks(
-        self, first: Tensor, cond: Cond, total: int, draw: Noise, knobs: Knobs
+        self, first: Tensor, cond: Cond, total: int, draw: Noise, sampling: Sampling
     ) -> Iterator[tuple[float, Tensor, str]]:
         """Share done, values (B, C, T, h, w) so far, and a note, until `total` frames are there.
 
         A space that tells every frame from the picture goes on telling it so; in others the first
         of the frames handed on is the next block's picture.
         """
-        frames = knobs.frames or self.frames
+        frames = sampling.frames or self.frames
         kept = min(self.pinned, frames - 1) if frames > 1 else 0
         fresh = max(1, frames - kept)
         count = 1 + max(0, -(-(total - frames) // fresh))
         whole: Tensor | None = None
         start = self.space.encode(first, first)
         for n in range(count):
-            known = start if knobs.pin else start[:, :, :0]
+            known = start if sampling.pin else start[:, :, :0]
             if whole is not None:
                 known = whole[:, :, -kept:]
             if whole is not None and not self.space.anchored:
                 start = known[:, :, :1]
                 cond = replace(cond, first=start)
             block = known
-            for i, of, block in self._block(cond, start, known, frames, draw, knobs):
+            for i, of, block in self._block(cond, start, known, frames, draw, sampling):
                 so_far = block if whole is None else torch.cat([whole, block[:, :, kept:]], dim=2)
                 note = f"block {n + 1} of {count}, step {i} of {of}"
                 yield (n + i / of) / count, so_far[:, :, :total], note
             whole = block if whole is None else torch.cat([whole, block[:, :, kept:]], dim=2)
 
     def _block(
-        self, cond: Cond, start: Tensor, known: Tensor, frames: int, draw: Noise, knobs: Knobs
+        self, cond: Cond, start: Tensor, known: Tensor, frames: int, draw: Noise, sampling: Sampling
     ) -> Iterator[tuple[int, int, Tensor]]:
         """One block whose first frames are `known`: step, steps, clean (B, C, T, h, w).
 
@@ -245,14 +245,18 @@ class AnimateMaker:
         mask = torch.zeros(shape)
         mask[:, :, : known.shape[2]] = 1
         held = F.pad(known, (0, 0, 0, 0, 0, frames - known.shape[2]))
-        if knobs.moves is not None:
-            rest = at_rest(knobs.moves, self.base.size, start.shape[-2:]).to(start)
+        if sampling.moves is not None:
+            rest = at_rest(sampling.moves, self.base.size, start.shape[-2:]).to(start)
             mask, held = torch.maximum(mask, rest), torch.where(mask > 0, held, rest * start)
-        scale = stage.guidance if knobs.guidance is None else knobs.guidance
+        scale = stage.guidance if sampling.guidance is None else sampling.guidance
         guided = Guided(stage.denoise, scale, negative=nothing_said(cond))
-        levels = stage.levels.grid(knobs.steps or stage.steps)
+        levels = stage.levels.grid(sampling.steps or stage.steps)
         x = start + start_noise(shape, stage.offset, draw) * float(levels[0])
-        led = ReconstructionGuidance(guided, held, mask, knobs.recall) if knobs.recall else guided
+        led = (
+            ReconstructionGuidance(guided, held, mask, sampling.recall)
+            if sampling.recall
+            else guided
+        )
         for step in integrate(Pinned(led, held, mask), x, levels, cond, order=2):
             check_finite(stage.name, step)
             yield step.i, step.n, step.clean
@@ -260,19 +264,19 @@ class AnimateMaker:
     # -- refinement -------------------------------------------------------------------------------
 
     def refined(
-        self, clip: Clip, prompt: Prompt, seed: int, knobs: Knobs, *, size: int = 0
+        self, clip: Clip, prompt: Prompt, seed: int, sampling: Sampling, *, size: int = 0
     ) -> Iterator[Progress]:
         """Any clip painted anew at the refinement's size; the last value is a Clip."""
-        self.check(replace(knobs, refine=True))
+        self.check(replace(sampling, refine=True))
         assert self.refine is not None
         draw = noise_from([torch.Generator().manual_seed(seed)])
         x = to_model([clip])
         cond = self._read([prompt.text])
-        for step in self._refined(x, cond, draw, knobs, size=size):
+        for step in self._refined(x, cond, draw, sampling, size=size):
             yield step._replace(value=to_clips(step.value, clip.fps)[0])
 
     def _refined(
-        self, x: Tensor, cond: Cond, draw: Noise, knobs: Knobs, *, size: int = 0
+        self, x: Tensor, cond: Cond, draw: Noise, sampling: Sampling, *, size: int = 0
     ) -> Iterator[Progress]:
         """Values (B, 3, T, H, W) in pixels, finer; block by block, so that memory stays bounded."""
         stage = self.refine
@@ -280,22 +284,24 @@ class AnimateMaker:
         parts = list(
             torch.split(
                 enlarged(x, size or stage.size, stage.sides),
-                max(1, knobs.frames or self.frames),
+                max(1, sampling.frames or self.frames),
                 dim=2,
             )
         )
         for n, part in enumerate(parts):
-            for step in self._from_level(part, cond, draw, knobs):
+            for step in self._from_level(part, cond, draw, sampling):
                 parts[n] = step.value
                 share = min(0.999, (n + step.done) / len(parts))
                 yield Progress(share, step.note, torch.cat(parts, dim=2))
         yield Progress(1.0, "refined", torch.cat(parts, dim=2))
 
-    def _from_level(self, z: Tensor, cond: Cond, draw: Noise, knobs: Knobs) -> Iterator[Progress]:
+    def _from_level(
+        self, z: Tensor, cond: Cond, draw: Noise, sampling: Sampling
+    ) -> Iterator[Progress]:
         """Noise to level T_r, then DPM-Solver++ down from there."""
         stage = self.refine
         assert stage is not None
-        share = (self.level if knobs.level is None else knobs.level) / 1000
+        share = (self.level if sampling.level is None else sampling.level) / 1000
         u = share * (1 - torch.arange(stage.steps, dtype=torch.float64) / stage.steps)
         down = torch.cat([stage.levels.sigma(u), torch.zeros(1, dtype=torch.float64)])
         if self.noising == "drawn":
@@ -308,7 +314,9 @@ class AnimateMaker:
             ):
                 x = up.x
         guided = Guided(stage.denoise, stage.guidance, negative=nothing_said(cond))
-        for step in integrate(guided, x, down, cond, order=2, churn=knobs.churn, noise_like=draw):
+        for step in integrate(
+            guided, x, down, cond, order=2, churn=sampling.churn, noise_like=draw
+        ):
             check_finite(stage.name, step)
             note = f"{stage.name}, step {step.i} of {step.n}"
             yield Progress(step.i / step.n, note, step.clean)

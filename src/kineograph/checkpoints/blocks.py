@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from kineograph.diffusion.cascade import SAMPLERS, Knobs
+from kineograph.diffusion.cascade import SAMPLERS, Sampling
 from kineograph.diffusion.denoiser import Denoiser
 from kineograph.diffusion.guidance import GuidanceSchedule, Guided, Pinned
 from kineograph.diffusion.sampling import Noise, Step, integrate
@@ -48,9 +48,9 @@ def joined(before: Clip | None, after: Clip, overlap: int) -> Clip:
     return Clip(torch.cat([before.frames, after.frames[overlap:]]), before.fps)
 
 
-def scales_of(knobs: Knobs, own: float) -> tuple[float, ...]:
+def scales_of(sampling: Sampling, own: float) -> tuple[float, ...]:
     """Guidance asked for, as a track of at least one value; `own` is the checkpoint's."""
-    asked = own if knobs.guidance is None else knobs.guidance
+    asked = own if sampling.guidance is None else sampling.guidance
     return asked if isinstance(asked, tuple) else (float(asked),)
 
 
@@ -60,11 +60,11 @@ def evaluations(scales: tuple[float, ...], steps: int) -> int:
 
 
 def guided(
-    denoise: Denoiser, knobs: Knobs, own: float, sigmas: Tensor, negative: Cond | None
+    denoise: Denoiser, sampling: Sampling, own: float, sigmas: Tensor, negative: Cond | None
 ) -> Denoiser:
-    """The denoiser under the guidance the knobs ask for, or the checkpoint's own."""
-    track = GuidanceSchedule(sigmas[:-1].tolist(), scales_of(knobs, own))
-    return Guided(denoise, track, negative=negative, rescale=knobs.rescale)
+    """The denoiser under the guidance the sampling ask for, or the checkpoint's own."""
+    track = GuidanceSchedule(sigmas[:-1].tolist(), scales_of(sampling, own))
+    return Guided(denoise, track, negative=negative, rescale=sampling.rescale)
 
 
 def watched(
@@ -84,13 +84,13 @@ def watched(
         yield step
 
 
-def checked(knobs: Knobs, own: float) -> Knobs:
-    """The knobs, once each is within what any checkpoint can do."""
-    if knobs.sampler and knobs.sampler not in SAMPLERS:
-        raise InputError("sampler", f"'{knobs.sampler}'", f"use {', '.join(SAMPLERS)}")
-    for scale in scales_of(knobs, own):
+def checked(sampling: Sampling, own: float) -> Sampling:
+    """The sampling, once each is within what any checkpoint can do."""
+    if sampling.sampler and sampling.sampler not in SAMPLERS:
+        raise InputError("sampler", f"'{sampling.sampler}'", f"use {', '.join(SAMPLERS)}")
+    for scale in scales_of(sampling, own):
         if not 0 <= scale <= 50:
             raise InputError("guidance", f"{scale} is not in 0 … 50")
-    if knobs.size and not 8 <= knobs.size <= 4096:
-        raise InputError("size", f"{knobs.size} is not in 8 … 4096")
-    return knobs
+    if sampling.size and not 8 <= sampling.size <= 4096:
+        raise InputError("size", f"{sampling.size} is not in 8 … 4096")
+    return sampling

@@ -35,7 +35,7 @@ from kineograph.checkpoints.memory import (
     Turn,
     parts_of,
 )
-from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.cascade import Sampling
 from kineograph.diffusion.denoiser import Precond
 from kineograph.diffusion.sampling import noise_from
 from kineograph.values.clip import Clip, to_clips, to_model
@@ -109,16 +109,16 @@ class I2VGen:
         """Length of one block."""
         return FRAMES / self.fps
 
-    def make(self, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
+    def make(self, prompt: Prompt, seed: int, sampling: Sampling) -> Iterator[Progress]:
         """A clip that starts with prompt.image; beyond one block the last frames lead on.
 
-        prompt.negative: NEGATIVE when empty. knobs: size is the shorter side, pixels.
+        prompt.negative: NEGATIVE when empty. sampling: size is the shorter side, pixels.
         """
-        picture, size = self._picture(prompt, knobs), self.size(knobs)
-        frames = knobs.frames or FRAMES
+        picture, size = self._picture(prompt, sampling), self.size(sampling)
+        frames = sampling.frames or FRAMES
         total, blocks = self._lengths(prompt, frames)
         levels = levels_of(self.checkpoint.scheduler())
-        steps = knobs.steps or STEPS
+        steps = sampling.steps or STEPS
         sigmas = levels.grid(steps)
         rng = torch.Generator().manual_seed(seed)
         draw = noise_from([rng])
@@ -133,14 +133,14 @@ class I2VGen:
         for block in range(blocks):
             cond, away = self._seen(words, picture, size, codec, rng)
             net = net or I2VGenNet(self._part("unet"))  # once the picture's encoder has left
-            denoise = guided(Precond(net, levels), knobs, GUIDANCE, sigmas, away)
+            denoise = guided(Precond(net, levels), sampling, GUIDANCE, sigmas, away)
             height, width = (n // codec.factor for n in size)
             x = draw(torch.empty(1, codec.channels, frames, height, width)).to(self.device)
             if latent is not None:
                 denoise = pinned(denoise, latent[:, :, -OVERLAP:], x)
             x = x * levels.start(steps)
             for step in watched(
-                self.name, denoise, x, sigmas, cond, sampler=knobs.sampler, noise=draw
+                self.name, denoise, x, sigmas, cond, sampler=sampling.sampler, noise=draw
             ):
                 latent = step.clean
                 share = 0.98 * (block + step.i / step.n) / blocks
@@ -153,11 +153,11 @@ class I2VGen:
         assert made is not None
         yield Progress(1.0, "done", Clip(made.frames[:total], self.fps))
 
-    def size(self, knobs: Knobs) -> tuple[int, int]:
+    def size(self, sampling: Sampling) -> tuple[int, int]:
         """(height, width) that will be made."""
-        if not knobs.size:
+        if not sampling.size:
             return SIZE
-        return rounded((knobs.size, knobs.size * SIZE[1] / SIZE[0]), self._multiple)
+        return rounded((sampling.size, sampling.size * SIZE[1] / SIZE[0]), self._multiple)
 
     @property
     def _multiple(self) -> int:
@@ -165,12 +165,12 @@ class I2VGen:
         halvings = len(unet["block_out_channels"]) + len(vae["block_out_channels"]) - 2
         return int(min(MULTIPLE, 2**halvings))
 
-    def plan(self, prompt: Prompt, knobs: Knobs) -> MemoryPlan:
+    def plan(self, prompt: Prompt, sampling: Sampling) -> MemoryPlan:
         """What a run needs, before a weight is read."""
-        height, width = self.size(knobs)
-        frames = knobs.frames or FRAMES
+        height, width = self.size(sampling)
+        frames = sampling.frames or FRAMES
         total, blocks = self._lengths(prompt, frames)
-        steps = knobs.steps or STEPS
+        steps = sampling.steps or STEPS
         parts = parts_of(
             self.checkpoint,
             dict.fromkeys(("text_encoder", "image_encoder", "vae", "unet"), self.dtype),
@@ -185,7 +185,7 @@ class I2VGen:
             f"I2VGen-XL '{self.name}'",
             (height, width),
             total,
-            blocks * evaluations(scales_of(knobs, GUIDANCE), steps),
+            blocks * evaluations(scales_of(sampling, GUIDANCE), steps),
             str(self.dtype).removeprefix("torch."),
             parts,
             (
@@ -196,12 +196,12 @@ class I2VGen:
             ),
         )
 
-    def _picture(self, prompt: Prompt, knobs: Knobs) -> Clip:
-        checked(knobs, GUIDANCE)
+    def _picture(self, prompt: Prompt, sampling: Sampling) -> Clip:
+        checked(sampling, GUIDANCE)
         if prompt.image is None:
             raise InputError("image", f"'{self.name}' animates a picture", "give one")
-        if knobs.frames and not OVERLAP < knobs.frames <= 64:
-            raise InputError("frames", f"{knobs.frames} is not in {OVERLAP + 1} … 64")
+        if sampling.frames and not OVERLAP < sampling.frames <= 64:
+            raise InputError("frames", f"{sampling.frames} is not in {OVERLAP + 1} … 64")
         return replace(prompt.image, frames=prompt.image.over().frames[:1])
 
     def _lengths(self, prompt: Prompt, frames: int) -> tuple[int, int]:

@@ -72,7 +72,7 @@ class PictureStage:
     steps: int
     frames: int = 1
     guidance: float = 1.0
-    low_noise: float = 0.0
+    augmentation: float = 0.0
     guided: float = 0.0
     threshold: float = 0.995
 

@@ -32,7 +32,7 @@ from kineograph.checkpoints.encoders import clip_picture, covering, t5_text
 from kineograph.checkpoints.folder import Checkpoint
 from kineograph.checkpoints.levels import levels_of
 from kineograph.checkpoints.memory import VIDEO_CODEC_MAPS, MemoryPlan, Turn, parts_of
-from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.cascade import Sampling
 from kineograph.diffusion.denoiser import Precond
 from kineograph.diffusion.sampling import noise_from
 from kineograph.values.clip import Clip, to_clips, to_model
@@ -149,16 +149,16 @@ class Wan:
         """Length of one block."""
         return self.native.frames / self.native.fps
 
-    def make(self, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
+    def make(self, prompt: Prompt, seed: int, sampling: Sampling) -> Iterator[Progress]:
         """A clip; beyond one block the last latent frames lead on.
 
-        knobs: size is the shorter side, pixels; the picture, if any, decides the proportions.
+        sampling: size is the shorter side, pixels; the picture, if any, decides the proportions.
         """
-        frames = self._frames(prompt, knobs)
-        height, width = self.size(prompt, knobs)
+        frames = self._frames(prompt, sampling)
+        height, width = self.size(prompt, sampling)
         total, blocks = self._lengths(prompt, frames)
         levels = levels_of(self.checkpoint.scheduler())
-        steps = knobs.steps or STEPS
+        steps = sampling.steps or STEPS
         sigmas = levels.grid(steps)
         draw = noise_from([torch.Generator().manual_seed(seed)])
 
@@ -181,7 +181,7 @@ class Wan:
         for block in range(blocks):
             cond = self._seen(words[:1], picture, codec, frames)
             away = replace(cond, words=words[1:])
-            denoise = guided(Precond(net, levels), knobs, GUIDANCE, sigmas, away)
+            denoise = guided(Precond(net, levels), sampling, GUIDANCE, sigmas, away)
             shape = (height // codec.factor, width // codec.factor)
             x = draw(torch.empty(1, codec.channels, codec.latent_frames(frames), *shape))
             x = x.to(self.device)
@@ -191,7 +191,7 @@ class Wan:
                 denoise = pinned(denoise, cond.first, x)
             x = x * levels.start(steps)
             for step in watched(
-                self.name, denoise, x, sigmas, cond, sampler=knobs.sampler, noise=draw
+                self.name, denoise, x, sigmas, cond, sampler=sampling.sampler, noise=draw
             ):
                 latent = step.clean
                 share = 0.98 * (block + step.i / step.n) / blocks
@@ -210,23 +210,23 @@ class Wan:
         assert made is not None
         yield Progress(1.0, "done", Clip(made.frames[:total], self.fps))
 
-    def size(self, prompt: Prompt, knobs: Knobs) -> tuple[int, int]:
+    def size(self, prompt: Prompt, sampling: Sampling) -> tuple[int, int]:
         """(height, width) that will be made."""
         area = math.prod(self.native.size)
         ratio = self.native.size[0] / self.native.size[1]
         if prompt.image is not None:
             ratio = prompt.image.frames.shape[-2] / prompt.image.frames.shape[-1]
-        if knobs.size:
-            sides = (knobs.size * max(1.0, ratio), knobs.size * max(1.0, 1 / ratio))
+        if sampling.size:
+            sides = (sampling.size * max(1.0, ratio), sampling.size * max(1.0, 1 / ratio))
             return rounded(sides, self._multiple)
         return rounded((math.sqrt(area * ratio), math.sqrt(area / ratio)), self._multiple)
 
-    def plan(self, prompt: Prompt, knobs: Knobs) -> MemoryPlan:
+    def plan(self, prompt: Prompt, sampling: Sampling) -> MemoryPlan:
         """What a run needs, before a weight is read."""
-        frames = self._frames(prompt, knobs)
-        height, width = self.size(prompt, knobs)
+        frames = self._frames(prompt, sampling)
+        height, width = self.size(prompt, sampling)
         total, blocks = self._lengths(prompt, frames)
-        steps = knobs.steps or STEPS
+        steps = sampling.steps or STEPS
         dtypes = {"text_encoder": self.dtype, "vae": torch.float32, "transformer": self.dtype}
         dtypes |= {
             part: self.dtype
@@ -253,7 +253,7 @@ class Wan:
             f"Wan '{self.name}'",
             (height, width),
             total,
-            blocks * evaluations(scales_of(knobs, GUIDANCE), steps),
+            blocks * evaluations(scales_of(sampling, GUIDANCE), steps),
             str(self.dtype).removeprefix("torch."),
             parts_of(self.checkpoint, dtypes),
             tuple(turns),
@@ -275,10 +275,10 @@ class Wan:
     def _part(self, name: str) -> nn.Module:
         return self.checkpoint.load(name, device=self.device, dtype=self.dtype)
 
-    def _frames(self, prompt: Prompt, knobs: Knobs) -> int:
-        """Frames of a block, once the prompt and knobs fit what this checkpoint does."""
-        checked(knobs, GUIDANCE)
-        frames = knobs.frames or self.native.frames
+    def _frames(self, prompt: Prompt, sampling: Sampling) -> int:
+        """Frames of a block, once the prompt and sampling fit what this checkpoint does."""
+        checked(sampling, GUIDANCE)
+        frames = sampling.frames or self.native.frames
         pace = int(self.checkpoint.config("vae").get("scale_factor_temporal") or 4)
         least = 1 + pace * OVERLAP
         if frames % pace != 1 or not least <= frames <= 1001:

@@ -43,7 +43,7 @@ class CascadeStage:
     size: int
     steps: int
     guidance: float | tuple[float, ...] = 1.0
-    low_noise: float = 0.0
+    augmentation: float = 0.0
     cost: float = 1.0
     "Seconds of one step for one sample, or anything in proportion; weighs the progress."
     sampler: str = "dpm"
@@ -66,24 +66,24 @@ class CascadeStage:
         """Whether the network makes guidance at these scales itself, in one evaluation a step."""
         return self.guided > 0 and all(1 <= scale <= self.guided for scale in scales)
 
-    def evaluations(self, knobs: Knobs, *, negative: bool = False) -> int:
+    def evaluations(self, sampling: Sampling, *, negative: bool = False) -> int:
         """Network evaluations for one sample."""
-        scales = self.scales(knobs.oscillate)
-        if self.merges(scales) and not negative and not knobs.rescale:
+        scales = self.scales(sampling.oscillate)
+        if self.merges(scales) and not negative and not sampling.rescale:
             return self.steps
         return sum(1 if scale == 1 else 2 for scale in scales)
 
 
 @dataclass(frozen=True)
-class Knobs:
+class Sampling:
     """What a person may turn. 0 and None keep each stage's own setting.
 
     size: pixels of the result; frames: of one loop; steps: of every stage; guidance: of the first
     stage, 1 is none, several values are a track over its steps; oscillate: guidance by turns with
     none after the first steps, in the stages that are for it; rescale: share of guidance's gain in
     deviation taken back; threshold: percentile of dynamic thresholding; sampler: ddim, ddpm, dpm,
-    dpm-sde or leap; chunk: samples in one network call. In chunks of one (the default) a sample is
-    the same to the last bit alone and in any batch; larger chunks round differently.
+    dpm-sde or n-step; chunk: samples in one network call. In chunks of one (the default) a sample
+    is the same to the last bit alone and in any batch; larger chunks round differently.
     """
 
     size: int = 0
@@ -102,7 +102,7 @@ SAMPLERS: dict[str, dict[str, Any]] = {
     "ddpm": {"order": 1, "churn": 1.0},
     "dpm": {"order": 2, "churn": 0.0},
     "dpm-sde": {"order": 2, "churn": 1.0},
-    "leap": {"leap": True},
+    "n-step": {"n_step": True},
 }
 
 
@@ -130,16 +130,16 @@ class CascadeMaker:
     size: int = 0
     threshold: float = 0.995
 
-    def make(self, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
+    def make(self, prompt: Prompt, seed: int, sampling: Sampling) -> Iterator[Progress]:
         """One clip; every Progress holds the best guess so far as a Clip."""
-        yield from first(self.make_all([prompt], [seed], knobs))
+        yield from first(self.make_all([prompt], [seed], sampling))
 
     def make_all(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: Knobs
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], sampling: Sampling
     ) -> Iterator[Progress]:
         """A clip for each prompt and seed; sample i is the same in any batch, but for rounding."""
         check_seeds(prompts, seeds)
-        stages = self.chosen(knobs)
+        stages = self.chosen(sampling)
         texts = [self.styled(clean_text(p.text)) for p in prompts]
         cond = self._read(texts)
         negatives = [clean_text(p.negative, "negative") if p.negative else "" for p in prompts]
@@ -149,7 +149,7 @@ class CascadeMaker:
         done = 0.0
         x: Tensor | None = None
         for stage in stages:
-            for i, clean in self._walk(stage, x, cond, away, rngs, knobs):
+            for i, clean in self._walk(stage, x, cond, away, rngs, sampling):
                 share = min(1.0, (done + (i + 1) * stage.cost) / total)
                 note = f"{stage.name}, step {i + 1} of {stage.steps}"
                 yield Progress(share, note, to_clips(clean, stage.frames / self.seconds))
@@ -163,55 +163,55 @@ class CascadeMaker:
         one = [replace(stage, frames=1, cost=stage.cost / stage.frames) for stage in kept]
         return replace(self, stages=tuple(one))
 
-    def chosen(self, knobs: Knobs) -> tuple[CascadeStage, ...]:
-        """The stages that lead to the size and frames asked for, with the knobs' settings.
+    def chosen(self, sampling: Sampling) -> tuple[CascadeStage, ...]:
+        """The stages that lead to the size and frames asked for, with the sampling' settings.
 
         Raises InputError naming the sizes and frame counts there are.
         """
         sizes = sorted({stage.size for stage in self.stages})
         frames = sorted({stage.frames for stage in self.stages})
-        size = knobs.size or self.size or self.stages[-1].size
+        size = sampling.size or self.size or self.stages[-1].size
         if size not in sizes:
             raise InputError("size", f"{size} pixels", f"this model makes {_listed(sizes)}")
-        if knobs.frames and knobs.frames not in frames:
-            raise InputError("frames", f"{knobs.frames}", f"this model makes {_listed(frames)}")
-        if knobs.steps and not 1 <= knobs.steps <= 1000:
-            raise InputError("steps", f"{knobs.steps} is not in 1 … 1000")
-        for scale in _track(knobs.guidance):
+        if sampling.frames and sampling.frames not in frames:
+            raise InputError("frames", f"{sampling.frames}", f"this model makes {_listed(frames)}")
+        if sampling.steps and not 1 <= sampling.steps <= 1000:
+            raise InputError("steps", f"{sampling.steps} is not in 1 … 1000")
+        for scale in _track(sampling.guidance):
             if not 0 <= scale <= 50:
                 raise InputError("guidance", f"{scale} is not in 0 … 50")
-        if not 0 <= knobs.rescale <= 1:
-            raise InputError("rescale", f"{knobs.rescale} is not in 0 … 1")
-        if knobs.chunk < 1:
-            raise InputError("chunk", f"{knobs.chunk} is less than 1")
-        if knobs.sampler and knobs.sampler not in SAMPLERS:
-            raise InputError("sampler", f"'{knobs.sampler}'", f"use {', '.join(SAMPLERS)}")
+        if not 0 <= sampling.rescale <= 1:
+            raise InputError("rescale", f"{sampling.rescale} is not in 0 … 1")
+        if sampling.chunk < 1:
+            raise InputError("chunk", f"{sampling.chunk} is less than 1")
+        if sampling.sampler and sampling.sampler not in SAMPLERS:
+            raise InputError("sampler", f"'{sampling.sampler}'", f"use {', '.join(SAMPLERS)}")
         within = [s for s in self.stages if s.size <= size]
-        if knobs.frames:
-            within = [s for s in within if s.frames <= knobs.frames]
-            if within[-1].size != size or within[-1].frames != knobs.frames:
+        if sampling.frames:
+            within = [s for s in within if s.frames <= sampling.frames]
+            if within[-1].size != size or within[-1].frames != sampling.frames:
                 made = ", ".join(f"{s.frames} frames of {s.size} pixels" for s in self.stages)
                 raise InputError(
-                    "frames", f"{knobs.frames} at {size} pixels", f"this model makes {made}"
+                    "frames", f"{sampling.frames} at {size} pixels", f"this model makes {made}"
                 )
-        if knobs.steps:
-            within = [replace(stage, steps=knobs.steps) for stage in within]
-        if knobs.sampler:
-            within = [replace(stage, sampler=knobs.sampler) for stage in within]
-        if knobs.guidance is not None:
-            if len(_track(knobs.guidance)) > within[0].steps:
-                count = f"{len(_track(knobs.guidance))} values"
+        if sampling.steps:
+            within = [replace(stage, steps=sampling.steps) for stage in within]
+        if sampling.sampler:
+            within = [replace(stage, sampler=sampling.sampler) for stage in within]
+        if sampling.guidance is not None:
+            if len(_track(sampling.guidance)) > within[0].steps:
+                count = f"{len(_track(sampling.guidance))} values"
                 raise InputError("guidance", f"{count} for {within[0].steps} steps")
-            within[0] = replace(within[0], guidance=knobs.guidance)
+            within[0] = replace(within[0], guidance=sampling.guidance)
         return tuple(within)
 
-    def smaller(self, knobs: Knobs) -> Knobs | None:
-        """The same knobs for the next smaller result this model makes; None when there is none."""
-        made = self.chosen(knobs)[-1]
+    def smaller(self, sampling: Sampling) -> Sampling | None:
+        """The same for the next smaller result that this model makes; None when there is none."""
+        made = self.chosen(sampling)[-1]
         below = [s for s in self.stages if s.size < made.size and s.frames <= made.frames]
         if not below:
             return None
-        return replace(knobs, size=below[-1].size, frames=below[-1].frames)
+        return replace(sampling, size=below[-1].size, frames=below[-1].frames)
 
     def _walk(
         self,
@@ -220,23 +220,23 @@ class CascadeMaker:
         cond: Cond,
         away: Cond | None,
         rngs: Sequence[torch.Generator],
-        knobs: Knobs,
+        sampling: Sampling,
     ) -> Iterator[tuple[int, Tensor]]:
         """Run one stage for all samples; yields the step's number and the clean clips so far."""
         draw = noise_from(rngs)
         count = len(rngs)
         low_sigma = None
         if below is not None:
-            low_sigma = torch.full((count,), stage.low_noise)
-            below = below + stage.low_noise * draw(below)
+            low_sigma = torch.full((count,), stage.augmentation)
+            below = below + stage.augmentation * draw(below)
         cond = replace(cond, low=below, low_sigma=low_sigma)
         if away is not None:
             away = replace(away, low=below, low_sigma=low_sigma)
         levels = stage.schedule.grid(stage.steps)
-        guided, cond = _guided(stage, levels, cond, away, knobs)
+        guided, cond = _guided(stage, levels, cond, away, sampling)
         x = draw(torch.empty(count, 3, stage.frames, stage.size, stage.size)) * stage.schedule.high
         walk = integrate(
-            Thresholded(guided, knobs.threshold or self.threshold),
+            Thresholded(guided, sampling.threshold or self.threshold),
             x,
             levels,
             cond,
@@ -260,25 +260,25 @@ class CascadeMaker:
 
 
 def _guided(
-    stage: CascadeStage, levels: Tensor, cond: Cond, away: Cond | None, knobs: Knobs
+    stage: CascadeStage, levels: Tensor, cond: Cond, away: Cond | None, sampling: Sampling
 ) -> tuple[Denoiser, Cond]:
     """The stage's Denoiser with its guidance, and the conditions prepared for it.
 
     A network that takes a scale itself is told it; it is told 1, and guided from outside, when its
     scale is beyond what it learned, or when something else than the empty text is kept away from.
     """
-    denoise: Denoiser = Chunked(stage.denoise, knobs.chunk)
-    scales = stage.scales(knobs.oscillate)
+    denoise: Denoiser = Chunked(stage.denoise, sampling.chunk)
+    scales = stage.scales(sampling.oscillate)
     track = GuidanceSchedule([float(level) for level in levels[:-1]], scales)
-    cond = _prepared(stage, cond, knobs.chunk)
-    if stage.merges(scales) and away is None and not knobs.rescale:
+    cond = _prepared(stage, cond, sampling.chunk)
+    if stage.merges(scales) and away is None and not sampling.rescale:
         return GuidanceEmbedding(denoise, track), cond
     if stage.guided:
         denoise = GuidanceEmbedding(denoise, 1.0)
     if all(scale == 1 for scale in scales):
         return denoise, cond
-    away = _prepared(stage, away or cond.without_words(), knobs.chunk)
-    return Guided(denoise, track, negative=away, rescale=knobs.rescale), cond
+    away = _prepared(stage, away or cond.without_words(), sampling.chunk)
+    return Guided(denoise, track, negative=away, rescale=sampling.rescale), cond
 
 
 def _prepared(stage: CascadeStage, cond: Cond, chunk: int) -> Cond:

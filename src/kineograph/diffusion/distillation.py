@@ -33,19 +33,19 @@ def scales(batch: int, most: float, rng: torch.Generator) -> Tensor:
 
 
 def moves(
-    schedule: Schedule, steps: int, places: Tensor, *, hops: int = 2, leap: bool = False
+    schedule: Schedule, steps: int, places: Tensor, *, hops: int = 2, n_step: bool = False
 ) -> Tensor:
     """(hops + 1, B) levels that a teacher visits within one move of a student.
 
     The student walks `schedule` in `steps` steps; row b stands at the beginning of step places[b],
-    0 being the noisiest. The levels are even in the schedule's time. With `leap` the move is twice
-    as long, as the N-step sampler's are (`integrate`), and cut at no noise. The last level is 0
-    where the walk ends there.
+    0 being the noisiest. The levels are even in the schedule's time. With `n_step` the move is
+    twice as long, as the N-step sampler's are (`integrate`), and cut at no noise. The last level is
+    0 where the walk ends there.
     """
     if steps < 1 or hops < 1:
         raise InputError("steps", f"{steps} steps of {hops} hops; each is at least 1")
     start = 1 - places.double() / steps
-    end = (start - (2 if leap else 1) / steps).clamp(min=0)
+    end = (start - (2 if n_step else 1) / steps).clamp(min=0)
     end[end < 0.5 / steps] = 0  # rounding
     share = torch.arange(hops + 1, dtype=torch.float64)[:, None] / hops
     u = start + share * (end - start)

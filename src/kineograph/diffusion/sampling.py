@@ -57,7 +57,7 @@ def integrate(
     order: int = 1,
     churn: float = 0.0,
     variance: float = 0.0,
-    leap: bool = False,
+    n_step: bool = False,
     noise_like: Noise | None = None,
 ) -> Iterator[Step]:
     """Walk x (B, C, T, H, W) down the falling levels `sigmas` (n + 1,); yields after every step.
@@ -70,10 +70,10 @@ def integrate(
     order 2, churn 0 or 1  DPM-Solver++ 2M (Lu et al. 2022, algorithm 2) and its SDE form: the
                            clean estimate is extrapolated in ln sigma from the last two
     order 1, rising levels DDIM against its direction: from a clip to the noise it would come from
-    leap                   the N-step sampler of Imagen Video: one deterministic move of twice the
+    n_step                 the N-step sampler of Imagen Video: one deterministic move of twice the
                            step, then noise back up to sigma'
     denoise: what estimates the clean x under the noise, told `cond`. noise_like: draws noise of x's
-    shape, needed when churn > 0 or leap. Arithmetic is float32 or more. Steps that an earlier run
+    shape, needed when churn > 0 or n_step. Arithmetic is float32 or more. Steps that an earlier run
     finished (`pieces`) are passed with its state, their noise drawn as if they were made.
 
         >>> levels = kg.Schedule(0.01, 100.0).grid(8)
@@ -83,13 +83,13 @@ def integrate(
         tensor(0.)
     """
     levels = [float(s) for s in sigmas]
-    _check(levels, order, stochastic=bool(churn or leap), noise_like=noise_like)
+    _check(levels, order, stochastic=bool(churn or n_step), noise_like=noise_like)
     n = len(levels) - 1
     place = pieces.place(partial(_arrays, x, sigmas))
     kept = None if place is None or place.state is None else _kept(place.state, x)
     before: tuple[float, Tensor] | None = None
     for i, (sigma, to) in enumerate(pairwise(levels)):
-        down, up = _leap(levels, i) if leap else _split(sigma, to, churn, variance)
+        down, up = _n_step(levels, i) if n_step else _split(sigma, to, churn, variance)
         fresh = noise_like if up > 0 else None
         if kept is not None and i < kept.i:
             if fresh is not None:
@@ -110,7 +110,7 @@ def integrate(
         yield Step(i + 1, n, to, x, clean)
 
 
-def _leap(levels: list[float], i: int) -> tuple[float, float]:
+def _n_step(levels: list[float], i: int) -> tuple[float, float]:
     """Go `down` two levels, then back `up` one."""
     down = levels[min(i + 2, len(levels) - 1)]
     return down, float((levels[i + 1] ** 2 - down**2) ** 0.5)

@@ -49,10 +49,10 @@ def flow(sigma: Tensor) -> Coeffs:
     return Coeffs(share, -sigma * share, share, sigma * share)
 
 
-def edm(sigma: Tensor, deviation: float = 0.5) -> Coeffs:
+def edm(sigma: Tensor, sigma_data: float = 0.5) -> Coeffs:
     """F mixes noise and clean to a target of unit variance (Karras et al. 2022, table 1)."""
-    total = (sigma**2 + deviation**2).rsqrt()
-    return Coeffs((deviation * total) ** 2, sigma * deviation * total, total, sigma.log() / 4)
+    total = (sigma**2 + sigma_data**2).rsqrt()
+    return Coeffs((sigma_data * total) ** 2, sigma * sigma_data * total, total, sigma.log() / 4)
 
 
 def clean(sigma: Tensor) -> Coeffs:

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kineograph.animate.maker import AnimateMaker, Knobs, drift
+from kineograph.animate.maker import AnimateMaker, Sampling, drift
 from kineograph.animate.picture import resized
 from kineograph.data.sticker_features import LOOKS, Look, RealClips, evenly
 from kineograph.data.stickers import Stickers
@@ -97,7 +97,7 @@ def cases(packs: Stickers, *, frames: int, limit: int = 0) -> dict[str, list[Cas
 # -- ways of making a clip ------------------------------------------------------------------------
 
 
-def modelled(maker: AnimateMaker, knobs: Knobs, *, seed: int, batch: int = 8) -> Way:
+def modelled(maker: AnimateMaker, sampling: Sampling, *, seed: int, batch: int = 8) -> Way:
     """By the model, with the concept's name as its text."""
 
     def make(some: Sequence[Case]) -> Iterator[Progress]:
@@ -107,7 +107,7 @@ def modelled(maker: AnimateMaker, knobs: Knobs, *, seed: int, batch: int = 8) ->
             prompts = [Prompt(case.name, image=case.picture, seconds=0) for case in part]
             seeds = range(seed + first, seed + first + len(part))
             made: list[Clip] = []
-            for step in maker.make_all(prompts, list(seeds), knobs):
+            for step in maker.make_all(prompts, list(seeds), sampling):
                 made = step.value
                 yield Progress((first + step.done * len(part)) / len(some), step.note, None)
             clips += made
@@ -151,7 +151,7 @@ def drifting(
     for i, case in enumerate(some):
         clip = case.picture
         prompt = Prompt(case.name, image=case.picture, seconds=seconds)
-        for step in maker.make(prompt, seed + i, Knobs()):
+        for step in maker.make(prompt, seed + i, Sampling()):
             clip = step.value
             yield Progress((i + 0.99 * step.done) / len(some), f"drift: {step.note}", None)
         found.append(drift(clip, maker.frames))

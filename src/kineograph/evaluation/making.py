@@ -23,7 +23,7 @@ from kineograph.data.sticker_features import (
     thumbnail,
 )
 from kineograph.data.stickers import Stickers
-from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.cascade import Sampling
 from kineograph.evaluation.motion import Motion, motion
 from kineograph.values.clip import Clip, from_bytes
 from kineograph.values.errors import InputError
@@ -36,7 +36,7 @@ class Maker(Protocol):
     """Prompts and seeds to clips; the last Progress holds all of them."""
 
     def make_all(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: Knobs
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], sampling: Sampling
     ) -> Iterator[Progress]: ...
 
 
@@ -90,7 +90,7 @@ def made(
     maker: Maker,
     texts: Sequence[str],
     seeds: Sequence[int],
-    knobs: Knobs,
+    sampling: Sampling,
     ground: Ground,
     *,
     batch: int = 16,
@@ -102,7 +102,7 @@ def made(
     for first in range(0, len(texts), batch):
         some = [Prompt(text) for text in texts[first : first + batch]]
         clips: list[Clip] = []
-        for step in maker.make_all(some, seeds[first : first + batch], knobs):
+        for step in maker.make_all(some, seeds[first : first + batch], sampling):
             clips = step.value
             share = (first + step.done * len(some)) / len(texts)
             where = f"clips {first + 1}-{first + len(some)} of {len(texts)}: {step.note}"

@@ -20,19 +20,19 @@ from kineograph.data.cutout_features import real_cutouts, texture
 from kineograph.data.sticker_features import Look, lite0
 from kineograph.evaluation.pictures import Eyes, Gallery, Make
 from kineograph.families.image_to_video.recipe import Animate
-from kineograph.families.text_to_image.maker import Knobs, PictureMaker
+from kineograph.families.text_to_image.maker import PictureMaker, Sampling
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress, Prompt
 
 SECOND = "animate"  # the model whose picture encoder is the second network
 
 
-def make_of(maker: PictureMaker, *, knobs: Knobs | None = None) -> Make:
+def make_of(maker: PictureMaker, *, sampling: Sampling | None = None) -> Make:
     """What `measure.pictures` asks, answered by a maker."""
 
     def make(texts: Sequence[str], seeds: Sequence[int]) -> Tensor:
         prompts = [Prompt(text, seconds=0) for text in texts]
-        chosen = knobs or Knobs(chunk=len(prompts))
+        chosen = sampling or Sampling(chunk=len(prompts))
         *_, (_, x) = maker.pixels(prompts, seeds, chosen)
         return x[:, :, 0].add(1).div(2).clamp(0, 1)
 

@@ -150,8 +150,8 @@ def by_patches(cells: Tensor, mode: str, seed: int) -> Tensor:
     whole = rearrange((cells[:, :-1] + 1) * 127.5 + 0.5, "b k c h w -> b k h w c")
     made = []
     for *pairs, query in whole.clamp(0, 255).to(torch.uint8).numpy():
-        knobs = analogies.MODES[mode]
-        steps = analogies.analogy(pairs[::2], pairs[1::2], query, seed=seed, knobs=knobs)
+        matching = analogies.MODES[mode]
+        steps = analogies.analogy(pairs[::2], pairs[1::2], query, seed=seed, matching=matching)
         answer = np.asarray(_last(steps).picture, np.float32)
         made.append(torch.from_numpy(np.broadcast_to(answer, query.shape).copy()))
     return rearrange(torch.stack(made), "b h w c -> b c h w") / 127.5 - 1

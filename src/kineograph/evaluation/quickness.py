@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from kineograph.data.stickers import variants
-from kineograph.diffusion.cascade import CascadeMaker, Knobs
+from kineograph.diffusion.cascade import CascadeMaker, Sampling
 from kineograph.evaluation.making import Ground, Kept, made
 from kineograph.evaluation.sets import Estimate
 from kineograph.evaluation.stickers import Part, judged, panel
@@ -22,11 +22,11 @@ from kineograph.values.prompt import Progress, Prompt
 
 @dataclass(frozen=True)
 class Way:
-    """One way to make clips: a model and its knobs."""
+    """One way to make clips: a model and its sampling."""
 
     name: str
     maker: CascadeMaker
-    knobs: Knobs
+    sampling: Sampling
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ def walking(maker: CascadeMaker, steps: int) -> CascadeMaker:
     return replace(maker, stages=(replace(first, steps=steps), *rest))
 
 
-def ways(name: str, maker: CascadeMaker, knobs: Knobs, high: float) -> list[Way]:
+def ways(name: str, maker: CascadeMaker, sampling: Sampling, high: float) -> list[Way]:
     """A model with its own constant guidance, and oscillating between `high` and none."""
-    turns = replace(knobs, guidance=high, oscillate=True)
-    return [Way(f"{name}, constant", maker, knobs), Way(f"{name}, ({high:g}, 1)", maker, turns)]
+    turns = replace(sampling, guidance=high, oscillate=True)
+    return [Way(f"{name}, constant", maker, sampling), Way(f"{name}, ({high:g}, 1)", maker, turns)]
 
 
 def table(
@@ -71,7 +71,7 @@ def table(
     found: dict[str, Row] = {}
     for n, way in enumerate(rows):
         clips: list[Kept] = []
-        for step in made(way.maker, texts, seeds, way.knobs, ground, batch=batch):
+        for step in made(way.maker, texts, seeds, way.sampling, ground, batch=batch):
             clips = step.value or clips
             yield Progress((n + step.done) / (len(rows) + 1), f"{way.name}: {step.note}", None)
         part = judged(clips, asked, ground, seed=seed).parts["trained"]
@@ -80,8 +80,8 @@ def table(
 
 
 def _row(way: Way, part: Part, text: str, seed: int) -> Row:
-    stages = way.maker.chosen(way.knobs)
-    calls = [stage.evaluations(way.knobs) for stage in stages]
+    stages = way.maker.chosen(way.sampling)
+    calls = [stage.evaluations(way.sampling) for stage in stages]
     return Row(
         base_evaluations=calls[0],
         evaluations=sum(calls),
@@ -97,6 +97,6 @@ def _row(way: Way, part: Part, text: str, seed: int) -> Row:
 
 def _seconds(way: Way, text: str, seed: int) -> float:
     begun = time.perf_counter()
-    for _ in way.maker.make(Prompt(text), seed, way.knobs):
+    for _ in way.maker.make(Prompt(text), seed, way.sampling):
         pass
     return time.perf_counter() - begun

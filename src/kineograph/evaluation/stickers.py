@@ -22,7 +22,7 @@ from torch import Tensor
 
 from kineograph.data.sticker_features import RealClips
 from kineograph.data.stickers import variants
-from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.cascade import Sampling
 from kineograph.evaluation.influences import copied_share, nearest_distance
 from kineograph.evaluation.making import SHOWN, Ground, Kept, Maker, looks_of, made
 from kineograph.evaluation.motion import Motion, apart, motion
@@ -187,7 +187,7 @@ def stickers(
     maker: Maker,
     ground: Ground,
     *,
-    knobs: Knobs,
+    sampling: Sampling,
     count: int,
     seed: int,
     batch: int = 16,
@@ -201,7 +201,7 @@ def stickers(
     texts = [variants(ground.real.records[i])[0] for i in rows]
     seeds = [seed + i for i in rows]
     clips: list[Kept] = []
-    for step in made(maker, texts, seeds, knobs, ground, batch=batch):
+    for step in made(maker, texts, seeds, sampling, ground, batch=batch):
         clips = step.value or clips
         if step.value is None:
             yield step

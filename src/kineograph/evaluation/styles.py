@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kineograph.data.sticker_features import RealClips, RealStills, reduced
 from kineograph.data.stickers import STYLES
-from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.cascade import Sampling
 from kineograph.evaluation.making import Ground, Kept, Maker, looks_of, made
 from kineograph.evaluation.motion import energy
 from kineograph.evaluation.sets import Estimate, bootstrap, median
@@ -132,7 +132,7 @@ def styles(
     ground: Ground,
     stills: RealStills,
     *,
-    knobs: Knobs,
+    sampling: Sampling,
     count: int,
     seed: int,
     batch: int = 16,
@@ -146,7 +146,7 @@ def styles(
     texts = [f"{style}: {real.records[i].name}" for style in STYLES for i in chosen]
     seeds = [seed + i for _ in STYLES for i in chosen]
     clips: list[Kept] = []
-    for step in made(maker, texts, seeds, knobs, ground, batch=batch):
+    for step in made(maker, texts, seeds, sampling, ground, batch=batch):
         clips = step.value or clips
         if step.value is None:
             yield step

@@ -25,7 +25,7 @@ Costs = Matrix  # (N, N): what showing frame j after frame i costs; infinity whe
 
 
 @dataclass(frozen=True)
-class Rules:
+class Playback:
     """How a clip may be rearranged."""
 
     dynamics: int = 2  # m, half the length of the dynamics filter, frames; 0: single frames
@@ -139,7 +139,7 @@ def synchronous_future(
     return ahead, sweeps
 
 
-def pruned(cost: Costs, ahead: NDArray[np.float64], rules: Rules) -> list[NDArray[np.int64]]:
+def pruned(cost: Costs, ahead: NDArray[np.float64], playback: Playback) -> list[NDArray[np.int64]]:
     """The frames kept as successors of each frame, N ascending arrays.
 
     Kept are: playing on; the best way on; the best `jumps` local optima (no neighbouring landing is
@@ -148,10 +148,10 @@ def pruned(cost: Costs, ahead: NDArray[np.float64], rules: Rules) -> list[NDArra
     free play hardly takes but range control needs.
     """
     n = len(cost)
-    bounds = np.unique(np.linspace(0, n, min(rules.parts, n) + 1).astype(int))
+    bounds = np.unique(np.linspace(0, n, min(playback.parts, n) + 1).astype(int))
     kept: list[NDArray[np.int64]] = []
     for i in range(n):
-        row = cost[i].astype(np.float64) + rules.alpha * ahead
+        row = cost[i].astype(np.float64) + playback.alpha * ahead
         if not np.isfinite(row).any():
             kept.append(np.empty(0, dtype=np.int64))
             continue
@@ -161,7 +161,7 @@ def pruned(cost: Costs, ahead: NDArray[np.float64], rules: Rules) -> list[NDArra
             if 0 <= neighbour < n:
                 local &= cost[i] <= cost[neighbour]
         found = np.flatnonzero(local)
-        found = found[np.argsort(row[found], kind="stable")][: rules.jumps]
+        found = found[np.argsort(row[found], kind="stable")][: playback.jumps]
         parts = [a + int(cost[i, a:b].argmin()) for a, b in pairwise(bounds)]
         played = [i + 1] if i + 1 < n and cost[i, i + 1] == 0 else []
         all_of = np.unique(np.concatenate([[best], found, parts, played]).astype(np.int64))
@@ -194,14 +194,14 @@ def _unordered(d: Matrix, cost: Costs) -> float:
     return usual / 3 / float(told.mean(dtype=np.float64))
 
 
-def play_table(d: Matrix, fps: float, rules: Rules, *, circular: bool = False) -> Table:
+def play_table(d: Matrix, fps: float, playback: Playback, *, circular: bool = False) -> Table:
     """From distances (N, N) to the table that plays the clip for ever."""
     n = len(d)
-    near = max(2, min(round(rules.near * fps), n // 6))
-    cost = jump_costs(d, m=rules.dynamics, near=near, circular=circular)
-    sigma = max(rules.sigma, _unordered(d, cost))
-    nats = in_nats(cost, sigma=sigma, power=rules.power, calm=rules.calm)
+    near = max(2, min(round(playback.near * fps), n // 6))
+    cost = jump_costs(d, m=playback.dynamics, near=near, circular=circular)
+    sigma = max(playback.sigma, _unordered(d, cost))
+    nats = in_nats(cost, sigma=sigma, power=playback.power, calm=playback.calm)
     if circular:
         nats[n - 1, 0] = 0.0
-    ahead, _ = future(nats, alpha=rules.alpha)
-    return table(nats, pruned(nats, ahead, rules), rules.alpha)
+    ahead, _ = future(nats, alpha=playback.alpha)
+    return table(nats, pruned(nats, ahead, playback), playback.alpha)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from kineograph.frames.distance import Frame, Matrix, check_count, distances, features, thumbnail
 from kineograph.frames.mattes import Colour, background, differing, key_colour, keyed, nearness
-from kineograph.frames.policy import Costs, Rules, future, pruned, table
+from kineograph.frames.policy import Costs, Playback, future, pruned, table
 from kineograph.frames.render import FrameStore, fitted
 from kineograph.frames.walk import UNIT, Step, Table, Whole, ahead_of, octant, stepped
 from kineograph.values.errors import InputError
@@ -283,15 +283,15 @@ def steering_table(sprite: Sprite) -> tuple[Table, Whole]:
     A frame's successors are the union of those worth keeping for each wanted direction.
     """
     nats, heads = costs(sprite), headings(sprite)
-    rules = Rules(alpha=sprite.steering.alpha, jumps=3, parts=1)
+    playback = Playback(alpha=sprite.steering.alpha, jumps=3, parts=1)
     kept: list[set[int]] = [set() for _ in range(len(sprite))]
     for extra in (np.zeros(len(sprite), dtype=np.int64), *heads):
         priced = nats + (extra / UNIT).astype(np.float32)[None, :]
-        ahead, _ = future(priced, alpha=rules.alpha)
-        for frame, successors in enumerate(pruned(priced, ahead, rules)):
+        ahead, _ = future(priced, alpha=playback.alpha)
+        for frame, successors in enumerate(pruned(priced, ahead, playback)):
             kept[frame].update(successors.tolist())
     listed = [np.array(sorted(k), dtype=np.int64) for k in kept]
-    return table(nats, listed, rules.alpha), heads
+    return table(nats, listed, playback.alpha), heads
 
 
 def frames_to_reach(

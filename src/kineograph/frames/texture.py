@@ -26,7 +26,7 @@ from kineograph.frames.distance import (
 )
 from kineograph.frames.loops import Loop, best_loop, best_singles
 from kineograph.frames.morph import Morph
-from kineograph.frames.policy import Costs, Rules, jump_costs, play_table
+from kineograph.frames.policy import Costs, Playback, jump_costs, play_table
 from kineograph.frames.render import (
     Blend,
     FrameStore,
@@ -65,7 +65,7 @@ class Texture:
     fps: float
     d: Matrix
     circular: bool
-    rules: Rules
+    playback: Playback
     small: Frame
 
     def __len__(self) -> int:
@@ -101,18 +101,18 @@ class Texture:
 
     def table(self) -> Table:
         """What may follow what, for endless play."""
-        return play_table(self.d, self.fps, self.rules, circular=self.circular)
+        return play_table(self.d, self.fps, self.playback, circular=self.circular)
 
     def costs(self) -> Costs:
         """Jump costs (N, N) in RMS units, for loops."""
-        return jump_costs(self.d, m=self.rules.dynamics, circular=self.circular)
+        return jump_costs(self.d, m=self.playback.dynamics, circular=self.circular)
 
 
 def study(
     frames: Iterable[Frame],
     fps: float,
     *,
-    rules: Rules | None = None,
+    playback: Playback | None = None,
     pixels: int | None = None,
     even: bool = False,
     expected: int = 0,
@@ -150,7 +150,7 @@ def study(
         reel.pop()  # a loop whose first frame was repeated at its end
         x, d = x[:-1], d[:-1, :-1]
     small_shape = (len(x), *pictures.shape[1:])
-    texture = Texture(reel, fps, d, closes(d), rules or Rules(), x.reshape(small_shape))
+    texture = Texture(reel, fps, d, closes(d), playback or Playback(), x.reshape(small_shape))
     yield Progress(1.0, "compared", texture)
 
 

@@ -153,7 +153,7 @@ class Level(nn.Module):
 class ImageToVideoUNet(UNet):
     """The network F of a Denoiser: scaled noisy clip in, estimate out.
 
-    deviation: that of the parameterization, which `carry` needs to know. `routes` may be narrowed
+    sigma_data: that of the parameterization, which `carry` needs to know. `routes` may be narrowed
     after training: what a route brought is then missing, as if there were no such condition.
     """
 
@@ -169,10 +169,10 @@ class ImageToVideoUNet(UNet):
         "semantics.",
     )
 
-    def __init__(self, shape: ImageToVideoUNetShape, routes: Routes, deviation: float) -> None:
+    def __init__(self, shape: ImageToVideoUNetShape, routes: Routes, sigma_data: float) -> None:
         super().__init__()
         self.shape, self.trained_routes, self.routes = shape, routes, routes
-        self.deviation = deviation
+        self.sigma_data = sigma_data
         widths, state, wide = shape.widths, shape.state, shape.tokens
         channels = shape.channels
         given = channels + (3 if routes.carry else 0)
@@ -306,7 +306,7 @@ class ImageToVideoUNet(UNet):
         with torch.autocast(given.device.type, enabled=False):
             moved = F.grid_sample(flat, at, padding_mode="border", align_corners=False)
         moved = rearrange(moved, "(b t) c h w -> b c t h w", t=frames)
-        sigma, d = (4 * label.float()).exp(), self.deviation
+        sigma, d = (4 * label.float()).exp(), self.sigma_data
         factor = sigma / (d * (sigma**2 + d**2).sqrt())
         return factor.view(-1, 1, 1, 1, 1) * given[:, 2:].sigmoid() * (moved - first)
 

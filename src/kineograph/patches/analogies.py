@@ -49,7 +49,7 @@ from kineograph.patches.search import (
     sheet_of,
     survivors,
 )
-from kineograph.patches.shortlist import KIN, ROOM, listed, parents_of, ranked
+from kineograph.patches.shortlist import CANDIDATES, ROOM, listed, parents_of, ranked
 from kineograph.patches.source_map import SourceMap, map_of, rendered
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress
@@ -147,7 +147,7 @@ def analogy(
     query: Picture,
     *,
     seed: int,
-    knobs: Matching = FILTER,
+    matching: Matching = FILTER,
 ) -> Iterator[Progress]:
     """B′, which is to B (query) as every A′ (changed) is to its A (plain).
 
@@ -170,53 +170,53 @@ def analogy(
         problem = f"A or B has a side of {shortest} pixels"
         raise InputError("a", problem, "use pictures of at least 3×3")
 
-    finest = _matched(first, second, target, knobs)
+    finest = _matched(first, second, target, matching)
     levels = [finest]
-    while len(levels) < knobs.levels and shortest >= 2 * SMALLEST:
+    while len(levels) < matching.levels and shortest >= 2 * SMALLEST:
         last, shortest = levels[-1], shortest // 2
         smaller = [[halved(p) for p in side] for side in (last.plain, last.changed)]
         levels.append(last._replace(plain=smaller[0], changed=smaller[1], query=halved(last.query)))
 
-    yield from _drawn(levels, first, second, target, np.uint64(seed), knobs)
+    yield from _drawn(levels, first, second, target, np.uint64(seed), matching)
 
 
 def _matched(
-    first: Sequence[Picture], second: Sequence[Picture], target: Picture, knobs: Matching
+    first: Sequence[Picture], second: Sequence[Picture], target: Picture, matching: Matching
 ) -> _Level:
     """The planes that are compared: three colours, or luminance, remapped or not."""
     a, a2, b = [colours(p) for p in first], [colours(p) for p in second], colours(target)
-    if knobs.labels:
+    if matching.labels:
         first_planes, *rest = ([np.moveaxis(p, 2, 0) for p in side] for side in (a, a2, [b]))
         return _Level(first_planes, rest[0], rest[1][0])
     light = [[yiq(p)[None, :, :, 0] for p in side] for side in (a, a2)]
     goal = yiq(b)[None, :, :, 0]
     line = None
-    if knobs.colour == "carry":
+    if matching.colour == "carry":
         line = turned(light[0], light[1], follows(*light))
     if line is not None:  # what a line says is taken off before matching and put on after
         pairs = zip(*light, strict=True)
         light[1] = [changed - line[0] * plain - line[1] + plain for plain, changed in pairs]
-    elif not follows(*light) and knobs.colour == "carry":
+    elif not follows(*light) and matching.colour == "carry":
         sharp = [contrast(p) for p in light[0]]
         spread = [float(np.mean([p.var() for p in side])) for side in (sharp, light[1])]
         answer = min(1.0, spread[0] / max(spread[1], 1e-6))
         return _Level(sharp, light[1], contrast(goal), answer, keeps=False)
-    gain, shift = remapping(light[0], goal) if knobs.remap else (1.0, 0.0)
+    gain, shift = remapping(light[0], goal) if matching.remap else (1.0, 0.0)
     planes = [[gain * p + shift for p in side] for side in light]
     return _Level(planes[0], planes[1], goal, line=line)
 
 
 def _drawn(
     levels: Sequence[_Level], first: Sequence[Picture], second: Sequence[Picture], target: Picture,
-    seed: np.uint64, knobs: Matching,
+    seed: np.uint64, matching: Matching,
 ) -> Iterator[Progress]:  # fmt: skip
     """Every level in turn, coarsest first."""
     total = sum(level.query[0].size for level in levels)
     done, coarse = 0, None
     for depth in reversed(range(len(levels))):
-        step = _step(levels, depth, coarse, knobs)
-        short = knobs.approximate and coarse is not None
-        factor = knobs.coherence * 2.0**-depth
+        step = _step(levels, depth, coarse, matching)
+        short = matching.approximate and coarse is not None
+        factor = matching.coherence * 2.0**-depth
         H, W = step.canvas.known.shape
         place = pieces.place(partial(_begun, step, seed))
         rows = _taken_up(place, step)
@@ -246,7 +246,7 @@ def _drawn(
         ]
         own = yiq(colours(target))[:, :, 0]
         light = line[0] * own + line[1] + rendered(mapped, left).reshape(own.shape)
-    picture, told = _coloured(mapped, light, (first, second), target, knobs)
+    picture, told = _coloured(mapped, light, (first, second), target, matching)
     notes = (WIDE,) if len(levels) > 1 and not levels[0].keeps else ()
     yield Progress(1.0, "done", Analogy(_with_alpha(picture, target), mapped, (*notes, *told)))
 
@@ -260,7 +260,7 @@ class _Step(NamedTuple):
     window: Window
     projection: Projection
     parents: Longs
-    kin: Longs
+    candidates: Longs
 
 
 def _begun(step: _Step, seed: np.uint64) -> list[NDArray[Any]]:
@@ -271,7 +271,7 @@ def _changed(step: _Step) -> dict[str, NDArray[Any]]:
     """What drawing rows of a level changes."""
     canvas = step.canvas
     known = {"planes": canvas.planes, "known": canvas.known, "source": canvas.source}
-    return known | {"kin": step.kin}
+    return known | {"candidates": step.candidates}
 
 
 def _taken_up(place: pieces.Place | None, step: _Step) -> int:
@@ -283,7 +283,7 @@ def _taken_up(place: pieces.Place | None, step: _Step) -> int:
     return int(place.state["rows"])
 
 
-def _step(levels: Sequence[_Level], depth: int, coarse: _Step | None, knobs: Matching) -> _Step:
+def _step(levels: Sequence[_Level], depth: int, coarse: _Step | None, matching: Matching) -> _Step:
     """One level, ready to be drawn. Planes: A′, A, then A and A′ of the coarser level."""
     level, P = levels[depth], len(levels[depth].query)
     examples = [np.concatenate(pair) for pair in zip(level.changed, level.plain, strict=True)]
@@ -305,24 +305,24 @@ def _step(levels: Sequence[_Level], depth: int, coarse: _Step | None, knobs: Mat
     planes = _bordered(made).astype(np.float32)
     shape = planes.shape[1:]
     canvas = Canvas(planes, P, np.zeros(shape, bool), np.full(shape, -1, np.int64), False)
-    kin = np.full((KIN if knobs.approximate else 0, *shape), -1, np.int64)
+    candidates = np.full((CANDIDATES if matching.approximate else 0, *shape), -1, np.int64)
     parents = np.full((0, 1, 1), -1, np.int64)
-    if coarse is not None and knobs.approximate:
+    if coarse is not None and matching.approximate:
         edge = BORDER // 2
-        near = coarse.kin[:, edge:-edge, edge:-edge]
+        near = coarse.candidates[:, edge:-edge, edge:-edge]
         parents = parents_of(near, coarse.sheet, sheet, (coarse.firsts, firsts))
-    window = _window(P, coarse is not None, knobs, level.answer)
-    return _Step(canvas, sheet, firsts, window, projection_of(sheet, window), parents, kin)
+    window = _window(P, coarse is not None, matching, level.answer)
+    return _Step(canvas, sheet, firsts, window, projection_of(sheet, window), parents, candidates)
 
 
-def _window(planes: int, pyramid: bool, knobs: Matching, answer: float) -> Window:
+def _window(planes: int, pyramid: bool, matching: Matching, answer: float) -> Window:
     """Taps of the feature, heaviest first and then nearest first."""
     dy, dx = np.mgrid[-2:3, -2:3].reshape(2, -1)
     causal = np.arange(25) < 12
-    weight = np.exp(-(dy**2 + dx**2) / (2 * knobs.focus**2)) if knobs.focus else np.ones(25)
-    blocks = [(0, answer, causal, False), (1, knobs.guide, causal | True, True)]
+    weight = np.exp(-(dy**2 + dx**2) / (2 * matching.focus**2)) if matching.focus else np.ones(25)
+    blocks = [(0, answer, causal, False), (1, matching.guide, causal | True, True)]
     if pyramid:  # the coarser A counts twice: +0.8 dB on learned blurs, see bench/patches.py
-        blocks += [(2, 2 * knobs.guide, causal | True, True), (3, answer, causal | True, True)]
+        blocks += [(2, 2 * matching.guide, causal | True, True), (3, answer, causal | True, True)]
     rows = [
         (round(ONE * share * weight[k]), dy[k], dx[k], block * planes + plane, given)
         for block, share, used, given in blocks
@@ -337,7 +337,7 @@ def _window(planes: int, pyramid: bool, knobs: Matching, answer: float) -> Windo
 @compiled
 def scan(step: Any, seed: Any, factor: Any, short: Any, first_row: Any, last_row: Any) -> None:
     """Fill rows first_row ≤ y < last_row of a _Step's canvas in scan order; factor: κ·2^(l − L)."""
-    canvas, sheet, window, kin = step.canvas, step.sheet, step.window, step.kin
+    canvas, sheet, window, candidates = step.canvas, step.sheet, step.window, step.candidates
     room = len(window.dy)
     query = (np.empty(room, np.int64), np.empty(room, np.float32), np.empty(room, np.float32))
     size = ROOM if short else sheet.candidates
@@ -357,14 +357,14 @@ def scan(step: Any, seed: Any, factor: Any, short: Any, first_row: Any, last_row
                             place, near = position, score
             if short:
                 count = listed(canvas, sheet, step.parents, seed, y, x, query, terms, found, scores)
-                if len(kin):
-                    ranked(found, scores, count, kin[1:, y, x])
+                if len(candidates):
+                    ranked(found, scores, count, candidates[1:, y, x])
                 nearest_place, score, _ = picked(found, scores, count, 0.0, drawn(seed, y, x, PICK))
-            elif terms < room or len(kin):
-                count = survivors(sheet, query, terms, near, 0.5 if len(kin) else 0.0, found)
+            elif terms < room or len(candidates):
+                count = survivors(sheet, query, terms, near, 0.5 if len(candidates) else 0.0, found)
                 scored(sheet, query, terms, found, scores, count)
-                if len(kin):
-                    ranked(found, scores, count, kin[1:, y, x])
+                if len(candidates):
+                    ranked(found, scores, count, candidates[1:, y, x])
                 nearest_place, score, _ = picked(found, scores, count, 0.0, drawn(seed, y, x, PICK))
             else:
                 count, score = nearest(sheet, step.projection, query, terms, near, found)
@@ -372,8 +372,8 @@ def scan(step: Any, seed: Any, factor: Any, short: Any, first_row: Any, last_row
             if near < 0 or near > limit_of(score, factor):
                 place = nearest_place
             copied(canvas, sheet, y, x, place)
-            if len(kin):
-                kin[0, y, x] = place
+            if len(candidates):
+                candidates[0, y, x] = place
 
 
 def _bordered(planes: Reals) -> Reals:
@@ -398,16 +398,16 @@ def _coloured(
     light: Reals,
     pairs: tuple[Sequence[Picture], Sequence[Picture]],
     target: Picture,
-    knobs: Matching,
+    matching: Matching,
 ) -> tuple[Picture, tuple[str, ...]]:
     """B′ in colours, copied as it is or put together from luminance and chrominance, and notes."""
     first, second = pairs
-    if knobs.colour == "copy":
+    if matching.colour == "copy":
         return rendered(source, second), ()
     parts, grey = yiq(colours(target)), target.shape[2] < 3
     notes: tuple[str, ...] = ()
     found = dyed([colours(p) for p in first], [colours(p) for p in second])
-    tint = knobs.colour == "tint"
+    tint = matching.colour == "tint"
     if not tint and found.kept > SEEN and found.missed < 0.6 * found.kept:
         told = np.concatenate([np.ones((*parts.shape[:2], 1)), parts], axis=2)
         parts[:, :, 1:] = told @ found.rule

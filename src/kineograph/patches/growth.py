@@ -123,10 +123,11 @@ def copied(canvas: Any, sheet: Any, y: Any, x: Any, position: Any) -> None:
 
 
 @compiled
-def place(canvas: Any, sheet: Any, window: Any, rule: Any, kin: Any, pixels: Any) -> Any:
+def place(canvas: Any, sheet: Any, window: Any, rule: Any, candidates: Any, pixels: Any) -> Any:
     """Fill the pixels (N, 2) in order where a match is good enough; returns how many were filled.
 
-    kin: (K, H, W) int64, written with the source of each pixel and its runners-up; K may be 0.
+    candidates: (K, H, W) int64, written with the source of each pixel and its runners-up; K may be
+    0.
     """
     room = len(window.dy)
     query = (np.empty(room, np.int64), np.empty(room, np.float32), np.empty(room, np.float32))
@@ -138,21 +139,21 @@ def place(canvas: Any, sheet: Any, window: Any, rule: Any, kin: Any, pixels: Any
         known = coherent(canvas, sheet, y, x, query, terms)
         count = survivors(sheet, query, terms, known, rule.epsilon, found)
         scored(sheet, query, terms, found, scores, count)
-        if len(kin):
-            ranked(found, scores, count, kin[1:, y, x])
+        if len(candidates):
+            ranked(found, scores, count, candidates[1:, y, x])
         bits = drawn(rule.seed, y, x, PICK)
         position, score, _ = picked(found, scores, count, rule.epsilon, bits)
         if np.float64(score) <= rule.ceiling * np.float64(total):
             copied(canvas, sheet, y, x, position)
-            if len(kin):
-                kin[0, y, x] = position
+            if len(candidates):
+                candidates[0, y, x] = position
             placed += 1
     return placed
 
 
 @compiled
 def place_short(
-    canvas: Any, sheet: Any, window: Any, rule: Any, kin: Any, parents: Any, every: Any,
+    canvas: Any, sheet: Any, window: Any, rule: Any, candidates: Any, parents: Any, every: Any,
     checks: Any, pixels: Any,
 ) -> Any:  # fmt: skip
     """Like `place`, from the short list. About one pixel in `every` is searched exactly as well.
@@ -169,8 +170,8 @@ def place_short(
         y, x = pixels[k, 0], pixels[k, 1]
         terms, total = gathered(canvas, sheet, window, y, x, query)
         count = listed(canvas, sheet, parents, rule.seed, y, x, query, terms, found, scores)
-        if len(kin):
-            ranked(found, scores, count, kin[1:, y, x])
+        if len(candidates):
+            ranked(found, scores, count, candidates[1:, y, x])
         bits = drawn(rule.seed, y, x, PICK)
         position, score, near = picked(found, scores, count, rule.epsilon, bits)
         if drawn_below(rule.seed, y, x, CHECK, every) == 0:
@@ -181,8 +182,8 @@ def place_short(
             checks[1] += score > limit_of(near, rule.epsilon)
         if np.float64(score) <= rule.ceiling * np.float64(total):
             copied(canvas, sheet, y, x, position)
-            if len(kin):
-                kin[0, y, x] = position
+            if len(candidates):
+                candidates[0, y, x] = position
             placed += 1
     return placed
 

@@ -27,7 +27,7 @@ from kineograph.patches.growth import (
     place_short,
 )
 from kineograph.patches.search import Flags, Floats, Longs, Window, sheet_of
-from kineograph.patches.shortlist import KIN, ROOM, parents_of
+from kineograph.patches.shortlist import CANDIDATES, ROOM, parents_of
 from kineograph.patches.window import ONE, centres, gaussian_window
 
 SEARCHABLE = 17_000  # candidates of the level that is searched exactly
@@ -99,23 +99,23 @@ def grown(job: Job, manner: Manner, approximate: bool) -> Iterator[Grown]:
     wanted = sum(int((j.own < 0).sum()) for j in jobs)
     before, checks = 0, np.zeros(2, np.int64)
     stage: Stage | None = None
-    kin = np.empty((0, 1, 1), np.int64)
+    candidates = np.empty((0, 1, 1), np.int64)
     for depth in reversed(range(len(jobs))):
         width = _width(manner.width, depth)
         width = width if stage is None else min(width, NARROW)
         below = None if stage is None else (jobs[depth + 1].planes, stage.canvas.planes)
         coarse, stage = stage, staged(jobs[depth], width, below)
-        parents = _parents(kin, coarse, stage)
-        kin = np.full((KIN if depth else 0, *jobs[depth].own.shape), -1, np.int64)
+        parents = _parents(candidates, coarse, stage)
+        candidates = np.full((CANDIDATES if depth else 0, *jobs[depth].own.shape), -1, np.int64)
         layer = Layer(0, 1)
-        for layer in _filled(stage, jobs[depth], manner, width, parents, kin, checks):
+        for layer in _filled(stage, jobs[depth], manner, width, parents, candidates, checks):
             yield Grown(before + layer.filled, wanted, stage, layer, *_missed(checks))
         before += layer.filled
 
 
 def _filled(
     stage: Stage, job: Job, manner: Manner, width: int,
-    parents: Longs | None, kin: Longs, checks: Longs,
+    parents: Longs | None, candidates: Longs, checks: Longs,
 ) -> Iterator[Layer]:  # fmt: skip
     """The layers of one level; checks: int64 (2,), added to."""
     window, reach = _window(width, len(job.made), parents is not None), width // 2
@@ -123,7 +123,7 @@ def _filled(
 
     def work(pixels: Longs, error: float) -> int:
         rule = Rule(manner.seed, manner.epsilon, error * manner.brightest**2)
-        fixed = (stage.canvas, stage.sheet, window, rule, kin)
+        fixed = (stage.canvas, stage.sheet, window, rule, candidates)
         if parents is None:
             return int(place(*fixed, pixels))
         seen = np.zeros(2, np.int64)
@@ -134,7 +134,7 @@ def _filled(
     tallies: list[Longs] = []  # appended by threads; a sum does not mind the order
     cost = stage.sheet.candidates if parents is None else ROOM
     split = Split(manner.threads, max(reach, 2), cost)
-    error, also = manner.max_error, {"kin": kin, "checks": checks}
+    error, also = manner.max_error, {"candidates": candidates, "checks": checks}
     for layer in layers(stage, work, manner.seed, max_error=error, split=split, also=also):
         checks += sum(tallies, np.zeros(2, np.int64))
         tallies.clear()
@@ -197,11 +197,11 @@ def _window(width: int, channels: int, pyramid: bool) -> Window:
     return Window(*(np.concatenate(pair)[order] for pair in zip(fine, more, strict=True)))
 
 
-def _parents(kin: Longs, coarse: Stage | None, fine: Stage) -> Longs | None:
+def _parents(candidates: Longs, coarse: Stage | None, fine: Stage) -> Longs | None:
     """The sources of the coarser level on the finer sheet; those of known pixels are their own."""
     if coarse is None:
         return None
-    parents = parents_of(kin, coarse.sheet, fine.sheet, (coarse.firsts, fine.firsts))
+    parents = parents_of(candidates, coarse.sheet, fine.sheet, (coarse.firsts, fine.firsts))
     here = fine.canvas.source[::2, ::2]
     parents[0] = np.where(here >= 0, here, parents[0])
     return parents

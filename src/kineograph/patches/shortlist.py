@@ -2,9 +2,9 @@
 
 A pixel's candidates are the shifted sources of its known neighbours (Ashikhmin, I3D 2001), the
 shifted sources of the nine coarse pixels around it (one level up the pyramid), what else resembles
-those (k-coherence: Tong et al., SIGGRAPH 2002, with the runners-up of the coarse search as kin),
-and some drawn anywhere. Distances stay exact; what may be missed is a better place, and how often
-that happens is measured, not guessed.
+those (k-coherence: Tong et al., SIGGRAPH 2002, with the runners-up of the coarse search), and some
+drawn anywhere. Distances stay exact; what may be missed is a better place, and how often that
+happens is measured, not guessed.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 from kineograph.patches.lanes import compiled
 from kineograph.patches.search import Longs, Sheet, distance, drawn
 
-KIN = 8  # sources kept for every coarse pixel, the chosen one first
+CANDIDATES = 8  # sources kept for every coarse pixel, the chosen one first
 PROBES = 48  # candidates drawn anywhere
-ROOM = 24 + 9 * KIN + PROBES  # longest list
+ROOM = 24 + 9 * CANDIDATES + PROBES  # longest list
 PROBE = 16  # first of the purposes of draws
 
 
@@ -47,8 +47,8 @@ def listed(
     """Write the short list for pixel (y, x), at most ROOM positions with their exact distances;
     returns its length.
 
-    parents: (KIN, H/2, W/2) int64, position on this sheet of the sources of canvas pixel (2i, 2j),
-    or −1.
+    parents: (CANDIDATES, H/2, W/2) int64, position on this sheet of the sources of canvas pixel
+    (2i, 2j), or −1.
     """
     H, W = canvas.known.shape
     count = 0
@@ -62,7 +62,7 @@ def listed(
             if canvas.known[row, column] and canvas.source[row, column] >= 0:
                 place = canvas.source[row, column] - dy * sheet.stride - dx
                 count = _added(sheet, query, terms, place, found, scores, count)
-    kin, h, w = parents.shape
+    candidates, h, w = parents.shape
     for i in range(y // 2 - 1, y // 2 + 2):
         for j in range(x // 2 - 1, x // 2 + 2):
             row, column = i, j
@@ -71,7 +71,7 @@ def listed(
             elif i < 0 or i >= h or j < 0 or j >= w:
                 continue
             shift = (y - 2 * i) * sheet.stride + x - 2 * j
-            for k in range(kin):
+            for k in range(candidates):
                 if parents[k, row, column] >= 0:
                     place = parents[k, row, column] + shift
                     count = _added(sheet, query, terms, place, found, scores, count)
@@ -89,13 +89,13 @@ def listed(
 
 
 @compiled
-def ranked(found: Any, scores: Any, count: Any, kin: Any) -> None:
-    """Write the positions of the nearest found to kin (K,), −1 where there are no more; reorders
-    found.
+def ranked(found: Any, scores: Any, count: Any, candidates: Any) -> None:
+    """Write the positions of the nearest found to candidates (K,), −1 where there are no more;
+    reorders found.
     """
-    for k in range(len(kin)):
+    for k in range(len(candidates)):
         if k >= count:
-            kin[k] = -1
+            candidates[k] = -1
             continue
         best = k
         for other in range(k + 1, count):
@@ -103,18 +103,18 @@ def ranked(found: Any, scores: Any, count: Any, kin: Any) -> None:
                 best = other
         found[k], found[best] = found[best], found[k]
         scores[k], scores[best] = scores[best], scores[k]
-        kin[k] = found[k]
+        candidates[k] = found[k]
 
 
-def parents_of(kin: Longs, coarse: Sheet, fine: Sheet, firsts: tuple[Longs, Longs]) -> Longs:
+def parents_of(candidates: Longs, coarse: Sheet, fine: Sheet, firsts: tuple[Longs, Longs]) -> Longs:
     """Sources (K, h, w) on the coarse sheet as positions on the fine one, of each coarse pixel's
     first of four.
 
     firsts: position of the first pixel of every example, on the coarse and on the fine sheet.
     """
-    rows, columns = np.divmod(kin - coarse.margin, coarse.stride)
+    rows, columns = np.divmod(candidates - coarse.margin, coarse.stride)
     tops, lefts = np.divmod(firsts[0] - coarse.margin, coarse.stride)
     example = np.maximum(np.searchsorted(tops, rows, side="right") - 1, 0)
     fine_first = firsts[1][example]
     place = fine_first + 2 * (rows - tops[example]) * fine.stride + 2 * (columns - lefts[example])
-    return np.where(kin < 0, -1, place)
+    return np.where(candidates < 0, -1, place)

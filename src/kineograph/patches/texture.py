@@ -86,7 +86,7 @@ def grow(
     size: tuple[int, int],
     *,
     seed: int,
-    knobs: Growth = DEFAULT,
+    growth: Growth = DEFAULT,
     avoid: Masks = None,
 ) -> Iterator[Progress]:
     """A new picture (H, W) = size that looks like the examples, grown from a 3×3 block of them at
@@ -99,7 +99,7 @@ def grow(
     pictures = checked_pictures(examples, "SAMPLE")
     allowed, notes = _allowed(pictures, avoid)
     unknown = np.full(size, -1, np.int64)
-    yield from _made(Examples(pictures, allowed), unknown, seed, knobs, notes)
+    yield from _made(Examples(pictures, allowed), unknown, seed, growth, notes)
 
 
 def fill(
@@ -107,7 +107,7 @@ def fill(
     hole: NDArray[Any],
     *,
     seed: int,
-    knobs: Growth = DEFAULT,
+    growth: Growth = DEFAULT,
     avoid: NDArray[Any] | None = None,
     examples: Sequence[Picture] = (),
 ) -> Iterator[Progress]:
@@ -123,7 +123,7 @@ def fill(
     allowed, notes = _allowed(pictures, [avoid, *[None] * len(examples)])
     allowed = (allowed[0] & ~missing, *allowed[1:])
     own = np.where(missing, -1, np.arange(H * W).reshape(H, W))
-    yield from _made(Examples(pictures, allowed), own, seed, knobs, (note, *notes))
+    yield from _made(Examples(pictures, allowed), own, seed, growth, (note, *notes))
 
 
 def complete(
@@ -168,7 +168,7 @@ def extend(
     margins: tuple[int, int, int, int],
     *,
     seed: int,
-    knobs: Growth = DEFAULT,
+    growth: Growth = DEFAULT,
     avoid: NDArray[Any] | None = None,
 ) -> Iterator[Progress]:
     """The picture continued past its border by margins = (top, right, bottom, left) pixels.
@@ -187,7 +187,7 @@ def extend(
     allowed, notes = _allowed(pictures, avoid)
     inner = np.arange(H * W).reshape(H, W)
     own = np.pad(inner, ((top, bottom), (left, right)), constant_values=-1)
-    yield from _made(Examples(pictures, allowed), own, seed, knobs, notes)
+    yield from _made(Examples(pictures, allowed), own, seed, growth, notes)
 
 
 def allowed_in(pictures: Sequence[Picture], avoid: Masks) -> tuple[Flags, ...]:
@@ -226,7 +226,7 @@ def _allowed(
 
 
 def _made(
-    examples: Examples, own: Longs, seed: int, knobs: Growth, notes: Sequence[str]
+    examples: Examples, own: Longs, seed: int, growth: Growth, notes: Sequence[str]
 ) -> Iterator[Progress]:
     """Fill what is missing; own: (H, W) number of the pixel of the first example that is already
     there, or −1.
@@ -234,18 +234,18 @@ def _made(
     if not 0 <= seed < 2**64:
         raise InputError("seed", f"{seed} is not in 0 … 2**64 - 1")
     planes = tuple(planes_of(picture) for picture in examples.pictures)
-    width, note = _width(examples, planes, knobs.window)
+    width, note = _width(examples, planes, growth.window)
     known = own >= 0
     rows, columns = np.divmod(own[known], examples.sizes[0][1])
     begun = np.zeros((len(planes[0]), *own.shape), np.float32)
     begun[:, known] = planes[0][:, rows, columns]
-    job = Job(planes, examples.allowed, begun, own, knobs.tile)
+    job = Job(planes, examples.allowed, begun, own, growth.tile)
     manner = Manner(
-        np.uint64(seed), knobs.epsilon, knobs.max_error, examples.brightest, width, knobs.threads
+        np.uint64(seed), growth.epsilon, growth.max_error, examples.brightest, width, growth.threads
     )
 
     preview, shown, state = np.zeros((*own.shape, examples.pictures[0].shape[2])), -1.0, None
-    for state in grown(job, manner, knobs.approximate):
+    for state in grown(job, manner, growth.approximate):
         done = state.filled / state.wanted
         if done - shown >= 0.02:
             preview, shown = _preview(state.stage.canvas, examples), done

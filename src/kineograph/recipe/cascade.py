@@ -52,11 +52,11 @@ class Stage:
     "What the network estimates: eps, v, flow, edm or clean."
     weighting: str = "v"
     "Which error the loss weighs evenly: eps (Imagen Video), v, snr, or the network's own (even)."
-    deviation: float = 0.5
+    sigma_data: float = 0.5
     "For edm: deviation of the clips, or of what the stage adds to the stage below."
-    low_noise: float = 0.2
+    augmentation: float = 0.2
     "Noise level put on the stage below when sampling."
-    low_noise_most: float = 1.0
+    augmentation_most: float = 1.0
     "Noise levels up to this were put on the stage below in training."
     crop: int = 0
     "Side of the square training crops, pixels; 0 trains on whole frames."
@@ -74,7 +74,7 @@ class Stage:
         within(self, frames=(1, MOST_FRAMES), size=(1, MOST_PIXELS), crop=(0, self.size))
         within(self, low_frames=(0, MOST_FRAMES), low_size=(0, MOST_PIXELS), no_text=(0, 1))
         within(self, guided=(0, 50), cap=(0, 1e9))
-        within(self, low_noise=(0, 100), low_noise_most=(0, 100), deviation=(1e-6, 1e6))
+        within(self, augmentation=(0, 100), augmentation_most=(0, 100), sigma_data=(1e-6, 1e6))
         if self.shape.low != bool(self.low_size):
             raise InputError("low_size", f"{self.low_size} does not fit low = {self.shape.low}")
         if self.low_frames and self.frames % self.low_frames:
@@ -116,7 +116,7 @@ class Cascade(Recipe):
     guidance: tuple[float, ...] = ()
     "Guidance scale of each stage; 1 is none."
     samplers: tuple[str, ...] = ()
-    "Sampler of each stage: dpm, dpm-sde, ddim, ddpm or leap; none named is dpm for all."
+    "Sampler of each stage: dpm, dpm-sde, ddim, ddpm or n-step; none named is dpm for all."
     oscillating: tuple[str, ...] = ()
     "Stages that oscillating guidance acts on; none named is the first and the first to enlarge."
     size: int = 0
@@ -179,7 +179,7 @@ def cascade_stage(
         size=stage.size,
         steps=recipe.steps[i],
         guidance=recipe.guidance[i],
-        low_noise=stage.low_noise,
+        augmentation=stage.augmentation,
         sampler=recipe.samplers[i] if recipe.samplers else "dpm",
         guided=stage.guided,
         threshold=recipe.threshold,

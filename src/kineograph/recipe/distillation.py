@@ -29,7 +29,7 @@ class DistillationRound:
     "How it was trained, in order."
     hops: int = 2
     "Steps of the teacher that one of the student's stands for; 2 halves them."
-    leap: bool = False
+    n_step: bool = False
     "Whether for the stochastic N-step sampler, whose moves are twice as long."
     weighting: str = "snr"
     "Which error the loss weighs evenly: eps, v, snr (truncated) or the network's own (even)."
@@ -135,7 +135,7 @@ class Distillation(Recipe):
             source[student.lap.stage] = student.name
             if student.lap.steps:
                 steps[i] = student.lap.steps
-                samplers[i] = "leap" if student.lap.leap else "ddim"
+                samplers[i] = "n-step" if student.lap.n_step else "ddim"
         model = replace(
             self.teacher,
             name=self.name,

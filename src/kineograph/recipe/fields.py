@@ -18,6 +18,13 @@ from kineograph.values.errors import InputError
 
 MOST_FRAMES, MOST_PIXELS = 4096, 8192
 MOST_NAME, MOST_PATH = 64, 4096  # letters
+FORMERLY = {
+    "deviation": "sigma_data",
+    "low_noise": "augmentation",
+    "low_noise_most": "augmentation_most",
+    "leap": "n_step",
+}
+"Names of fields in recipes of 0.1, and today's."
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,7 @@ def parsed(kind: Any, value: Any, path: str) -> Any:
         if not isinstance(value, dict):
             raise InputError(path, "is not an object")
         hints = typing.get_type_hints(kind)
+        value = {k if k in hints else FORMERLY.get(k, k): v for k, v in value.items()}
         for key in value:
             if key not in hints:
                 near = difflib.get_close_matches(key, hints, 1)
@@ -170,16 +178,16 @@ def parsed(kind: Any, value: Any, path: str) -> Any:
 
 
 class Estimating(Protocol):
-    """A part whose network estimates something of the noise: its word, and its deviation."""
+    """A part whose network estimates something of the noise: its word, and sigma_data of edm."""
 
     @property
     def parameterization(self) -> str: ...
     @property
-    def deviation(self) -> float: ...
+    def sigma_data(self) -> float: ...
 
 
 def parameterization(part: Estimating) -> Parameterization:
     """What a part's network estimates, as coefficients of sigma."""
     if part.parameterization == "edm":
-        return partial(edm, deviation=part.deviation)
+        return partial(edm, sigma_data=part.sigma_data)
     return PARAMETERIZATIONS[part.parameterization]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.cascade import Sampling
 from kineograph.machine import convolution_speed
 from kineograph.recipe.cascade import Cascade, cascade_maker, cascade_stage
 from kineograph.values.prompt import Cond
@@ -33,7 +33,7 @@ class Plan(NamedTuple):
 BYTES_AT_REST, BYTES_A_CLIP_PIXEL = 400e6, 250  # measured: 434 MB for 32x64x64, 524 MB for 32x128²
 
 
-def plan(recipe: Cascade, knobs: Knobs, *, forecast: bool = True) -> Plan:
+def plan(recipe: Cascade, sampling: Sampling, *, forecast: bool = True) -> Plan:
     """The plan for one clip. The forecast times a convolution; start-up is not counted."""
 
     def nothing(x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
@@ -41,8 +41,8 @@ def plan(recipe: Cascade, knobs: Knobs, *, forecast: bool = True) -> Plan:
 
     ready = [cascade_stage(recipe, i, nothing) for i in range(len(recipe.stages))]
     maker = cascade_maker(recipe, ready, lambda texts: Cond())
-    chosen = maker.chosen(knobs)
-    calls = [stage.evaluations(knobs) for stage in chosen]
+    chosen = maker.chosen(sampling)
+    calls = [stage.evaluations(sampling) for stage in chosen]
     gflop = sum(count * stage.cost for count, stage in zip(calls, chosen, strict=True))
     values = max(stage.frames * stage.size**2 for stage in chosen)
     return Plan(

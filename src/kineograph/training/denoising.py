@@ -62,7 +62,7 @@ def groups(
         clean, cond = feed(batch, frames, seed=seed, seen=2 * seen + kind)
         cond = cond.drop_words(torch.rand(batch, generator=rng) < stage.no_text)
         if cond.low is not None:
-            low_sigma = torch.rand(batch, generator=rng) * stage.low_noise_most
+            low_sigma = torch.rand(batch, generator=rng) * stage.augmentation_most
             noise = torch.randn(cond.low.shape, generator=rng)
             noisy = cond.low + low_sigma.view(-1, 1, 1, 1, 1) * noise
             cond = replace(cond, low=noisy, low_sigma=low_sigma)

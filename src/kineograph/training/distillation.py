@@ -70,7 +70,7 @@ class Distilling:
             return sigma, x, distill.guided(self.teacher, x, sigma, cond, told.guidance)
         offset = torch.randint(lap.steps, (1,), generator=rng)
         places = (offset + torch.arange(len(clean)) * lap.steps // len(clean)) % lap.steps
-        levels = distill.moves(schedule, lap.steps, places, hops=lap.hops, leap=lap.leap)
+        levels = distill.moves(schedule, lap.steps, places, hops=lap.hops, n_step=lap.n_step)
         sigma = levels[0].float()
         x = clean + sigma.view(-1, 1, 1, 1, 1) * noise
         return sigma, x, distill.target(self.teacher, x, levels, told)

@@ -120,8 +120,8 @@ def held_loss(stage: Stage, feed: PackFeed, net: nn.Module) -> float | None:
         noise = torch.randn(clean.shape, generator=rng)
         seen = cond
         if cond.low is not None:
-            level = torch.full((len(clean),), stage.low_noise)
-            low = cond.low + stage.low_noise * torch.randn(cond.low.shape, generator=rng)
+            level = torch.full((len(clean),), stage.augmentation)
+            low = cond.low + stage.augmentation * torch.randn(cond.low.shape, generator=rng)
             seen = Cond(cond.words, cond.mask, cond.pooled, low=low, low_sigma=level)
         for row in range(0, len(clean), 16):
             some = slice(row, row + 16)

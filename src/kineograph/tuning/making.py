@@ -11,8 +11,8 @@ from torch import Tensor
 
 from kineograph import recipe as recipes
 from kineograph.diffusion.cascade import CascadeMaker
-from kineograph.diffusion.cascade import Knobs as CascadeKnobs
-from kineograph.families.text_to_image.maker import Knobs, PictureMaker
+from kineograph.diffusion.cascade import Sampling as CascadeSampling
+from kineograph.families.text_to_image.maker import PictureMaker, Sampling
 from kineograph.values.progress import Progress
 from kineograph.values.prompt import Prompt
 
@@ -43,11 +43,11 @@ def _walk(
     maker: Any, some: list[Prompt], seeds: list[int], steps: int
 ) -> Iterator[tuple[float, Tensor]]:
     if isinstance(maker, PictureMaker):
-        for share, x in maker.pixels(some, seeds, Knobs(steps, chunk=len(some))):
+        for share, x in maker.pixels(some, seeds, Sampling(steps, chunk=len(some))):
             yield share, (x[:, :, 0] + 1) / 2
         return
     assert isinstance(maker, CascadeMaker)
-    for step in maker.still().make_all(some, seeds, CascadeKnobs(steps=steps)):
+    for step in maker.still().make_all(some, seeds, CascadeSampling(steps=steps)):
         yield step.done, torch.stack([clip.frames[0] for clip in step.value])
 
 

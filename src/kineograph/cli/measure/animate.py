@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from kineograph import media, recipe
-from kineograph.animate.maker import AnimateMaker, Knobs
+from kineograph.animate.maker import AnimateMaker, Sampling
 from kineograph.cli.door import plain, report, watch
 from kineograph.cli.options import Door
 from kineograph.data.sticker_features import lite0, real_clips
@@ -28,10 +28,10 @@ def tell(settings: Moved, asked: Door, started: float) -> None:
         raise InputError("drift", "1 block cannot drift", "use 0, or 2 … 20")
     maker: AnimateMaker = recipe.load(settings.model)
     guidance = settings.guidance
-    knobs = Knobs(steps=settings.steps or 0, guidance=guidance, level=settings.level)
-    maker.check(knobs)
+    sampling = Sampling(steps=settings.steps or 0, guidance=guidance, level=settings.level)
+    maker.check(sampling)
     packs, seen, seed = load(64), about.base.size, settings.seed
-    ways = _ways(settings, about, maker, knobs, packs)
+    ways = _ways(settings, about, maker, sampling, packs)
     sets = study.cases(packs, frames=about.frames, limit=settings.concepts)
     real = watch(real_clips(seen), "real clips")
     found = watch(study.study(ways, sets, lite0(), real, seen=seen), "animate")
@@ -57,7 +57,7 @@ def tell(settings: Moved, asked: Door, started: float) -> None:
         [] if sheet is None else [sheet],
         seed=seed,
         model=settings.model,
-        steps=knobs.steps or about.steps[0],
+        steps=sampling.steps or about.steps[0],
         guidance=about.guidance[0] if guidance is None else guidance,
         figures=figures,
         ways=found.ways,
@@ -66,16 +66,16 @@ def tell(settings: Moved, asked: Door, started: float) -> None:
 
 
 def _ways(
-    settings: Moved, about: Animate, maker: AnimateMaker, knobs: Knobs, packs: Stickers
+    settings: Moved, about: Animate, maker: AnimateMaker, sampling: Sampling, packs: Stickers
 ) -> dict[str, study.Way]:
     """What is compared: the model, its refinement, closed routes, and two baselines."""
     seed, frames = settings.seed, about.frames
-    ways: dict[str, study.Way] = {"model": study.modelled(maker, knobs, seed=seed)}
+    ways: dict[str, study.Way] = {"model": study.modelled(maker, sampling, seed=seed)}
     if settings.refine:
-        ways["refined"] = study.modelled(maker, replace(knobs, refine=True), seed=seed)
+        ways["refined"] = study.modelled(maker, replace(sampling, refine=True), seed=seed)
     for name, routes in closed(about.base.routes).items() if settings.ablate else ():
         narrow = recipe.load(settings.model, routes=routes)
-        free = replace(knobs, pin=bool(routes.detail))
+        free = replace(sampling, pin=bool(routes.detail))
         ways[name] = study.modelled(narrow, free, seed=seed)
     ways["repeat"] = study.repeating(frames)
     ways["warp"] = study.warping(packs, frames=frames, seed=seed)

@@ -13,7 +13,7 @@ from kineograph.data.composed.feed import Ground
 from kineograph.data.sticker_features import lite0
 from kineograph.evaluation import composing, picture_models
 from kineograph.evaluation.settings import Composed
-from kineograph.families.text_to_image.maker import Knobs, PictureMaker
+from kineograph.families.text_to_image.maker import PictureMaker, Sampling
 from kineograph.trajectories.maker import TrajectoryMaker
 from kineograph.values.errors import InputError
 
@@ -26,8 +26,8 @@ def tell(settings: Composed, asked: Door, started: float) -> None:
     track: Any = recipe.load(settings.trajectories)
     if not isinstance(track, TrajectoryMaker):
         raise InputError("trajectories", f"'{settings.trajectories}' moves nothing")
-    knobs = Knobs(steps=settings.steps, guidance=settings.guidance, chunk=32)
-    make = picture_models.make_of(maker, knobs=knobs)
+    sampling = Sampling(steps=settings.steps, guidance=settings.guidance, chunk=32)
+    make = picture_models.make_of(maker, sampling=sampling)
     ground = Ground(cutouts.load())
     steps = composing.composing(
         make, ground, lite0(), track=track.make_all, count=settings.count, seed=settings.seed

@@ -8,28 +8,28 @@ from kineograph.cli.door import watch
 from kineograph.values.errors import InputError
 
 if TYPE_CHECKING:
-    from kineograph.diffusion.cascade import CascadeMaker, Knobs
+    from kineograph.diffusion.cascade import CascadeMaker, Sampling
     from kineograph.evaluation.making import Ground
     from kineograph.evaluation.settings import Clips
     from kineograph.recipe import Plan
 
 
-def knobs_of(settings: Clips) -> Knobs:
+def knobs_of(settings: Clips) -> Sampling:
     """What a study asks of a cascade."""
-    from kineograph.diffusion.cascade import Knobs
+    from kineograph.diffusion.cascade import Sampling
 
     steps, guidance = getattr(settings, "steps", None), getattr(settings, "guidance", None)
     size, frames = settings.size or 0, settings.frames or 0
-    return Knobs(size, frames, steps or 0, guidance, chunk=settings.batch)
+    return Sampling(size, frames, steps or 0, guidance, chunk=settings.batch)
 
 
-def maker_of(model: str, knobs: Knobs) -> tuple[CascadeMaker, Plan]:
-    """The maker, with no more stages than the knobs ask for, and what it will make."""
+def maker_of(model: str, sampling: Sampling) -> tuple[CascadeMaker, Plan]:
+    """The maker, with no more stages than the sampling ask for, and what it will make."""
     from kineograph import recipe
     from kineograph.data.stickers import read_index, sticker_folder
 
     read_index(sticker_folder())  # says what to do when there are no real clips
-    plan = recipe.plan(recipe.read_cascade(model), knobs, forecast=False)
+    plan = recipe.plan(recipe.read_cascade(model), sampling, forecast=False)
     return recipe.load(model, stages=plan.stages), plan
 
 

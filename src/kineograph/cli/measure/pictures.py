@@ -13,7 +13,7 @@ from kineograph.evaluation import pictures as study
 from kineograph.evaluation.pictures import Figures, Study
 from kineograph.evaluation.sets import Estimate
 from kineograph.evaluation.settings import CutOuts
-from kineograph.families.text_to_image.maker import Knobs, PictureMaker
+from kineograph.families.text_to_image.maker import PictureMaker, Sampling
 from kineograph.values.errors import InputError
 
 NO_FINISHER = "none"
@@ -25,9 +25,9 @@ def tell(settings: CutOuts, asked: Door, started: float) -> None:
     if not isinstance(maker, PictureMaker):
         raise InputError("model", f"'{settings.model}' makes no cut-outs", "use pictures")
     gallery = watch(picture_models.ready(), "real cut-outs")
-    knobs = Knobs(steps=settings.steps, guidance=settings.guidance, chunk=32)
+    sampling = Sampling(steps=settings.steps, guidance=settings.guidance, chunk=32)
     finish = None if settings.finish == NO_FINISHER else recipe.load(settings.finish)
-    make = picture_models.make_of(maker, knobs=knobs)
+    make = picture_models.make_of(maker, sampling=sampling)
     count, seed = settings.concepts, settings.seed
     steps = study.pictures(make, gallery, count=count, seed=seed, finish=finish)
     found: Study = watch(steps, "pictures")

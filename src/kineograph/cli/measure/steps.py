@@ -13,15 +13,15 @@ from kineograph.evaluation.settings import Steps
 
 def tell(settings: Steps, asked: Door, started: float) -> None:
     """Measure, print a table, report."""
-    knobs, rows = grounds.knobs_of(settings), []
+    sampling, rows = grounds.knobs_of(settings), []
     size = 0
     for i, model in enumerate(settings.models):
-        maker, plan = grounds.maker_of(model, knobs)
+        maker, plan = grounds.maker_of(model, sampling)
         size = plan.size
         if settings.most and not i:
             slow = study.walking(maker, settings.most)
-            rows += study.ways(f"{model} in {settings.most}", slow, knobs, settings.high)
-        rows += study.ways(model, maker, knobs, settings.high)
+            rows += study.ways(f"{model} in {settings.most}", slow, sampling, settings.high)
+        rows += study.ways(model, maker, sampling, settings.high)
     ground = grounds.ground_at(grounds.seen_at(size))
     count, seed = settings.concepts, settings.seed
     made = study.table(rows, ground, count=count, seed=seed, batch=settings.batch)

@@ -13,11 +13,13 @@ from kineograph.evaluation.settings import Stickers
 
 def tell(settings: Stickers, asked: Door, started: float) -> None:
     """Measure, print a table, report."""
-    knobs = grounds.knobs_of(settings)
-    maker, plan = grounds.maker_of(settings.model, knobs)
+    sampling = grounds.knobs_of(settings)
+    maker, plan = grounds.maker_of(settings.model, sampling)
     seen, count, seed = grounds.seen_at(plan.size), settings.concepts, settings.seed
     ground = grounds.ground_at(seen)
-    steps = study.stickers(maker, ground, knobs=knobs, count=count, seed=seed, batch=settings.batch)
+    steps = study.stickers(
+        maker, ground, sampling=sampling, count=count, seed=seed, batch=settings.batch
+    )
     found = watch(steps, "stickers")
     parts = {part: plain(asdict(figures)) for part, figures in found.parts.items()}
     reference = plain(asdict(found.reference))

@@ -15,13 +15,13 @@ from kineograph.evaluation.settings import Styles
 
 def tell(settings: Styles, asked: Door, started: float) -> None:
     """Measure, print a table, report."""
-    knobs = grounds.knobs_of(settings)
-    maker, plan = grounds.maker_of(settings.model, knobs)
+    sampling = grounds.knobs_of(settings)
+    maker, plan = grounds.maker_of(settings.model, sampling)
     seen = grounds.seen_at(plan.size)
     stills, ground = watch(real_stills(seen), "real stills"), grounds.ground_at(seen)
     how: dict[str, Any] = {"count": settings.concepts, "seed": settings.seed}
     how["batch"] = settings.batch
-    found = watch(study.styles(maker, ground, stills, knobs=knobs, **how), "styles")
+    found = watch(study.styles(maker, ground, stills, sampling=sampling, **how), "styles")
     parts = {style: plain(asdict(figures)) for style, figures in found.styles.items()}
     facts = {"accuracy": plain(found.accuracy), "clips_as": plain(found.clips_as)}
     if not asked.as_json:

@@ -9,10 +9,10 @@ from kineograph.cli.door import plain, report, watch
 from kineograph.cli.measure import grounds, tables
 from kineograph.cli.options import Door
 from kineograph.data.stickers import read_index, sticker_folder
-from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.cascade import Sampling
 from kineograph.evaluation import tokens as study
 from kineograph.evaluation.settings import Written
-from kineograph.families.image_tokens.maker import TokenKnobs, TokensMaker
+from kineograph.families.image_tokens.maker import TokenSampling, TokensMaker
 from kineograph.values.errors import InputError
 
 
@@ -23,13 +23,13 @@ def tell(settings: Written, asked: Door, started: float) -> None:
     if not isinstance(maker, TokensMaker):
         problem = f"'{settings.model}' writes no pictures in codes"
         raise InputError("model", problem, "use tokens")
-    knobs, size = TokenKnobs(settings.candidates, settings.guidance), maker.spelling.size
-    makers: dict[str, study.Make] = {settings.model: lambda p, s: maker.make_all(p, s, knobs)}
+    sampling, size = TokenSampling(settings.candidates, settings.guidance), maker.spelling.size
+    makers: dict[str, study.Make] = {settings.model: lambda p, s: maker.make_all(p, s, sampling)}
     if settings.beside:
         count = grounds.stages_to(settings.beside, size, "beside")
         still = recipe.load(settings.beside, stages=count).still()
-        still_knobs = Knobs(size=size, chunk=settings.batch)
-        makers[settings.beside] = lambda p, s: still.make_all(p, s, still_knobs)
+        still_sampling = Sampling(size=size, chunk=settings.batch)
+        makers[settings.beside] = lambda p, s: still.make_all(p, s, still_sampling)
     ground = grounds.ground_at(grounds.seen_at(size))
     how = {"count": settings.concepts, "seed": settings.seed, "batch": settings.batch}
     found = watch(study.tokens(maker.spelling, makers, ground, **how), "tokens")

@@ -116,9 +116,9 @@ def _matched(settings: Matching, seed: int) -> Iterator[Progress[Any]]:
     wanted = {name: getattr(settings, name) for name in ("coherence", "levels", "guide")}
     changed = {name: value for name, value in wanted.items() if value is not None}
     mode = analogies.MODES["numbers" if settings.numbers else settings.mode]
-    knobs = replace(mode, **changed, approximate=settings.approximate)
+    matching = replace(mode, **changed, approximate=settings.approximate)
     *pairs, query = _pictures(settings)
-    return analogies.analogy(pairs[::2], pairs[1::2], query, seed=seed, knobs=knobs)
+    return analogies.analogy(pairs[::2], pairs[1::2], query, seed=seed, matching=matching)
 
 
 def _pictures(settings: Analogy) -> list[Picture]:

@@ -12,7 +12,7 @@ from typing import Any
 from kineograph import checkpoints, media
 from kineograph.checkpoints.folder import digests
 from kineograph.checkpoints.memory import fastest
-from kineograph.diffusion.cascade import Knobs
+from kineograph.diffusion.cascade import Sampling
 from kineograph.families.checkpoint.settings import CheckpointVideo
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
@@ -41,8 +41,8 @@ class CheckpointModel:
         return About(self.maker.name, digests(self.folder), torch=True)
 
     def forecast(self, request: Request[CheckpointVideo]) -> Forecast:
-        prompt, knobs = self._asked(request.settings)
-        plan = self.maker.plan(prompt, knobs)
+        prompt, sampling = self._asked(request.settings)
+        plan = self.maker.plan(prompt, sampling)
         frames, (height, width) = round(prompt.seconds * self.maker.fps), plan.size
         file = media.file_bytes(request.form, (width, height), frames)
         facts: dict[str, Any] = plan._asdict()
@@ -53,13 +53,13 @@ class CheckpointModel:
     def make(self, request: Request[CheckpointVideo], seed: int) -> Iterator[Progress[Clip]]:
         """The clip as it is denoised; the last step carries it."""
         settings = request.settings
-        prompt, knobs = self._asked(settings)
-        plan = self.maker.plan(prompt, knobs)
+        prompt, sampling = self._asked(settings)
+        plan = self.maker.plan(prompt, sampling)
         print(plan.fitting(self.maker.device).told(), file=sys.stderr)
         height, width = plan.size
         media.check_fits(request.form, fps=self.maker.fps, size=(width, height))
         clip = None
-        for step in self.maker.make(prompt, seed, knobs):
+        for step in self.maker.make(prompt, seed, sampling):
             clip = step.value
             yield step._replace(done=min(step.done, 0.999))
         assert isinstance(clip, Clip)
@@ -68,16 +68,16 @@ class CheckpointModel:
         result: Result[Clip] = Result(ClipProduct(clip), seed, record)
         yield Progress(1.0, "made", clip, None, result)
 
-    def _asked(self, settings: CheckpointVideo) -> tuple[Prompt, Knobs]:
-        knobs = Knobs(
+    def _asked(self, settings: CheckpointVideo) -> tuple[Prompt, Sampling]:
+        sampling = Sampling(
             settings.size or 0,
             settings.frames or 0,
             settings.steps or 0,
             settings.guidance,
             sampler=settings.sampler or "",
         )
-        usual = knobs.frames / self.maker.fps if knobs.frames else self.maker.seconds
+        usual = sampling.frames / self.maker.fps if sampling.frames else self.maker.seconds
         prompt = Prompt(settings.text, settings.negative, seconds=settings.seconds or usual)
         if settings.image is not None:
             prompt = replace(prompt, image=media.clip_of(settings.image, "image"))
-        return prompt, knobs
+        return prompt, sampling

@@ -46,7 +46,7 @@ class CheckpointVideo(Output, Adapted):
     guidance: float | None = setting(
         None, "Guidance scale of the first stage; 1 is none.", least=0, most=50
     )
-    sampler: Literal["ddim", "ddpm", "dpm", "dpm-sde", "leap"] | None = setting(
+    sampler: Literal["ddim", "ddpm", "dpm", "dpm-sde", "n-step"] | None = setting(
         None, "How to go down the noise levels; the model's own when not given."
     )
     model: str = setting(..., "A shipped model's name, or a folder.")

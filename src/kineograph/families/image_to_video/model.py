@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from kineograph import media, recipe
-from kineograph.animate.maker import MOST_PIXELS, AnimateMaker, Knobs
+from kineograph.animate.maker import MOST_PIXELS, AnimateMaker, Sampling
 from kineograph.families.image_to_video.between import between, gone_on, on_canvas
 from kineograph.families.image_to_video.forecast import forecast
 from kineograph.families.image_to_video.recipe import Animate
@@ -59,9 +59,9 @@ class _Animate:
         made: AnimateMaker = recipe.load(str(self.folder), text_encoder=self.text_encoder)
         return made
 
-    def _knobs(self, settings: Moved) -> Knobs:
-        """The knobs; with `level` the refinement is asked for."""
-        return Knobs(
+    def _sampling(self, settings: Moved) -> Sampling:
+        """The sampling; with `level` the refinement is asked for."""
+        return Sampling(
             frames=settings.frames or 0,
             size=settings.size or 0,
             motion=getattr(settings, "motion", 1.0),
@@ -130,32 +130,32 @@ class ImageToVideoModel(_Animate):
         settings = request.settings
         length = settings.seconds or self.recipe.seconds
         info = media.frames_of(settings.image, "image").info
-        knobs = self._knobs(settings)
-        size = self._size(settings, knobs, (info.width, info.height))
-        plan = forecast(self.recipe, replace(knobs, size=size), length)
+        sampling = self._sampling(settings)
+        size = self._size(settings, sampling, (info.width, info.height))
+        plan = forecast(self.recipe, replace(sampling, size=size), length)
         frames = round(length * (settings.frames or self.recipe.frames) / self.recipe.seconds)
         file = media.file_bytes(request.form, (plan.size, plan.size), frames)
         return Forecast(plan.seconds, plan.bytes, file, plan.told(), plan._asdict())
 
     def make(self, request: Request[ImageToVideo], seed: int) -> Iterator[Progress[Clip]]:
         """The clip as it is denoised, in the picture's shape; the last step carries it."""
-        settings, knobs = request.settings, self._knobs(request.settings)
+        settings, sampling = request.settings, self._sampling(request.settings)
         picture, notes = media.first_frame(settings.image)
         tall, wide = picture.frames.shape[-2:]
-        size = self._size(settings, knobs, (wide, tall))
-        knobs = replace(knobs, size=0 if knobs.refine else size)
+        size = self._size(settings, sampling, (wide, tall))
+        sampling = replace(sampling, size=0 if sampling.refine else size)
         length = settings.seconds or self.recipe.seconds
-        self.maker.check(knobs)
+        self.maker.check(sampling)
         prompt = Prompt(settings.text, image=picture, seconds=length)
-        ready = self.maker.ready(prompt, knobs).framed
+        ready = self.maker.ready(prompt, sampling).framed
         height, width = ready.restored(ready.square).frames.shape[-2:]
         if max(wide, tall) != max(width, height):
             told = f"the picture of {wide}x{tall} moves at {width}x{height}"
             notes.append(told if settings.size else f"{told}; a size sets another")
-        fps = (knobs.frames or self.recipe.frames) / self.recipe.seconds
+        fps = (sampling.frames or self.recipe.frames) / self.recipe.seconds
         media.check_fits(request.form, fps=fps, size=(width, height))
         clip = None
-        for step in self._moved(prompt, seed, knobs, settings.last):
+        for step in self._moved(prompt, seed, sampling, settings.last):
             clip = step.value
             yield step._replace(done=min(step.done, 0.999))
         assert isinstance(clip, Clip)
@@ -170,14 +170,14 @@ class ImageToVideoModel(_Animate):
         yield Progress(1.0, "made", product.clip, None, result)
 
     def _moved(
-        self, prompt: Prompt, seed: int, knobs: Knobs, last: PictureSource | None
+        self, prompt: Prompt, seed: int, sampling: Sampling, last: PictureSource | None
     ) -> Iterator[Progress]:
         """The clip of the prompt's picture; with another picture, on its way to that one.
 
         The last picture's clip runs backward: it ends as the picture is.
         """
         if last is None:
-            yield from self.maker.make(prompt, seed, knobs)
+            yield from self.maker.make(prompt, seed, sampling)
             return
         assert prompt.image is not None
         tall, wide = prompt.image.frames.shape[-2:]
@@ -185,21 +185,21 @@ class ImageToVideoModel(_Animate):
         other = replace(prompt, image=on_canvas(picture, wide, tall))
         clips: list[Clip] = []
         for part in (prompt, other):
-            for step in self.maker.make(part, seed, knobs):
+            for step in self.maker.make(part, seed, sampling):
                 yield step._replace(done=(len(clips) + step.done) * 0.45)
             clips.append(step.value)
         first, end = clips
         yield Progress(0.9, "between", between(first, Clip(end.frames.flip(0), end.fps)))
 
-    def _size(self, settings: ImageToVideo, knobs: Knobs, own: tuple[int, int]) -> int:
+    def _size(self, settings: ImageToVideo, sampling: Sampling, own: tuple[int, int]) -> int:
         """Pixels of the longer side: as said, else the picture's own up to LARGEST."""
-        size = settings.size or (self.recipe.refine if knobs.refine else self.recipe.base).size
-        if not settings.size and not knobs.refine and self.recipe.space == "motion":
-            frames = knobs.frames or self.recipe.frames
-            length = 0.0 if knobs.loop else settings.seconds or 0.0
+        size = settings.size or (self.recipe.refine if sampling.refine else self.recipe.base).size
+        if not settings.size and not sampling.refine and self.recipe.space == "motion":
+            frames = sampling.frames or self.recipe.frames
+            length = 0.0 if sampling.loop else settings.seconds or 0.0
             frames = max(frames, round(length * frames / self.recipe.seconds))
             size = max(size, min(max(own), LARGEST, int((MOST_PIXELS / frames) ** 0.5)))
-        if knobs.refine and size != self.recipe.refine.size:
+        if sampling.refine and size != self.recipe.refine.size:
             remedy = f"the refinement makes {self.recipe.refine.size}"
             raise InputError("size", f"{size} pixels", remedy)
         return size
@@ -211,9 +211,9 @@ class ExtendModel(_Animate):
     def forecast(self, request: Request[Extend]) -> Forecast:
         settings = request.settings
         info = media.frames_of(settings.extend, "extend").info
-        knobs, length = self._rated(settings, info.fps), settings.seconds or self.recipe.seconds
-        knobs = replace(knobs, size=self._size(settings, (info.width, info.height)))
-        plan = forecast(self.recipe, knobs, length)
+        sampling, length = self._rated(settings, info.fps), settings.seconds or self.recipe.seconds
+        sampling = replace(sampling, size=self._size(settings, (info.width, info.height)))
+        plan = forecast(self.recipe, sampling, length)
         count = media.frames_in(settings.extend, "extend") + round(length * info.fps)
         file = media.file_bytes(request.form, (info.width, info.height), count)
         return Forecast(plan.seconds, plan.bytes, file, plan.told(), plan._asdict())
@@ -228,10 +228,10 @@ class ExtendModel(_Animate):
         clip = media.clip_of(settings.extend, "extend")
         length = settings.seconds or self.recipe.seconds
         tall, wide = clip.frames.shape[-2:]
-        knobs = replace(self._rated(settings, clip.fps), size=self._size(settings, (wide, tall)))
+        sampling = replace(self._rated(settings, clip.fps), size=self._size(settings, (wide, tall)))
         prompt = Prompt(settings.text, image=clip[-1:], seconds=length)
         made = clip
-        for step in self.maker.make(prompt, seed, knobs):
+        for step in self.maker.make(prompt, seed, sampling):
             made = step.value
             yield step._replace(done=min(step.done, 0.99))
         whole = gone_on(clip, made.lasting(length))
@@ -240,10 +240,10 @@ class ExtendModel(_Animate):
         result: Result[Clip] = Result(ClipProduct(whole), seed, record, tuple(notes))
         yield Progress(1.0, "made", whole, None, result)
 
-    def _rated(self, settings: Extend, fps: float) -> Knobs:
-        """The knobs for frames at the clip's own rate, as far as a block reaches."""
+    def _rated(self, settings: Extend, fps: float) -> Sampling:
+        """The sampling for frames at the clip's own rate, as far as a block reaches."""
         frames = settings.frames or min(MOST_BLOCK, max(2, round(fps * self.recipe.seconds)))
-        return replace(self._knobs(settings), frames=frames)
+        return replace(self._sampling(settings), frames=frames)
 
     def _size(self, settings: Extend, own: tuple[int, int]) -> int:
         return min(settings.size or max(own), MOST_SIZE)
@@ -255,8 +255,8 @@ class RefineModel(_Animate):
     def forecast(self, request: Request[Refine]) -> Forecast:
         settings = request.settings
         frames = media.frames_in(settings.refine, "refine")
-        knobs = self._knobs(settings.changed(level=settings.level or self.recipe.level))
-        plan = forecast(self.recipe, knobs, frames * self.recipe.seconds / self.recipe.frames)
+        sampling = self._sampling(settings.changed(level=settings.level or self.recipe.level))
+        plan = forecast(self.recipe, sampling, frames * self.recipe.seconds / self.recipe.frames)
         file = media.file_bytes(request.form, (plan.size, plan.size), frames)
         return Forecast(plan.seconds, plan.bytes, file, plan.told(), plan._asdict())
 
@@ -271,8 +271,8 @@ class RefineModel(_Animate):
             problem = f"{count:,} frames, the limit is {MOST_FRAMES:,}"
             raise InputError("refine", problem, "cut the clip")
         source = media.clip_of(settings.refine, "refine")
-        knobs, made = self._knobs(settings), source
-        for step in self.maker.refined(source, Prompt(settings.text), seed, knobs, size=size):
+        sampling, made = self._sampling(settings), source
+        for step in self.maker.refined(source, Prompt(settings.text), seed, sampling, size=size):
             made = step.value
             yield step._replace(done=min(step.done, 0.999))
         notes = ("transparency was laid over white",) if source.frames.shape[1] == 4 else ()

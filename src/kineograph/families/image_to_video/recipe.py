@@ -72,7 +72,7 @@ class MotionPart:
     "How it was trained, in order; steps draw numbers of frames up to the phase's."
     parameterization: str = "edm"
     "What the network estimates: eps, v, flow or edm."
-    deviation: float = 0.5
+    sigma_data: float = 0.5
     "For edm: deviation of the clips, or of their difference from the repeated picture."
     centred: bool = False
     "Whether clips are taken as differences from the repeated picture."
@@ -102,7 +102,7 @@ class MotionPart:
     def __post_init__(self) -> None:
         one_of("parameterization", self.parameterization, PARAMETERIZATIONS)
         plain_word("name", self.name)
-        within(self, size=(1, MOST_PIXELS), crop=(0, self.size), deviation=(1e-6, 1e6))
+        within(self, size=(1, MOST_PIXELS), crop=(0, self.size), sigma_data=(1e-6, 1e6))
         within(self, offset=(0, 1), share=(0.01, 1), rest=(0, 1), no_text=(0, 1), no_picture=(0, 1))
         for name, odds in (("frames", self.frame_odds), ("fps", self.fps_odds)):
             values = getattr(self, name)
@@ -121,7 +121,7 @@ class MotionPart:
 
     def network(self) -> Precond:
         """The part's network with fresh weights."""
-        moving = ImageToVideoUNet(self.shape, self.routes, self.deviation)
+        moving = ImageToVideoUNet(self.shape, self.routes, self.sigma_data)
         return Precond(moving, parameterization(self), repeated if self.centred else None)
 
 

@@ -67,7 +67,7 @@ class ImageTokenizer:
 
 
 @dataclass(frozen=True)
-class TokenKnobs:
+class TokenSampling:
     """What a person may turn; None keeps the model's own setting.
 
     candidates: pictures written for each prompt. guidance: scale, 1 is none. draw: how a code is
@@ -111,24 +111,29 @@ class TokensMaker:
             return "the picture-caption encoder"
         return "the writer's own likelihood with the text over without"
 
-    def make(self, prompt: Prompt, seed: int, knobs: TokenKnobs) -> Iterator[Progress]:
+    def make(self, prompt: Prompt, seed: int, sampling: TokenSampling) -> Iterator[Progress]:
         """One picture; every Progress holds the first candidate as far as it is written.
 
         `prompt.image` is completed from its upper half.
         """
-        yield from first(self._made([prompt], [seed], knobs, preview=True))
+        yield from first(self._made([prompt], [seed], sampling, preview=True))
 
     def make_all(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: TokenKnobs
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], sampling: TokenSampling
     ) -> Iterator[Progress]:
         """A picture for each prompt and seed, all written at once; only the last has a value."""
-        return self._made(prompts, seeds, knobs, preview=False)
+        return self._made(prompts, seeds, sampling, preview=False)
 
     def _made(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: TokenKnobs, *, preview: bool
+        self,
+        prompts: Sequence[Prompt],
+        seeds: Sequence[int],
+        sampling: TokenSampling,
+        *,
+        preview: bool,
     ) -> Iterator[Progress]:
         check_seeds(prompts, seeds)
-        count, guidance, draw = self._chosen(knobs)
+        count, guidance, draw = self._chosen(sampling)
         given = _given(prompts, self.spelling.size)
         cond = reduce(Cond.stack, [self.read([self._styled(p.text)]) for p in prompts])
         rows = torch.arange(len(prompts)).repeat_interleave(count)
@@ -156,14 +161,14 @@ class TokensMaker:
         note = f"best of {count} by {self.judge}" if count > 1 else "written"
         yield Progress(1.0, note, to_clips(x[best], 1.0))
 
-    def _chosen(self, knobs: TokenKnobs) -> tuple[int, float, Draw]:
-        count = self.candidates if knobs.candidates is None else knobs.candidates
-        guidance = self.guidance if knobs.guidance is None else knobs.guidance
+    def _chosen(self, sampling: TokenSampling) -> tuple[int, float, Draw]:
+        count = self.candidates if sampling.candidates is None else sampling.candidates
+        guidance = self.guidance if sampling.guidance is None else sampling.guidance
         if not 1 <= count <= MOST_CANDIDATES:
             raise InputError("candidates", f"{count} is not in 1 … {MOST_CANDIDATES}")
         if not 0 <= guidance <= 50:
             raise InputError("guidance", f"{guidance} is not in 0 … 50")
-        return count, guidance, knobs.draw or self.draw
+        return count, guidance, sampling.draw or self.draw
 
     def _unfinished(self, codes: Tensor, given: Tensor | None) -> Clip:
         """The picture of codes (1, n), on paper where nothing is written yet."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from kineograph import media, recipe
-from kineograph.families.image_tokens.maker import TokenKnobs, TokensMaker
+from kineograph.families.image_tokens.maker import TokenSampling, TokensMaker
 from kineograph.families.image_tokens.recipe import Tokens
 from kineograph.families.image_tokens.settings import ByTokens
 from kineograph.finishing import enlarged
@@ -55,8 +55,8 @@ class TokensModel:
         settings = request.settings
         given = None if settings.complete is None else media.clip_of(settings.complete, "complete")
         prompt = Prompt(settings.text, image=given, seconds=0)
-        knobs = TokenKnobs(settings.candidates, settings.guidance)
+        sampling = TokenSampling(settings.candidates, settings.guidance)
         count = settings.candidates or self.maker.candidates
         notes = [f"best of {count} by {self.maker.judge}"] if count > 1 else []
-        steps = self.maker.make(prompt, seed, knobs)
+        steps = self.maker.make(prompt, seed, sampling)
         yield from enlarged(self, request, seed, steps, notes)

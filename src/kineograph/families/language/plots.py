@@ -68,7 +68,9 @@ def draw_map(
     axes.scatter(places[:, 0], places[:, 1], s=6, color="C0", zorder=2)
     size = 9 if len(rows) < 60 else 7
     for row, (x, y) in where.items():
-        axes.annotate(shown(vectors.words[row]), (x, y), (2, 2), textcoords="offset points", fontsize=size)
+        axes.annotate(
+            shown(vectors.words[row]), (x, y), (2, 2), textcoords="offset points", fontsize=size
+        )
     for start, end in arrows:
         how = {"arrowstyle": "->", "color": "C3", "lw": 1, "shrinkA": 3, "shrinkB": 3}
         axes.annotate("", where[end], where[start], arrowprops=how, zorder=1)

@@ -29,7 +29,7 @@ CHANNELS = 4
 
 
 @dataclass(frozen=True)
-class Knobs:
+class Sampling:
     """What a person may turn; 0 and None keep the model's own setting.
 
     steps: network evaluations with the text. guidance: 1 is none. chunk: samples in one network
@@ -58,23 +58,23 @@ class PictureMaker:
     scale: Callable[[float], float]
     prepare: Callable[[Cond], Cond] = lambda cond: cond
 
-    def make(self, prompt: Prompt, seed: int, knobs: Knobs) -> Iterator[Progress]:
+    def make(self, prompt: Prompt, seed: int, sampling: Sampling) -> Iterator[Progress]:
         """One picture; every Progress holds the best guess so far as a Clip."""
-        yield from first(self.make_all([prompt], [seed], knobs))
+        yield from first(self.make_all([prompt], [seed], sampling))
 
     def make_all(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: Knobs
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], sampling: Sampling
     ) -> Iterator[Progress]:
         """A picture for each prompt and seed; sample i is the same in any batch, but for rounding.
 
         The values are lists of Clips of one frame with alpha.
         """
-        for done, x in self.pixels(prompts, seeds, knobs):
-            note = f"step {round(done * (knobs.steps or self.steps))}"
+        for done, x in self.pixels(prompts, seeds, sampling):
+            note = f"step {round(done * (sampling.steps or self.steps))}"
             yield Progress(done, note, from_premultiplied(x))
 
     def pixels(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], knobs: Knobs
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], sampling: Sampling
     ) -> Iterator[tuple[float, Tensor]]:
         """As `make_all`: the share done and the best guess (B, 4, 1, S, S) in [-1, 1].
 
@@ -88,15 +88,15 @@ class PictureMaker:
                 [clean_text(p.negative, "negative") if p.negative else "" for p in prompts]
             )
         rngs = [torch.Generator().manual_seed(seed) for seed in seeds]
-        levels = self.levels.grid(knobs.steps or self.steps)
+        levels = self.levels.grid(sampling.steps or self.steps)
         draw = noise_from(rngs)
         shape = (len(rngs), CHANNELS, 1, self.size, self.size)
         x = draw(torch.empty(shape)) * float(levels[0])
-        chunks = [slice(i, i + knobs.chunk) for i in range(0, len(rngs), knobs.chunk)]
+        chunks = [slice(i, i + sampling.chunk) for i in range(0, len(rngs), sampling.chunk)]
         walks = []
         for rows in chunks:
             part, other = self.prepare(cond[rows]), self.prepare(away[rows])
-            guided = Guided(self.denoise, self._scale(knobs), negative=other)
+            guided = Guided(self.denoise, self._scale(sampling), negative=other)
             walks.append(integrate(Within(guided), x[rows], levels, part, order=2))
         for steps in zip(*walks, strict=True):
             clean = torch.cat([step.clean for step in steps])
@@ -106,8 +106,8 @@ class PictureMaker:
                 )
             yield steps[0].i / steps[0].n, clean
 
-    def _scale(self, knobs: Knobs) -> Callable[[float], float]:
-        own = knobs.guidance
+    def _scale(self, sampling: Sampling) -> Callable[[float], float]:
+        own = sampling.guidance
         if own is None:
             return self.scale
         return lambda sigma: own if self.scale(sigma) != 1 else 1.0

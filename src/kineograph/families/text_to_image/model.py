@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from kineograph import media, recipe
-from kineograph.diffusion.cascade import CascadeMaker, Knobs, with_base
+from kineograph.diffusion.cascade import CascadeMaker, Sampling, with_base
 from kineograph.diffusion.denoiser import Denoiser
 from kineograph.families.text_to_image.settings import ByCascade
 from kineograph.finishing import enlarged
@@ -48,7 +48,7 @@ class CascadeModel:
 
     def forecast(self, request: Request[ByCascade]) -> Forecast:
         settings = request.settings
-        plan = recipe.plan(self.recipe, Knobs(guidance=settings.guidance))
+        plan = recipe.plan(self.recipe, Sampling(guidance=settings.guidance))
         gflop = plan.gflop / plan.frames
         side = plan.size * settings.upscale
         told = f"one picture of {side}x{side} pixels, {gflop:,.0f} GFLOP"
@@ -60,5 +60,5 @@ class CascadeModel:
         """The picture as it is denoised; the last step carries it."""
         settings = request.settings
         prompt = Prompt(settings.text, seconds=0)
-        steps = self.maker.make(prompt, seed, Knobs(guidance=settings.guidance))
+        steps = self.maker.make(prompt, seed, Sampling(guidance=settings.guidance))
         yield from enlarged(self, request, seed, steps, [])

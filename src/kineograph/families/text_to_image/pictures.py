@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 
 from kineograph import finishing, media, recipe
-from kineograph.families.text_to_image.maker import Knobs, PictureMaker
+from kineograph.families.text_to_image.maker import PictureMaker, Sampling
 from kineograph.families.text_to_image.recipe import Pictures, vocabulary_in
 from kineograph.families.text_to_image.settings import ByDiffusion
 from kineograph.finishing import GFLOP_A_PIXEL, TIMES, enlarging, sized
@@ -126,8 +126,8 @@ class PicturesModel:
         assert settings.sheet is not None
         seeds = range(seed, seed + settings.sheet)
         prompts = [Prompt(settings.text, settings.negative, seconds=0)] * len(seeds)
-        knobs = Knobs(settings.steps or 0, settings.guidance)
-        for step in self.maker.make_all(prompts, list(seeds), knobs):
+        sampling = Sampling(settings.steps or 0, settings.guidance)
+        for step in self.maker.make_all(prompts, list(seeds), sampling):
             yield step._replace(done=min(step.done, 0.999), value=in_rows(step.value))
 
     def told(self, text: str) -> list[str]:
@@ -147,9 +147,9 @@ class PicturesModel:
         """The cut-out itself, with alpha, at the size asked for: the last value."""
         enlarge = enlarging(settings.finish)
         prompt = Prompt(settings.text, settings.negative, seconds=0)
-        knobs = Knobs(settings.steps or 0, settings.guidance)
+        sampling = Sampling(settings.steps or 0, settings.guidance)
         picture = None
-        for step in self.maker.make(prompt, seed, knobs):
+        for step in self.maker.make(prompt, seed, sampling):
             picture = step.value
             yield step._replace(done=MADE * step.done)
         assert isinstance(picture, Clip)

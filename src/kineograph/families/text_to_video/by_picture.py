@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 
 from kineograph import media, recipe
-from kineograph.animate.maker import AnimateMaker, Knobs
+from kineograph.animate.maker import AnimateMaker, Sampling
 from kineograph.families.text_to_video.settings import ByPicture
 from kineograph.media.ground import grounded
 from kineograph.products import ClipProduct
@@ -108,8 +108,8 @@ class ByPictureModel:
         whole = fills_the_frame(picture)
         clip = picture = picture.over() if whole else following(picture, [Placed(0, size=ROOM)])
         prompt = Prompt(settings.text, image=picture, seconds=loop)
-        knobs = Knobs(frames=settings.frames, size=side, motion=settings.motion, loop=True)
-        for step in self.alive.make(prompt, seed, knobs):
+        sampling = Sampling(frames=settings.frames, size=side, motion=settings.motion, loop=True)
+        for step in self.alive.make(prompt, seed, sampling):
             clip = step.value
             yield step._replace(done=DRAWN + (ALIVE - DRAWN) * step.done)
         clip = Clip(clip.frames, fps)

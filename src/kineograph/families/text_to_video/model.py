@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kineograph import media, recipe
-from kineograph.diffusion.cascade import CascadeMaker, Knobs, with_base
+from kineograph.diffusion.cascade import CascadeMaker, Sampling, with_base
 from kineograph.diffusion.denoiser import Denoiser
 from kineograph.families.text_to_video.settings import TextToVideo
 from kineograph.products import ClipProduct
@@ -52,7 +52,7 @@ class TextToVideoModel:
 
     def forecast(self, request: Request[TextToVideo]) -> Forecast:
         settings = request.settings
-        plan = recipe.plan(self.recipe, self._knobs(settings))
+        plan = recipe.plan(self.recipe, self._sampling(settings))
         frames = round(
             (settings.seconds or self.recipe.seconds) * plan.frames / self.recipe.seconds
         )
@@ -61,17 +61,17 @@ class TextToVideoModel:
 
     def make(self, request: Request[TextToVideo], seed: int) -> Iterator[Progress[Clip]]:
         """The clip as it is denoised; the last step carries it, repeated to its length."""
-        settings, knobs = request.settings, self._knobs(request.settings)
+        settings, sampling = request.settings, self._sampling(request.settings)
         if settings.loop and not all(stage.shape.circular for stage in self.recipe.stages):
             raise InputError("loop", f"model '{self.recipe.name}' does not make loops")
-        plan = recipe.plan(self.recipe, knobs, forecast=False)
+        plan = recipe.plan(self.recipe, sampling, forecast=False)
         fps = plan.frames / self.recipe.seconds
         media.check_fits(request.form, fps=fps, size=(plan.size, plan.size))
         length = settings.seconds or self.recipe.seconds
         prompt = Prompt(settings.text, settings.negative, seconds=length)
         notes: list[str] = []
         clip = None
-        for step in self._within_memory(prompt, seed, knobs, plan, notes):
+        for step in self._within_memory(prompt, seed, sampling, plan, notes):
             clip = step.value
             yield step._replace(done=min(step.done, 0.999))
         assert isinstance(clip, Clip)
@@ -93,8 +93,8 @@ class TextToVideoModel:
             self._maker = with_base(made, self.denoiser)
         return self._maker
 
-    def _knobs(self, settings: TextToVideo) -> Knobs:
-        return Knobs(
+    def _sampling(self, settings: TextToVideo) -> Sampling:
+        return Sampling(
             settings.size or 0,
             settings.frames or 0,
             settings.steps or 0,
@@ -105,7 +105,7 @@ class TextToVideoModel:
         )
 
     def _within_memory(
-        self, prompt: Prompt, seed: int, knobs: Knobs, plan: recipe.Plan, notes: list[str]
+        self, prompt: Prompt, seed: int, sampling: Sampling, plan: recipe.Plan, notes: list[str]
     ) -> Iterator[Progress[Any]]:
         """The steps; when memory runs out, once more for the next smaller clip, with a note.
 
@@ -113,12 +113,12 @@ class TextToVideoModel:
         """
         maker, told = self.maker(plan.stages), TOLD.format(f"{plan.bytes / 2**20:,.0f}")
         try:
-            yield from maker.make(prompt, seed, knobs)
+            yield from maker.make(prompt, seed, sampling)
             return
         except (MemoryError, RuntimeError) as error:
             if not is_memory(error):
                 raise
-            less = maker.smaller(knobs)
+            less = maker.smaller(sampling)
             if less is None:
                 raise LimitError(told) from error
         notes.append(f"memory ran out at {plan.size} pixels; made {less.size}")

@@ -46,7 +46,7 @@ class TextToVideo(Output):
     rescale: float = setting(
         0.0, "Share of guidance's gain in contrast that is taken back.", least=0, most=1
     )
-    sampler: Literal["ddim", "ddpm", "dpm", "dpm-sde", "leap"] | None = setting(
+    sampler: Literal["ddim", "ddpm", "dpm", "dpm-sde", "n-step"] | None = setting(
         None, "How to go down the noise levels; the model's own when not given."
     )
     loop: bool = setting(False, "Ask for a clip that loops.")

@@ -102,7 +102,7 @@ def grown_from(settings: Growth) -> tuple[list[Picture], list[NDArray[np.bool_]]
 
 def _steps(settings: Growth, seed: int) -> Iterator[Progress[Any]]:
     masks = [picture_of(one, "avoid") for one in settings.avoid]
-    knobs = texture.Growth(
+    growth = texture.Growth(
         settings.window,
         settings.epsilon,
         settings.max_error,
@@ -116,11 +116,11 @@ def _steps(settings: Growth, seed: int) -> Iterator[Progress[Any]]:
             if masks and len(masks) != len(samples):
                 problem = f"{len(masks)} masks for {len(samples)} samples"
                 raise InputError("avoid", problem, "give one each")
-            how: dict[str, Any] = {"seed": seed, "knobs": knobs, "avoid": masks or None}
+            how: dict[str, Any] = {"seed": seed, "growth": growth, "avoid": masks or None}
             return texture.grow(samples, sides(settings.size), **how)
         case Fill():
             further = [picture_of(one, "sample") for one in settings.sample]
-            how = {"seed": seed, "knobs": knobs, "avoid": _only(masks), "examples": further}
+            how = {"seed": seed, "growth": growth, "avoid": _only(masks), "examples": further}
             picture, hole, told = _hole(settings)
             if settings.whole(_steps_of(hole, [picture, *further])):
                 how = {"seed": seed, "avoid": _only(masks), "examples": further}
@@ -129,7 +129,7 @@ def _steps(settings: Growth, seed: int) -> Iterator[Progress[Any]]:
             return _noted(texture.fill(picture, hole, **how), told)
         case Extend():
             picture = picture_of(settings.picture)
-            how = {"seed": seed, "knobs": knobs, "avoid": _only(masks)}
+            how = {"seed": seed, "growth": growth, "avoid": _only(masks)}
             return texture.extend(picture, _margins(picture, settings.size), **how)
     raise TypeError(f"{type(settings).__name__} is no texture")
 

@@ -128,7 +128,7 @@ class TextStage(Sized, Protocol):
     @property
     def guidance(self) -> float: ...
     @property
-    def low_noise(self) -> float: ...
+    def augmentation(self) -> float: ...
     @property
     def guided(self) -> float: ...
     @property
@@ -209,8 +209,8 @@ def guided(stage: TextStage) -> Denoiser:
 
 def above(x: Tensor, stage: TextStage, cond: Cond, noise: Callable[[Tensor], Tensor]) -> Cond:
     """What a stage is told of the levels below, x: seen through a little noise that all share."""
-    low = x + stage.low_noise * noise(x)
-    return replace(cond, low=low, low_sigma=torch.full((len(low),), stage.low_noise))
+    low = x + stage.augmentation * noise(x)
+    return replace(cond, low=low, low_sigma=torch.full((len(low),), stage.augmentation))
 
 
 # -- by example ------------------------------------------------------------------------------------
