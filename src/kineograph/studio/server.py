@@ -7,8 +7,6 @@ Bodies are flat requests, as lines of `kineograph batch`. What is refused says w
 from __future__ import annotations
 
 import asyncio
-import html
-import json
 import re
 import threading
 import time
@@ -34,6 +32,7 @@ import kineograph
 from kineograph import models
 from kineograph.files import remove
 from kineograph.studio import copied, downloads, inside, nearest, requests
+from kineograph.studio.described import described
 from kineograph.studio.events import Events
 from kineograph.studio.guard import Guard
 from kineograph.studio.home import MOST_BYTES, TAKEN, Home
@@ -133,7 +132,7 @@ def create(studio: Studio, *, token: str, port: int) -> Guard:
 
     @app.get("/api/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return HTMLResponse(_docs(app.openapi()))
+        return HTMLResponse(described(app.openapi()))
 
     wire(app)
     return guard
@@ -529,29 +528,3 @@ async def forget(request: Request, number: Number) -> dict[str, int]:
     await _aside(partial(remove, studio.home.folder(number)))
     studio.events.add("result", id=number)
     return {"forgotten": number}
-
-
-# -- the interface, told ---------------------------------------------------------------------------
-
-
-def _docs(api: dict[str, Any]) -> str:
-    """Every operation on one page that fetches nothing."""
-    rows = []
-    for path, operations in api["paths"].items():
-        for method, facts in operations.items():
-            told = html.escape(facts.get("description") or facts.get("summary", ""))
-            rows.append(
-                f"<tr><td>{method.upper()}</td><td><code>{html.escape(path)}</code></td>"
-                f"<td>{told}</td></tr>"
-            )
-    verbs = ", ".join(f"<code>{html.escape(verb)}</code>" for verb in models.VERBS)
-    example = html.escape(json.dumps({"verb": "write", "corpus": "examples/alice.txt", "n": 50}))
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>kineograph studio: API</title>'
-        '<link rel="stylesheet" href="/page/style.css"><body class="docs"><main>'
-        f"<h1>/api/v1</h1><p>Bodies are flat requests, as lines of <code>kineograph batch</code>: "
-        f"<code>{example}</code>. Verbs: {verbs}; their fields: <code>/api/v1/schema/VERB</code>. "
-        "The token goes in a cookie or in <code>Authorization: Bearer</code>. "
-        'The whole description: <a href="/api/openapi.json">openapi.json</a>.</p>'
-        f"<table>{''.join(rows)}</table></main></body></html>"
-    )
