@@ -62,10 +62,11 @@ async function beside(values) {
   } catch (error) { toast(error.message); }
 }
 
-// A job may have ended between two events: look once more.
+// A job may have begun or ended before its gate was there to hear it: look once more.
 async function settle(id) {
-  const job = await get(`/jobs/${id}`);
-  if (stage?.gate(id) && !["queued", "running"].includes(job.state)) stage.show(job);
+  const job = await get(`/jobs/${id}`), gate = stage?.gate(id);
+  if (gate && job.state === "running") gate.begins();
+  else if (gate && job.state !== "queued") stage.show(job);
 }
 
 function room(found) {

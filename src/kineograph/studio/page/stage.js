@@ -39,6 +39,7 @@ class Gate {
   watch(job, expected) {
     this.job = job;
     this.live = null;
+    this.said = false;
     this.gate.replaceChildren(h("div", { class: "leader run", "aria-hidden": "true" }, h("b", {}, "•")));
     this.progress(0);
     this.expected = expected ? ` · about ${seconds(expected)} in all` : "";
@@ -49,9 +50,10 @@ class Gate {
     this.note.textContent = `${before ? `waits: ${before} before it` : "is next"}${this.expected}`;
   }
 
-  begins() { this.note.textContent = `beginning${this.expected}`; }
+  begins() { if (!this.said) this.note.textContent = `beginning${this.expected}`; }
 
   heard(facts) {
+    this.said = true;
     this.progress(facts.done);
     const left = facts.left === undefined ? this.expected : ` · about ${seconds(facts.left)} left`;
     if (facts.note !== undefined) this.note.textContent = `${Math.floor(100 * facts.done)} % · ${facts.note}${left}`;
