@@ -1,11 +1,12 @@
 """Video textures against the targets of their issue, as CPU seconds and ratios taken in one run.
 
-    OMP_NUM_THREADS=1 python bench/frames.py [--long | --clips FOLDER]
+    OMP_NUM_THREADS=1 python bench/frames.py [--long | --shaken | --clips FOLDER]
 
 The peer is a STAND-IN written here: one numpy subtraction per pair of frames, as the Python
 programs found do it. `--long` adds a clip of 30 s at 1280×720 (3 s drawn and repeated first, not
 counted), from the file to a player page by the command, its start included. `--clips` compares
-fades and morphs of the .mp4 files of a folder with their real middle frames.
+fades and morphs of the .mp4 files of a folder with their real middle frames. `--shaken` finds loops
+of drawn clips with the camera still, shaken, and steadied.
 """
 
 from __future__ import annotations
@@ -20,14 +21,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
+from PIL import Image
 
 from kineograph import media
 from kineograph.data.simulations import drawings
 from kineograph.frames import distance, loops, policy
 from kineograph.frames.morph import Morph
 from kineograph.frames.render import FrameStore, blended
+from kineograph.frames.texture import looped, study
 from kineograph.media import video
 from kineograph.values.source import Source
+
+SHAKEN = ("pendulum", "candle", "fish")
 
 
 def cpu(job: Callable[[], object], times: int = 5) -> float:
@@ -127,6 +133,43 @@ def morphing(folder: Path) -> None:
             print(f"| {path.stem} | {2 * gap} | {told} |", flush=True)
 
 
+def shaking() -> None:
+    """Best loops of drawn clips: the camera still, shaken by a hand, and steadied. A clip a row."""
+    head = "clip, camera, usual step, `mismatch`, `seam_ratio`, left of a side"
+    print(f"| {head.replace(', ', ' | ')} |\n{'|---' * 6}|")
+    y, x = np.indices((180, 240)) + 0.5
+    z = x - 120 + 1j * (y - 90)
+    ground = Image.fromarray(np.random.default_rng(0).integers(60, 200, (30, 40, 3), np.uint8))
+    ground = np.asarray(ground.resize((320, 240), Image.Resampling.BICUBIC), np.float64)
+    for name in SHAKEN:
+        still, shaken = [], []
+        for k, drawn in enumerate(drawings(name, 90, height=240, width=320)):
+            scene = np.clip(0.7 * drawn + 0.3 * ground, 0, 255).astype(np.uint8)
+            turn = np.exp(1j * np.deg2rad(0.7 * np.sin(0.37 * k) + 0.4 * np.sin(0.83 * k)))
+            t = 4 * np.sin(0.29 * k) + 2 * np.sin(1.1 * k) + 1j * 4 * np.cos(0.41 * k)
+            still.append(at(scene, z))
+            shaken.append(at(scene, turn * z + t))
+        for told, frames, how in (
+            ("still", still, False), ("shaken", shaken, False), ("steadied", shaken, True),
+        ):  # fmt: skip
+            *_, studied = study(frames, 30.0, steady=how)
+            made = looped(studied.value)
+            share = studied.value.shake.share if studied.value.shake else 1.0
+            row = f"{255 * studied.value.usual:.1f} | {made.mismatch:.2f} | {made.seams.ratio:.2f}"
+            print(f"| {name} | {told} | {row} | {share:.2f} |", flush=True)
+
+
+def at(scene: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """(h, w, 3) bytes of a scene at places about its middle, pixels, by cubic interpolation."""
+    height, width = scene.shape[:2]
+    grid = np.stack([z.real * 2 / width, z.imag * 2 / height], -1).astype(np.float32)
+    pixels = torch.from_numpy(scene.astype(np.float32)).permute(2, 0, 1)[None]
+    seen = torch.nn.functional.grid_sample(
+        pixels, torch.from_numpy(grid)[None], "bicubic", "border", False
+    )
+    return (seen[0].permute(1, 2, 0).clamp(0, 255) + 0.5).to(torch.uint8).numpy()
+
+
 def decibels(made: np.ndarray, true: np.ndarray) -> float:
     """PSNR of bytes."""
     return float(10 * np.log10(255**2 / np.mean((made.astype(float) - true) ** 2)))
@@ -135,6 +178,9 @@ def decibels(made: np.ndarray, true: np.ndarray) -> float:
 if __name__ == "__main__":
     if "--clips" in sys.argv:
         morphing(Path(sys.argv[sys.argv.index("--clips") + 1]))
+        sys.exit()
+    if "--shaken" in sys.argv:
+        shaking()
         sys.exit()
     compare()
     plan()

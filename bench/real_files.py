@@ -1,7 +1,8 @@
 """Twelve files as phones, scanners, chats and editors make them, beside FFmpeg's and Pillow's word.
 
-Each is made here, read, and run through the commands that take it: length, size, transparency and
-sound in one table (docs/files.md). `python bench/real_files.py`, a few minutes on one core.
+Each is made here, read, and run through the commands that take it: length, size, colour,
+transparency and sound in one table (docs/files.md). `python bench/real_files.py`, a few minutes on
+one core.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms, ImageOps
 
 from kineograph import media
 from kineograph.cli import main
@@ -81,7 +82,8 @@ def told(path: Path) -> str:
             for number in range(count):
                 image.seek(number)
                 lasts += image.info.get("duration", 0)
-            return f"{lasts / 1000:.2f} s {image.width}x{image.height} {image.mode}"
+            lasting = f"{lasts / 1000:.2f} s " if count > 1 else ""
+            return f"{lasting}{image.width}x{image.height} {image.mode}"
     said = subprocess.run([ffmpeg(), "-i", path], capture_output=True, text=True).stderr
     hours, minutes, seconds = re.search(r"Duration: (\d+):(\d+):([\d.]+)", said).groups()
     size = re.search(r", (\d+x\d+)[ ,]", said)[1]
@@ -93,7 +95,37 @@ def seen(path: Path) -> str:
     """What is read: seconds, width x height, alpha, sound."""
     info, sound = media.probe(path), media.sound(path)
     heard = f" sound {len(sound.samples) / sound.rate:.2f} s" if sound else ""
-    return f"{info.seconds:.2f} s {info.width}x{info.height}{' alpha' * info.alpha}{heard}"
+    lasting = f"{info.seconds:.2f} s " if info.frames > 1 else ""
+    return f"{lasting}{info.width}x{info.height}{' alpha' * info.alpha}{heard}"
+
+
+def colours(path: Path) -> tuple[list[int], list[int]]:
+    """The mean colour of the first frame where it is opaque, 0 … 255: as FFmpeg decodes it or
+    Pillow with LittleCMS, and as it is read here. FFmpeg leaves HDR as coded."""
+    if path.suffix in (".gif", ".jpg", ".png"):
+        with Image.open(path) as image:
+            profile = image.info.get("icc_profile")
+            there = ImageOps.exif_transpose(image)
+            if profile:
+                own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+                there = ImageCms.profileToProfile(there, own, ImageCms.createProfile("sRGB"))
+            theirs = np.asarray(there.convert("RGBA"))
+    else:
+        size = "scale=in_range=auto:flags=accurate_rnd+full_chroma_int"
+        words = [ffmpeg(), "-v", "error", "-i", path, "-frames:v", "1", "-vf", size]
+        raw = subprocess.run(
+            [*words, "-f", "rawvideo", "-pix_fmt", "rgba", "-"], capture_output=True, check=True
+        ).stdout
+        theirs = np.frombuffer(raw, np.uint8).reshape(1, -1, 4)
+    first = next(iter(media.stream(path)))
+    ours = np.asarray(first).reshape(1, -1, first.shape[-1])
+    return _mean(theirs), _mean(ours)
+
+
+def _mean(pixels: np.ndarray) -> list[int]:
+    flat = pixels.reshape(-1, pixels.shape[-1]).astype(float)
+    seen = flat[:, 3] > 127 if flat.shape[1] == 4 else slice(None)
+    return [round(value) for value in flat[seen, :3].mean(0)] if len(flat[seen]) else []
 
 
 def run(*words: object) -> str:
@@ -113,7 +145,8 @@ def report() -> None:
         source, target = Path(name) / "in", Path(name) / "out"
         source.mkdir()
         target.mkdir()
-        print("| file | FFmpeg, Pillow | read | made | changed |\n|---|---|---|---|---|")
+        head = "file, FFmpeg and Pillow, read, mean colour: theirs and read, made, `sheet`, changed"
+        print(f"| {head.replace(', ', ' | ')} |\n{'|---' * 7}|")
         for path in made(source):
             out = target / f"{path.stem}.webm"
             match path.name:
@@ -126,12 +159,16 @@ def report() -> None:
                     words = ["loop", path, "--seconds", 1, "-o", out]
             here = f"`{words[0]}` {run(*words, '--seed', 1)}"
             changed = "; ".join(media.probe(path).changed)
-            print(f"| {path.name} | {told(path)} | {seen(path)} | {here} | {changed} |", flush=True)
+            told_colour, read_colour = (" ".join(map(str, one)) for one in colours(path))
+            colour = f"{told_colour}, {read_colour}"
+            sheet = run("sheet", path, "-o", target / f"{path.stem}-sheet.png")
+            row = [path.name, told(path), seen(path), colour, here, sheet, changed]
+            print(f"| {' | '.join(row)} |", flush=True)
         photo = source / "photo-p3.jpg"
         pair = ["--example", photo, "--example", source / "erased.png", "--size", "72x128"]
         how = ["--canvas", 64, "--seconds", 1, "--fps", 8, "--seed", 1]
         film = run("zoom", *pair, *how, "-o", target / "zoom.mp4")
-        print(f"| both pictures | | | `zoom` {film} | |")
+        print(f"| both pictures | | | | `zoom` {film} | | |")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def test_correlations_equal_those_of_numpy_place_by_place():
 
 def test_every_picture_is_shown_as_it_is_when_the_flight_comes_to_it():
     pictures = [world(0, 0, 1), world(0.31, 0.17, 0.4), world(0.4, 0.3, 0.15)]
-    placed = keep.laid([clip(one) for one in pictures], ratio=2)
+    placed = keep.laid([clip(one) for one in pictures], (2, 2))
     for depth, picture in enumerate(pictures):
         gap = (keep.view(placed, depth, (96, 96)) - picture).square().mean()
         assert -10 * torch.log10(gap + 1e-12) > 45
@@ -57,7 +57,7 @@ def test_every_picture_is_shown_as_it_is_when_the_flight_comes_to_it():
 
 
 def test_a_flight_shows_what_really_lies_between_two_pictures():
-    placed = keep.laid([clip(world(0, 0, 1, 256)), clip(world(0.3, 0.3, 0.5, 256))], ratio=2)
+    placed = keep.laid([clip(world(0, 0, 1, 256)), clip(world(0.3, 0.3, 0.5, 256))], (2,))
     seen = keep.camera(placed, 0.5, 1.0)
     left, top = seen.x + 0.5 - seen.width / 2, seen.y + 0.5 - seen.height / 2
     true = world(left, top, seen.width, 128)
@@ -68,7 +68,7 @@ def test_a_flight_shows_what_really_lies_between_two_pictures():
 def test_a_picture_that_is_nowhere_is_laid_into_the_middle_and_has_no_score():
     rng = torch.Generator().manual_seed(0)
     lone = torch.rand(3, 64, 64, generator=rng)
-    placed = keep.laid([clip(world(0, 0, 1)), clip(lone)], ratio=4)
+    placed = keep.laid([clip(world(0, 0, 1)), clip(lone)], (4,))
     assert placed[1].score is None and placed[1].box == keep.Box(0.0, 0.0, 0.25, 0.25)
 
 
@@ -77,3 +77,5 @@ def test_what_is_not_for_it_is_refused():
         FromOwnPictures(keep=("a.png",)).resolved()
     with pytest.raises(InputError, match="living"):
         FromOwnPictures(keep=("a.png", "b.png"), living=True).resolved()
+    with pytest.raises(InputError, match="ratios: 2 for 2 pictures"):
+        FromOwnPictures(keep=("a.png", "b.png"), ratios=(2, 3)).resolved()

@@ -8,7 +8,7 @@ from PIL import Image
 
 from kineograph import media, record
 from kineograph.cli import main
-from kineograph.families.zoom.ladder import EXAMPLE, Ladder, parsed, read_ladder
+from kineograph.families.zoom.ladder import EXAMPLE, Ladder, parsed, read_ladder, rungs
 from kineograph.values.errors import InputError, LimitError
 
 
@@ -44,6 +44,10 @@ GOOD = {"levels": ["an island", "a beach"]}
         (GOOD | {"seconds": "long"}, "'long' is not a number"),
         (GOOD | {"seeds": [1]}, "seeds: 1 for 2 levels"),
         (GOOD | {"seeds": [1, -1]}, "seeds"),
+        (GOOD | {"ratios": [2, 4]}, "ratios: 2 for 2 levels; give one for each"),
+        (GOOD | {"ratios": [3]}, "ratios: 3 is not an even number"),
+        ({"levels": ["a", "b", "c"], "ratios": [2, 6]}, "ratios: 6 is no power of 2; use 4 or 8"),
+        (GOOD | {"ratios": [-2]}, "ratios: -2 is not above 1"),
         (GOOD | {"target": [0.5]}, "target: 1 numbers; give two"),
         (GOOD | {"secnds": 3}, "secnds: is unknown; did you mean seconds"),
         ({"level": ["a", "b"]}, "level: is unknown; did you mean levels"),
@@ -57,6 +61,28 @@ GOOD = {"levels": ["an island", "a beach"]}
 def test_every_mistake_is_named(tree, told):
     with pytest.raises(InputError, match=told):
         parsed(tree)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "ratio", "of"),
+    [
+        ((), 2, [0, 1, 2, 3]),
+        ((2, 2, 2), 2, [0, 1, 2, 3]),
+        ((2, 8, 2), 2, [0, 1, 1, 1, 2, 3]),
+        ((4, 4, 16), 4, [0, 1, 2, 2, 3]),
+        ((1.5, 2.25, 1.5), 1.5, [0, 1, 1, 2, 3]),
+    ],
+)
+def test_steps_that_differ_are_steps_of_one_ratio(ratios, ratio, of):
+    found = rungs(4, 2, ratios)
+    assert found == (ratio, of)
+    far = np.prod(ratios or (2, 2, 2))
+    assert found[0] ** (len(found[1]) - 1) == pytest.approx(far)
+
+
+def test_a_million_times_closer_at_once_is_too_far():
+    with pytest.raises(LimitError, match="they make 31 levels of 2 each, the limit is 24"):
+        rungs(3, 2, (2, 2**29))
 
 
 def test_forty_levels_are_too_many():
@@ -118,6 +144,23 @@ def test_pictures_become_a_film_and_a_page_with_their_recipe(pictures, tmp_path,
     page = tmp_path / "tour.html"
     assert run(*words, "--seed", 3, "-o", page) == 0
     assert page.read_text("utf-8").count("data:image/webp") == 3
+
+
+def test_levels_a_step_of_its_own_apart_are_made_again(pictures, tmp_path, capsys):
+    ladder = tmp_path / "ladder.toml"
+    names = ", ".join(f'"{path.name}"' for path in pictures)
+    ladder.write_text(f"examples = [{names}]\nratios = [2, 4]\nseconds = 1\n", "utf-8")
+    out, again = tmp_path / "tour.webp", tmp_path / "again.webp"
+    how = ["--canvas", 32, "--size", 32, "--fps", 4]
+    assert run(ladder, *how, "--seed", 3, "-o", out, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["levels"] == 4
+    with pytest.raises(SystemExit) as left:
+        main(["rerun", str(out), "-o", str(again)])
+    assert left.value.code == 0 and again.read_bytes() == out.read_bytes()
+    flags = [*options(pictures), "--ratios", 2, "--ratios", 4, "--seconds", 1, *how]
+    assert run(*flags, "--seed", 3, "-o", again, "--force") == 0
+    assert (media.read(again).frames == media.read(out).frames).all()
 
 
 def test_a_photo_grounds_the_widest_level(pictures, tmp_path):

@@ -171,7 +171,8 @@ def looped(settings: Any, result: Result[Any]) -> list[Chapter]:
     read = media.frames_of(settings.clip)
     frames = (frame for number, frame in enumerate(read.each) if number % settings.every == 0)
     fps = read.info.fps / settings.every
-    texture: Texture = last(study(frames, fps, even=settings.even_light))
+    how = {"even": settings.even_light, "steady": settings.steady}
+    texture: Texture = last(study(frames, fps, **how))
     jumps = [(int(a), int(b)) for a, b in result.facts.get("jumps", ())]
     compared = Chapter(
         "Every frame against every frame",

@@ -39,6 +39,7 @@ from kineograph.frames.render import (
     rendered,
     seams,
 )
+from kineograph.frames.steady import Shake, steadied
 from kineograph.frames.walk import FrameChain, Table, range_cost
 from kineograph.sequence.draw import Draw, extend, row_generators
 from kineograph.values.errors import InputError
@@ -58,7 +59,7 @@ class Texture:
 
     reel: its frames, perhaps made smaller. fps: frames a second. d: distances (N, N), RMS in 0 … 1.
     circular: the clip already is a loop. small: (N, h, w, C) bytes, the pictures that were
-    compared.
+    compared. shake: what was taken out of the camera's, None where it was left.
     """
 
     reel: FrameStore
@@ -67,6 +68,7 @@ class Texture:
     circular: bool
     playback: Playback
     small: Frame
+    shake: Shake | None = None
 
     def __len__(self) -> int:
         return len(self.reel)
@@ -115,6 +117,7 @@ def study(
     playback: Playback | None = None,
     pixels: int | None = None,
     even: bool = False,
+    steady: bool = False,
     expected: int = 0,
 ) -> Iterator[Progress]:
     """Read a clip once and compare all its frames; the last value is a `Texture`.
@@ -122,9 +125,9 @@ def study(
     Until then the value is the frame just read, (h, w, C) uint8, small, or None.
 
     frames: (H, W, 3 or 4) uint8. pixels: frames kept for showing are made smaller to at most this
-    many. even: make the brightness of the still background equal first. expected: number of frames
-    as declared, for the progress. Raises InputError for fewer than 2 frames, LimitError for more
-    than MAX_FRAMES.
+    many. steady: take the camera's shake out first. even: make the brightness of the still
+    background equal. expected: number of frames as declared, for the progress. Raises InputError
+    for fewer than 2 frames, LimitError for more than MAX_FRAMES.
     """
     reel, small, gains = FrameStore(), [], None
     check_count(expected)
@@ -139,6 +142,11 @@ def study(
         raise InputError(
             "clip", f"has {len(reel)} frame, at least 2 are needed", "give a moving clip"
         )
+    shake = None
+    if steady:
+        yield Progress(0.9, "taking the camera's shake out", None)
+        reel, shake = steadied(reel)
+        small = [thumbnail(frame) for frame in reel.source()()] if shake.share < 1 else small
     yield Progress(0.92, "comparing all frames", None)
     pictures = np.stack(small)
     x = pictures.reshape(len(pictures), -1)
@@ -150,7 +158,8 @@ def study(
         reel.pop()  # a loop whose first frame was repeated at its end
         x, d = x[:-1], d[:-1, :-1]
     small_shape = (len(x), *pictures.shape[1:])
-    texture = Texture(reel, fps, d, closes(d), playback or Playback(), x.reshape(small_shape))
+    kept = playback or Playback()
+    texture = Texture(reel, fps, d, closes(d), kept, x.reshape(small_shape), shake)
     yield Progress(1.0, "compared", texture)
 
 

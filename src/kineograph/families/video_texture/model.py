@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from kineograph import media
@@ -13,6 +13,7 @@ from kineograph.frames.distance import WORK_PIXELS, Frame, check_count
 from kineograph.frames.player import PLAYER_PIXELS, texture_page
 from kineograph.frames.regions import composed, regions
 from kineograph.frames.sound import check_audio, music, sound_of
+from kineograph.frames.steady import Shake
 from kineograph.frames.texture import (
     GHOST,
     GOOD_SEAM,
@@ -38,6 +39,7 @@ from kineograph.values.result import Result
 # Measured with one thread: 60 … 900 frames of 96x72 … 1280x720, to page, .mp4, .gif, .webp.
 START = 1.3  # seconds until torch and the compiled walk are there
 READ = 3.5e-8  # seconds a pixel of a frame: decoded, brought here, made small
+STEADY = 0.05  # seconds a frame that is laid over the first
 PAIR = 6e-11  # seconds a pair of frames and value compared
 WRITE = 6e-8  # seconds a pixel of a frame: rendered and coded
 PAGE_BYTES = 0.1  # bytes a pixel of a player's picture, as text
@@ -79,7 +81,14 @@ class VideoTextureModel:
         if settings.seconds is not None:
             made = max(1, round(settings.seconds * info.fps / settings.every))
         compared = 3 * min(pixels, WORK_PIXELS) * count**2 / 2
-        seconds = START + READ * pixels * info.frames + PAIR * compared + WRITE * pixels * made
+        steadying = STEADY * count if settings.steady else 0.0
+        seconds = (
+            START
+            + steadying
+            + READ * pixels * info.frames
+            + PAIR * compared
+            + WRITE * pixels * made
+        )
         shown = settings.shape
         rate = min(1.0, (shown.fps or info.fps) / info.fps)
         file = media.file_bytes(request.form, placed(size, shown).outer, max(1, round(made * rate)))
@@ -109,6 +118,7 @@ class VideoTextureModel:
             fps,
             pixels=PLAYER_PIXELS if plan.page else None,
             even=settings.even_light,
+            steady=settings.steady,
             expected=read.info.frames // settings.every,
         )
         texture: Texture | None = None
@@ -121,6 +131,9 @@ class VideoTextureModel:
         if texture.usual == 0:
             notes = ["the clip does not move: all its frames are equal", *notes]
         facts: dict[str, Any] = {"frames": len(texture), "fps": texture.fps}
+        if texture.shake is not None:
+            notes = [_steady(texture.shake), *notes]
+            facts["shake"] = asdict(texture.shake)
         facts |= {"already_loops": texture.circular, "usual_step": texture.usual}
         product: PageProduct | FilmProduct | EitherProduct
         if plan.page:
@@ -132,6 +145,14 @@ class VideoTextureModel:
         record = record_of(self, request, seed)
         result: Result[Any] = Result(product, seed, record, tuple(notes), facts)
         yield Progress(1.0, "done", None, None, result)
+
+
+def _steady(shake: Shake) -> str:
+    """What was done about the camera's shake."""
+    if shake.share == 1:
+        return "the camera stands still already: nothing is taken out"
+    left = f"{shake.share:.0%} of each side is left"
+    return f"a shake of up to {shake.most:.1f} pixels is taken out; {left}"
 
 
 def planned(request: Request[VideoTexture]) -> Plan:

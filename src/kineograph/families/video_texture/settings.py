@@ -44,6 +44,7 @@ class VideoTexture(Sounded):
     )
     every: int = setting(1, "Take every so-manieth frame of the clip.", least=1, most=1000)
     even_light: bool = setting(False, "Even out brightness by the still background.")
+    steady: bool = setting(False, "Take a hand's shake out; the border it needs is cut.")
     regions: bool = setting(False, "Loop parts that move on their own separately.")
     same_walk: bool = setting(
         False, "A player goes the same way, by the seed, at every visit; else a new one."

@@ -43,15 +43,15 @@ class Placed:
     score: float | None
 
 
-def laid(pictures: Sequence[Clip], ratio: float) -> list[Placed]:
+def laid(pictures: Sequence[Clip], ratios: Sequence[float]) -> list[Placed]:
     """The pictures, widest first, each where it is found in the one before it.
 
-    ratio: how many times closer one is that is not found anywhere.
+    ratios: how many times closer each further one is if it is not found anywhere.
     """
     frames = [clip.over().frames[0] for clip in pictures]
     height, width = frames[0].shape[-2:]
     placed = [Placed(frames[0], Box(0.0, 0.0, 1.0, height / width), 1.0)]
-    for picture in frames[1:]:
+    for picture, ratio in zip(frames[1:], ratios, strict=True):
         wide = placed[-1]
         at = found(wide.picture, picture)
         box = wide.box

@@ -44,7 +44,7 @@ class FromOwnPicturesModel:
         sound = audio_under(settings.audio, request.form, count / settings.fps)
         pictures = [media.first_frame(one, "keep")[0] for one in settings.keep]
         yield Progress(0.1, "looking for each picture in the one before it", pictures[0])
-        placed = keep.laid(pictures, settings.ratio)
+        placed = keep.laid(pictures, _ratios(settings))
         film = FilmProduct(
             lambda: keep.frames(placed, flight, (width, height)),
             count,
@@ -65,16 +65,22 @@ class FromOwnPicturesModel:
 
 def _told(settings: FromOwnPictures, placed: list[keep.Placed]) -> Iterator[str]:
     """Where each picture was found, or that it was not."""
-    for source, wide, one in zip(settings.keep[1:], placed, placed[1:], strict=False):
+    steps = zip(settings.keep[1:], _ratios(settings), placed, placed[1:], strict=False)
+    for source, ratio, wide, one in steps:
         times = wide.box.width / one.box.width
         if one.score is None:
             yield (
                 f"'{source.name}' is not found in the picture before it; it is laid into the "
-                f"middle, {settings.ratio:g} times closer"
+                f"middle, {ratio:g} times closer"
             )
         else:
             sure = f"correlation {one.score:.2f}"
             yield f"'{source.name}' is found, {times:.2f} times closer ({sure})"
+
+
+def _ratios(settings: FromOwnPictures) -> tuple[float, ...]:
+    """How many times closer each further picture is if it is not found."""
+    return settings.ratios or (settings.ratio,) * (len(settings.keep) - 1)
 
 
 def _flight(settings: FromOwnPictures) -> Flight:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ class Ladder:
     "Picture files, one or more a level; a level by example needs no model."
     ratio: float = 2
     "How many times closer each level is; between pictures also as 1.5, between texts even."
+    ratios: tuple[float, ...] = ()
+    "In place of ratio: how many times closer each level is than the one before; powers of one."
     seeds: tuple[int, ...] = ()
     "One whole number a level, or none."
     photo: str = ""
@@ -81,16 +84,48 @@ class Ladder:
 
     def _check_ratio(self) -> None:
         """An even whole number between texts; between pictures any simple one."""
-        if not self.examples and (self.ratio % 2 or not 2 <= self.ratio <= MOST_RATIO):
-            problem = f"{self.ratio:g} is not an even number in 2 … {MOST_RATIO}"
-            raise InputError("ratio", f"{problem}, as texts need", "use 2 or 4")
-        simple = exact(self.ratio)
-        if not 1 < simple <= MOST_RATIO or abs(float(simple) - self.ratio) > 0.01:
-            problem = f"{self.ratio:g} is not within 1 … {MOST_RATIO}, in quarters or thirds"
-            raise InputError("ratio", problem, "use 2, 4 or 1.5")
+        field = "ratios" if self.ratios else "ratio"
+        ratio, _ = rungs(len(self), self.ratio, self.ratios)
+        if not self.examples and (ratio % 2 or not 2 <= ratio <= MOST_RATIO):
+            problem = f"{ratio:g} is not an even number in 2 … {MOST_RATIO}"
+            raise InputError(field, f"{problem}, as texts need", "use 2 or 4")
+        simple = exact(ratio)
+        if not 1 < simple <= MOST_RATIO or abs(float(simple) - ratio) > 0.01:
+            problem = f"{ratio:g} is not within 1 … {MOST_RATIO}, in quarters or thirds"
+            raise InputError(field, problem, "use 2, 4 or 1.5")
 
     def __len__(self) -> int:
         return len(self.levels) or len(self.examples)
+
+
+def rungs(count: int, ratio: float, ratios: Sequence[float]) -> tuple[float, list[int]]:
+    """The ratio of a stack whose steps differ, and of which of `count` levels each of its own is.
+
+    The smallest step is the ratio; a step of its second power has one level in between, which is of
+    the wider one, and so on: 2, 8, 2 makes levels 0, 1, 1, 1, 2, 3, each twice as close. Without
+    `ratios` every level stands for itself.
+    """
+    if not ratios:
+        return ratio, list(range(count))
+    if len(ratios) != count - 1:
+        raise InputError(
+            "ratios", f"{len(ratios)} for {count} levels", "give one for each closer one"
+        )
+    base = min(ratios)
+    if base <= 1:
+        raise InputError("ratios", f"{base:g} is not above 1", "use 2, 4 or 1.5")
+    of = [0]
+    for level, step in enumerate(ratios):
+        power = max(1, round(math.log(step) / math.log(base)))
+        if abs(base**power / step - 1) > 0.01:
+            below = max(1, math.floor(math.log(step) / math.log(base)))
+            near = f"{base**below:g} or {base ** (below + 1):g}"
+            raise InputError("ratios", f"{step:g} is no power of {base:g}", f"use {near}")
+        of += [level] * (power - 1) + [level + 1]
+    if len(of) > MOST_LEVELS:
+        told = f"{len(of)} levels of {base:g} each, the limit is {MOST_LEVELS}"
+        raise LimitError(f"ratios: they make {told}; take smaller steps or fewer levels")
+    return base, of
 
 
 def read_ladder(path: Path) -> Ladder:
@@ -178,6 +213,7 @@ _READ: dict[str, Any] = {
     "levels": _texts,
     "examples": _files,
     "ratio": lambda key, value: whole_or_not(_number(key, value)),
+    "ratios": lambda key, value: tuple(whole_or_not(_number(key, one)) for one in _row(key, value)),
     "seeds": lambda key, value: tuple(_whole(key, each) for each in _row(key, value)),
     "photo": _text,
     "target": _point,
@@ -203,6 +239,7 @@ levels = [
   "green and white molecules, balls and bonds",
 ]
 ratio = 2              # even: 2, 4, ...
+# ratios = [2, 4, 2, 2, 2, 4, 2]     # in its place, one for each closer level: powers of one
 # seeds = [1, 2, 3, 4, 5, 6, 7, 8]   # one a level; leave out to choose by the seed
 # examples = ["island.jpg", "forest.jpg", ...]   # instead of levels: pictures, and no model
 # photo = "island.jpg" # the widest level shows this photograph ...

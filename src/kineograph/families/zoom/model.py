@@ -19,7 +19,7 @@ from kineograph.diffusion.denoiser import Denoiser
 from kineograph.families.zoom import flight as flying
 from kineograph.families.zoom import forecast, latent, maker
 from kineograph.families.zoom.forecast import Film
-from kineograph.families.zoom.ladder import EXAMPLE
+from kineograph.families.zoom.ladder import EXAMPLE, rungs
 from kineograph.families.zoom.photo import photo_window
 from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage, Zoom
 from kineograph.families.zoom.stack import Ratio, ZoomStack, check_geometry, exact, fitting
@@ -75,7 +75,8 @@ class FromTextsModel:
 
     def forecast(self, request: Request[FromTexts]) -> Forecast:
         settings = request.settings
-        film, levels = _film(settings, len(settings.level)), len(settings.level)
+        levels = len(_rungs(settings, len(settings.level))[1])
+        film = _film(settings, levels)
         if self.public:
             plan = checkpoints.pictures(self.model, device=fastest()).plan(levels)
             return Forecast(0.0, plan.peak, _file(request, film), plan.told())
@@ -86,29 +87,32 @@ class FromTextsModel:
         """The stack as it is denoised; the last step carries the flight."""
         settings = request.settings
         seeds = settings.seeds or maker.level_seeds(seed, len(settings.level))
+        ratio, of = _rungs(settings, len(settings.level))
+        texts = tuple(settings.level[level] for level in of)
         photo = None
         if settings.photo is not None:
             photo = partial(_photo, settings, settings.photo)
-        how: dict[str, Any] = {"seeds": seeds, "ratio": exact(settings.ratio), "photo": photo}
+        how: dict[str, Any] = {"seeds": _spread(seeds, of), "ratio": exact(ratio), "photo": photo}
         notes = []
         if self.model == "stickers":
             notes.append("stickers draws single things, not landscapes: expect emoji everywhere")
         said = settings.changed(seeds=seeds, model=self.about.name)
         asked = request.saying(said)
-        steps = self._public(settings, how) if self.public else self._ours(settings, how)
-        yield from _flown(self, asked, seed, steps, settings.level, notes)
+        steps = self._public(texts, how) if self.public else self._ours(texts, settings.living, how)
+        yield from _flown(self, asked, seed, steps, texts, notes)
 
-    def _ours(self, settings: FromTexts, how: dict[str, Any]) -> Iterator[Progress]:
+    def _ours(
+        self, texts: tuple[str, ...], living: bool, how: dict[str, Any]
+    ) -> Iterator[Progress]:
         loaded = recipe.load(self.model, text_encoder=self.text_encoder, adapters=self.adapters)
         made: Any = with_base(loaded, self.denoiser)
-        texts = [made.styled(text) for text in settings.level]
-        return maker.by_text(texts, made.stages, made.read, living=settings.living, **how)
+        styled = [made.styled(text) for text in texts]
+        return maker.by_text(styled, made.stages, made.read, living=living, **how)
 
-    def _public(self, settings: FromTexts, how: dict[str, Any]) -> Iterator[Progress]:
+    def _public(self, texts: tuple[str, ...], how: dict[str, Any]) -> Iterator[Progress]:
         """By a public picture model; its plan is told first."""
         loras = [checkpoints.Lora(*one) for one in self.adapters]
         model = checkpoints.pictures(self.model, device=fastest(), loras=loras)
-        texts = settings.level
         print(model.plan(len(texts)).fitting(model.device).told(), file=sys.stderr)
         ready = model.prepared(texts)
         how = how | {"rows": 1}
@@ -124,7 +128,8 @@ class FromPicturesModel:
 
     def forecast(self, request: Request[FromPictures]) -> Forecast:
         settings = request.settings
-        clips, film = _examples(settings), _film(settings, len(settings.example))
+        clips = _examples(settings)
+        film = _film(settings, len(clips))
         canvas, ratio = _canvas(settings)
         banks = maker.materials(clips, canvas, ratio)
         made = forecast.example_plan(
@@ -139,21 +144,23 @@ class FromPicturesModel:
     def make(self, request: Request[FromPictures], seed: int) -> Iterator[Progress[Clip]]:
         """The stack as it is denoised; the last step carries the flight."""
         settings = request.settings
-        levels, (size, ratio) = len(settings.example), _canvas(settings)
-        check_geometry(levels, ratio, size, size)
-        seeds = settings.seeds or maker.level_seeds(seed, levels)
+        size, ratio = _canvas(settings)
+        of = _rungs(settings, len(settings.example))[1]
+        check_geometry(len(of), ratio, size, size)
+        seeds = settings.seeds or maker.level_seeds(seed, len(settings.example))
         photo = None if settings.photo is None else _photo(settings, settings.photo, size)
-        how: dict[str, Any] = {"size": size, "seeds": seeds, "ratio": ratio}
+        how: dict[str, Any] = {"size": size, "seeds": _spread(seeds, of), "ratio": ratio}
         examples, notes = _examples(settings), []
         if any(clip.frames.shape[1] == 4 for row in examples for clip in row):
             notes.append("pictures with transparency are laid over white")
         if size != settings.canvas:
-            told = f"a canvas of {size} pixels, which the ratio {settings.ratio:g} divides"
+            told = f"a canvas of {size} pixels, which the ratio {float(ratio):g} divides"
             notes.append(f"{told}, in place of {settings.canvas}")
         steps = maker.by_example(examples, photo=photo, **how)
         texts = settings.level or tuple(Path(row[0].name).stem for row in settings.example)
         asked = request.saying(settings.changed(seeds=seeds))
-        yield from _flown(self, asked, seed, steps, texts, notes)
+        shown = tuple(texts[level] for level in of)
+        yield from _flown(self, asked, seed, steps, shown, notes)
 
 
 class PickPageModel:
@@ -232,9 +239,20 @@ def _flown(
 
 def _canvas(settings: FromPictures) -> tuple[int, Ratio]:
     """Pixels of a side of every level, and the ratio; an even one takes the canvas as said."""
-    ratio = exact(settings.ratio)
+    ratio = exact(_rungs(settings, len(settings.example))[0])
     even = isinstance(ratio, int) and ratio % 2 == 0
     return settings.canvas if even else fitting(settings.canvas, ratio), ratio
+
+
+def _rungs(settings: Zoom, count: int) -> tuple[float, list[int]]:
+    """The ratio of the stack, and of which of `count` levels each of its levels is."""
+    return rungs(count, settings.ratio, settings.ratios)
+
+
+def _spread(seeds: Sequence[int], of: Sequence[int]) -> tuple[int, ...]:
+    """A seed for every level of a stack; one in between has its own, drawn from the wider one's."""
+    again = [of[:place].count(level) for place, level in enumerate(of)]
+    return tuple((seeds[level] + k * 2**32) % 2**63 for level, k in zip(of, again, strict=True))
 
 
 def _shown(stack: ZoomStack) -> Clip:
@@ -264,12 +282,12 @@ def _photo(settings: Zoom, photo: Source, size: int) -> maker.Photo:
 
 
 def _examples(settings: FromPictures) -> list[list[Clip]]:
-    """The example pictures of every level; clips of one length when living."""
+    """The example pictures of every level of the stack; clips of one length when living."""
     rows = [[_example(one, settings.living) for one in row] for row in settings.example]
     if settings.living:
         frames = min(len(clip) for row in rows for clip in row)
         rows = [[replace(clip, frames=clip.frames[:frames]) for clip in row] for row in rows]
-    return rows
+    return [rows[level] for level in _rungs(settings, len(rows))[1]]
 
 
 def _example(source: Source, living: bool) -> Clip:

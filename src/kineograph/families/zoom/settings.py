@@ -17,13 +17,15 @@ from kineograph.values.source import FolderSource, PictureSource, Source
 
 Way = Literal["in", "out", "in-and-out"]
 MOST_SIDE = 4096  # pixels of a film
+MOST_STEP = 64  # times that a kept picture is closer
 FROM_LADDER = {
     "levels": "level",
     "examples": "example",
     **{
         name: name
         for name in (
-            "ratio", "seeds", "photo", "target", "photo_share", "seconds", "way", "ease", "dwell",
+            "ratio", "ratios", "seeds",
+            "photo", "target", "photo_share", "seconds", "way", "ease", "dwell",
         )
     },
 }  # fmt: skip
@@ -95,6 +97,10 @@ class Zoom(Sounded):
         above=1,
         most=64,
     )
+    ratios: tuple[float, ...] = setting(
+        (),
+        "In place of one ratio: how many times closer each level is than the one before; repeat.",
+    )
     seconds: float = setting(12.0, "Length of the flight.", unit="seconds", above=0, most=3600)
     way: Way = setting("in", "Where the flight goes.")
     ease: float = setting(
@@ -111,7 +117,10 @@ class Zoom(Sounded):
         said: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
         path = said.pop("ladder", None)
         if path is not None:
-            said = {**self._in_file(path), **said}
+            found = self._in_file(path)
+            if "ratio" in said:
+                found.pop("ratios", None)
+            said = {**found, **said}
         if self.for_ is not None and "size" not in said:
             said["size"] = PRESETS[self.for_].size
         if self.at is not None:
@@ -166,7 +175,7 @@ class FromTexts(Zoom, Adapted):
     def check(self) -> None:
         from kineograph.families.zoom.ladder import Ladder
 
-        Ladder(levels=self.level, ratio=self.ratio, seeds=self.seeds)
+        Ladder(levels=self.level, ratio=self.ratio, ratios=self.ratios, seeds=self.seeds)
 
 
 class FromPictures(Zoom):
@@ -193,7 +202,7 @@ class FromPictures(Zoom):
         from kineograph.families.zoom.ladder import Ladder
 
         names = tuple(tuple(one.name for one in row) for row in self.example)
-        Ladder(levels=self.level, examples=names, ratio=self.ratio, seeds=self.seeds)
+        Ladder(self.level, names, self.ratio, self.ratios, self.seeds)
 
 
 class FromOwnPictures(Zoom):
@@ -216,6 +225,11 @@ class FromOwnPictures(Zoom):
     def check(self) -> None:
         if len(self.keep) < 2:
             raise InputError("keep", "is one picture, a zoom needs two", "add a closer one")
+        if self.ratios and len(self.ratios) != len(self.keep) - 1:
+            given = f"{len(self.ratios)} for {len(self.keep)} pictures"
+            raise InputError("ratios", given, "give one for each closer picture")
+        if any(not 1 < ratio <= MOST_STEP for ratio in self.ratios):
+            raise InputError("ratios", f"are not all above 1, at most {MOST_STEP}")
         for name in ("ladder", "photo", "target", "at", "photo_share", "seeds", "living"):
             if name in self.model_fields_set and getattr(self, name):
                 raise InputError(name, f"is not for {self.about}", "leave it out")
