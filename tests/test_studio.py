@@ -5,7 +5,9 @@ import io
 import json
 import os
 import re
+import signal
 import socket
+import subprocess
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
@@ -303,6 +305,27 @@ def test_numbers_and_names_that_nothing_can_hold_are_refused(client, studio, met
 
 def test_a_name_too_long_for_any_file_is_not_on_the_page(client):
     assert client.get("/page/" + "a" * 5000 + ".js").status_code == 404
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_studio_that_is_ended_lets_its_pages_go_without_a_word(tmp_path):
+    words = ["-m", "kineograph", "studio", "--no-browser", "--port", "0", "--home", str(tmp_path)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen([sys.executable, *words], **streams) as process:
+        at = next(word for word in process.stdout.readline().split() if "token=" in word)
+        address, _, key = at.partition("/?token=")
+        line = HTTPConnection(address.removeprefix("http://"), timeout=60)
+        line.request("GET", "/api/v1/events", headers={"authorization": f"Bearer {key}"})
+        answer = line.getresponse()
+        assert answer.readline() == b"retry: 1000\n"
+        process.send_signal(signal.SIGINT)
+        told = process.stdout.read()
+        answer.close()
+        line.close()
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert "ERROR" not in told
 
 
 def test_a_full_queue_says_when_to_come_back(client, studio):
