@@ -63,6 +63,11 @@ def test_numbers_is_short_for_a_mode():
     )
 
 
+def test_half_a_guide_is_refused():
+    with pytest.raises(InputError, match="guides: 1 pictures, 2 make one guide"):
+        models.settings_of("analogy", PICTURES | {"guides": (A,)})
+
+
 def test_the_map_says_where_each_pixel_of_a_copied_picture_came_from():
     result = made(mode="numbers", **PICTURES)
     copied = rendered(result.extras["map"].value(), [PICTURES["a2"]])
@@ -73,9 +78,12 @@ def test_the_map_says_where_each_pixel_of_a_copied_picture_came_from():
 def test_a_picture_says_how_it_was_made_and_is_made_again_from_that(by, files, tmp_path):
     more = {} if by == "tokens" else {"coherence": 2.0, "levels": 2}
     pairs = {"also": (files["b"], files["a"])} if by != "both" else {}
+    if by == "patches":
+        pairs["guides"] = (files["a2"], files["a"], files["b"])
     out = made(".png", seed=9, by=by, **files, **more, **pairs).save(tmp_path / "out.png")
     record = read(out)
-    assert set(record.inputs) == {"a", "a2", "b"} | ({"also.0", "also.1"} if pairs else set())
+    further = {f"{name}.{k}" for name, given in pairs.items() for k in range(len(given))}
+    assert set(record.inputs) == {"a", "a2", "b"} | further
     assert (record.model.get("name") == "visual-prompts") == (by != "patches")
     asked = again(out)
     assert asked.request.settings == models.settings_of(

@@ -273,3 +273,60 @@ def test_the_transparency_of_b_stays(mode: str, deep: bool) -> None:
     assert found.picture.shape == (16, 16, 4)
     scale = 257 if found.picture.dtype == np.uint16 else 1
     assert np.array_equal(found.picture[..., 3], alpha[..., 0].astype(int) * scale)
+
+
+def striped(label: Picture) -> Picture:
+    """Red stripes where the label is dark, blue grain where it is light."""
+    rng = np.random.default_rng(5)
+    height, width = label.shape
+    stripes = np.zeros((height, width, 3), np.uint8)
+    stripes[..., 0] = np.where(np.arange(width) // 3 % 2, 240, 120)
+    grain = np.zeros((height, width, 3), np.uint8)
+    grain[..., 2] = rng.integers(100, 256, (height, width))
+    return np.where(label[..., None] < 128, stripes, grain)
+
+
+@pytest.mark.parametrize("mode", ["filter", "numbers", "transfer"])
+def test_a_guide_says_what_belongs_where(mode: str) -> None:
+    """A and B are one grey, so that only the guide tells the two materials apart."""
+    left = np.where(np.arange(40) < 20, 0, 255).astype(np.uint8)[None].repeat(32, 0)
+    disc = np.hypot(*(np.indices((36, 44)) - np.array([18, 22])[:, None, None])) < 11
+    wanted = np.where(disc, 255, 0).astype(np.uint8)
+    plain, query = np.full((32, 40, 1), 128, np.uint8), np.full((36, 44, 1), 128, np.uint8)
+    guide = (left[..., None], wanted[..., None])
+
+    def right(**how: Any) -> float:
+        mode_of = replace(MODES[mode], levels=2)
+        *_, last = analogy(plain, striped(left), query, seed=1, matching=mode_of, **how)
+        found = rendered(last.value.source, [left[..., None]])[..., 0]
+        return float((found == wanted).mean())
+
+    assert right(guides=[guide]) > 0.97
+    assert right() < 0.9
+    inverted = (255 - left[..., None], wanted[..., None])
+    assert right(guides=[inverted]) < 0.03
+
+
+def test_an_empty_guide_changes_nothing_but_its_share() -> None:
+    """A guide that is flat in A and in B is as far from everything: the same places win."""
+    plain, query = gravel(1, 40)[..., None], gravel(2, 36)[..., None]
+    changed = blurred(plain[..., 0]).astype(np.uint8)[..., None]
+    flat = (np.full((40, 40, 3), 90, np.uint8), np.full((36, 36, 3), 90, np.uint8))
+    without, with_flat = (
+        [*analogy(plain, changed, query, seed=3, guides=guides)][-1].value
+        for guides in ((), [flat])
+    )
+    assert (without.picture == with_flat.picture).all()
+
+
+@pytest.mark.parametrize(
+    ("guides", "told"),
+    [
+        ([(np.zeros((32, 40, 1), np.uint8),)], "are 40×32; A and B are 40×32, 20×24"),
+        ([(np.zeros((32, 40, 1), np.uint8),) * 2], "are 40×32, 40×32; A and B are 40×32, 20×24"),
+    ],
+)
+def test_guides_have_the_sizes_of_what_they_guide(guides: Any, told: str) -> None:
+    plain, query = np.zeros((32, 40, 1), np.uint8), np.zeros((24, 20, 1), np.uint8)
+    with pytest.raises(InputError, match=f"guides: {told}; give one for A"):
+        list(analogy(plain, plain, query, seed=1, guides=guides))

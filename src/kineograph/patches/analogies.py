@@ -60,6 +60,7 @@ FINE = 65535  # matched values are whole multiples of 1 / FINE
 ONE = 4096  # the weight of a tap
 BORDER = 4  # mirrored pixels around every picture; even, and at least the reach of a tap
 SMALLEST = 16  # pixels, the shorter side of the coarsest level
+ANSWERS = (0, 3)  # blocks of planes that are A′, fine and coarse
 ROWS = 8  # rows between two reports of progress
 COLOURS = ("carry", "copy", "tint")
 SEEN = 0.015  # of chrominance, 0 … 1: what the eye takes for a colour
@@ -75,9 +76,9 @@ class Matching:
     coherence: κ ≥ 0; 0 copies the nearest place, 2 … 25 suits brush strokes. levels: of the
     pyramid, 1 … 6. colour: carry (luminance of A′, colours of B), copy (colours of A′), tint
     (luminance of B, colours of A′). labels: match all three colours as they are, for label maps.
-    remap: give A and A′ the luminance range of B. guide: weight of A against B beside that of A′
-    against B′. focus: deviation in pixels of Gaussian weights; 0 is flat. approximate: a short list
-    of candidates instead of all, for large pictures.
+    remap: give A and A′ the luminance range of B. guide: weight of A, and of each guide, against B
+    beside that of A′ against B′. focus: deviation in pixels of Gaussian weights; 0 is flat.
+    approximate: a short list of candidates instead of all, for large pictures.
     """
 
     coherence: float = 0.0
@@ -130,7 +131,8 @@ class _Level(NamedTuple):
 
     answer: weight of A′ against B′; less than 1 where A′ would outshout what it answers to.
     keeps: A′ keeps the light of A. line: slope and shift of A′'s light by A's where they say nearly
-    all of it; A′ stands here as if it were A and what they leave.
+    all of it; A′ stands here as if it were A and what they leave. guides: how many planes, the last
+    of `plain` and `query`, are guides'; A′ is empty there.
     """
 
     plain: list[Reals]
@@ -139,6 +141,7 @@ class _Level(NamedTuple):
     answer: float = 1.0
     keeps: bool = True
     line: tuple[float, float] | None = None
+    guides: int = 0
 
 
 def analogy(
@@ -148,11 +151,14 @@ def analogy(
     *,
     seed: int,
     matching: Matching = FILTER,
+    guides: Sequence[Sequence[Picture]] = (),
 ) -> Iterator[Progress]:
     """B′, which is to B (query) as every A′ (changed) is to its A (plain).
 
     Pictures are (H, W) or (H, W, C) uint8 or uint16; each A′ has the size of its A, pixel upon
-    pixel. Yields Progress with the luminance so far; the last value is the Analogy.
+    pixel. guides: each a picture for every A and one for B, of their sizes, that say what belongs
+    where (labels, light, direction); they are compared colour by colour beside A and B. Yields
+    Progress with the luminance so far; the last value is the Analogy.
     """
     if not 0 <= seed < 2**64:
         raise InputError("seed", f"{seed} is not in 0 … 2**64 - 1")
@@ -170,7 +176,7 @@ def analogy(
         problem = f"A or B has a side of {shortest} pixels"
         raise InputError("a", problem, "use pictures of at least 3×3")
 
-    finest = _matched(first, second, target, matching)
+    finest = _guided(_matched(first, second, target, matching), guides, (*first, target))
     levels = [finest]
     while len(levels) < matching.levels and shortest >= 2 * SMALLEST:
         last, shortest = levels[-1], shortest // 2
@@ -204,6 +210,38 @@ def _matched(
     gain, shift = remapping(light[0], goal) if matching.remap else (1.0, 0.0)
     planes = [[gain * p + shift for p in side] for side in light]
     return _Level(planes[0], planes[1], goal, line=line)
+
+
+def _guided(
+    level: _Level, guides: Sequence[Sequence[Picture]], beside: Sequence[Picture]
+) -> _Level:
+    """The level with the guides' planes after its own; beside: every A, then B."""
+    if not guides:
+        return level
+    sides = [picture.shape[:2] for picture in beside]
+    planes: list[list[Reals]] = [[] for _ in sides]
+    for given in guides:
+        pictures = checked_pictures(given, "guides")
+        found = [picture.shape[:2] for picture in pictures]
+        if found != sides:
+            told, wanted = (
+                ", ".join(f"{width}×{height}" for height, width in sizes)
+                for sizes in (found, sides)
+            )
+            remedy = "give one for A, one for each further A and one for B, of their sizes"
+            raise InputError("guides", f"are {told}; A and B are {wanted}", remedy)
+        for place, picture in zip(planes, pictures, strict=True):
+            place.append(np.moveaxis(colours(picture), 2, 0))
+    *plain, query = (np.concatenate(some) for some in planes)
+    return level._replace(
+        plain=[np.concatenate(pair) for pair in zip(level.plain, plain, strict=True)],
+        changed=[
+            np.concatenate([changed, np.zeros_like(guide)])
+            for changed, guide in zip(level.changed, plain, strict=True)
+        ],
+        query=np.concatenate([level.query, query]),
+        guides=len(query),
+    )
 
 
 def _drawn(
@@ -311,12 +349,15 @@ def _step(levels: Sequence[_Level], depth: int, coarse: _Step | None, matching: 
         edge = BORDER // 2
         near = coarse.candidates[:, edge:-edge, edge:-edge]
         parents = parents_of(near, coarse.sheet, sheet, (coarse.firsts, firsts))
-    window = _window(P, coarse is not None, matching, level.answer)
+    window = _window(level, coarse is not None, matching)
     return _Step(canvas, sheet, firsts, window, projection_of(sheet, window), parents, candidates)
 
 
-def _window(planes: int, pyramid: bool, matching: Matching, answer: float) -> Window:
-    """Taps of the feature, heaviest first and then nearest first."""
+def _window(level: _Level, pyramid: bool, matching: Matching) -> Window:
+    """Taps of the feature, heaviest first and then nearest first; a guide weighs as much as A."""
+    planes, answer = len(level.query), level.answer
+    own = planes - level.guides
+    weighs = [1.0] * own + [own / 3] * level.guides
     dy, dx = np.mgrid[-2:3, -2:3].reshape(2, -1)
     causal = np.arange(25) < 12
     weight = np.exp(-(dy**2 + dx**2) / (2 * matching.focus**2)) if matching.focus else np.ones(25)
@@ -324,10 +365,10 @@ def _window(planes: int, pyramid: bool, matching: Matching, answer: float) -> Wi
     if pyramid:  # the coarser A counts twice: +0.8 dB on learned blurs, see bench/patches.py
         blocks += [(2, 2 * matching.guide, causal | True, True), (3, answer, causal | True, True)]
     rows = [
-        (round(ONE * share * weight[k]), dy[k], dx[k], block * planes + plane, given)
+        (round(ONE * share * weight[k] * weighs[n]), dy[k], dx[k], block * planes + n, given)
         for block, share, used, given in blocks
         for k in np.flatnonzero(used)
-        for plane in range(planes)
+        for n in range(own if block in ANSWERS else planes)
     ]
     rows = sorted((r for r in rows if r[0]), key=lambda r: (-r[0], r[1] ** 2 + r[2] ** 2))
     whole, y, x, plane, given = (np.array(column) for column in zip(*rows, strict=True))

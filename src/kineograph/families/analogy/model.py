@@ -118,7 +118,10 @@ def _matched(settings: Matching, seed: int) -> Iterator[Progress[Any]]:
     mode = analogies.MODES["numbers" if settings.numbers else settings.mode]
     matching = replace(mode, **changed, approximate=settings.approximate)
     *pairs, query = _pictures(settings)
-    return analogies.analogy(pairs[::2], pairs[1::2], query, seed=seed, matching=matching)
+    given, count = [picture_of(one, "guides") for one in settings.guides], len(pairs) // 2 + 1
+    guides = [given[k : k + count] for k in range(0, len(given), count)]
+    how: dict[str, Any] = {"seed": seed, "matching": matching, "guides": guides}
+    return analogies.analogy(pairs[::2], pairs[1::2], query, **how)
 
 
 def _pictures(settings: Analogy) -> list[Picture]:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from kineograph.values.analogy import BY, Analogy
+from kineograph.values.errors import InputError
 from kineograph.values.settings import Extra, setting, unmarked
+from kineograph.values.source import PictureSource
 
 Mode = Literal["filter", "edges", "painterly", "colour", "numbers", "super", "transfer"]
 MAP = Extra(
@@ -26,12 +28,20 @@ class Matching(Analogy):
     )
     levels: int | None = setting(None, "Levels of the pyramid.", least=1, most=6)
     guide: float | None = setting(
-        None, "Weight of A against B beside that of A2.", least=0, most=16
+        None, "Weight of A, and of each of the guides, beside that of A2.", least=0, most=16
+    )
+    guides: tuple[PictureSource, ...] = setting(
+        (),
+        "Says what belongs where: a picture for A, one for each further A, then one for B; repeat.",
     )
     approximate: bool = setting(False, "A short list of places; for large pictures.")
 
     def resolved(self) -> Self:
-        """With `numbers` said as a mode."""
+        """With `numbers` said as a mode, once the guides are as many as there are pictures."""
+        count = 2 + len(self.also) // 2
+        if len(self.guides) % count:
+            given = f"{len(self.guides)} pictures, {count} make one guide"
+            raise InputError("guides", given, "give one for A, each further A, and B")
         return self.changed(mode="numbers", numbers=False) if self.numbers else self
 
 
