@@ -196,7 +196,7 @@ class Runner:
     def _progress(self, number: int, far: float, line: dict[str, Any], left: float | None) -> None:
         if "picture" in line:
             self.preview = (number, base64.b64decode(line["picture"]))
-        told = {name: line[name] for name in ("note", "text", "facts") if name in line}
+        told: dict[str, Any] = {n: line[n] for n in ("note", "text", "facts") if n in line}
         if left is not None:
             told["left"] = round(left, 1)
         self.events.add("progress", id=number, done=far, seen="picture" in line, **told)
