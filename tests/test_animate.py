@@ -2,17 +2,20 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from kineograph import recipe
 from kineograph.animate.maker import AnimateMaker, Sampling, Stage, drift, start_noise
 from kineograph.animate.picture import framed, matted, unmixed
 from kineograph.animate.space import FLOW, Motion, Pixels
 from kineograph.diffusion.denoiser import Ideal
 from kineograph.diffusion.sampling import integrate, noise_from
 from kineograph.diffusion.schedule import Schedule
-from kineograph.values.clip import Clip
+from kineograph.values.clip import Clip, from_bytes
 from kineograph.values.errors import InputError, LimitError
+from kineograph.values.progress import last
 from kineograph.values.prompt import Cond, Prompt
 
 SIZE = 16
@@ -245,6 +248,31 @@ def test_refining_leads_to_what_the_refinement_knows(noising):
     made = list(one.refined(clip, Prompt("a dog"), 0, Sampling(level=500)))[-1].value
     assert tuple(made.frames.shape) == (8, 3, 2 * SIZE, 2 * SIZE)
     assert torch.allclose(made.frames, (known[0].transpose(0, 1) + 1) / 2, atol=1e-4)
+
+
+def test_noise_that_the_refinement_was_not_taught_is_refused_by_field():
+    one = maker(Brightens(), Brightens())
+    taught = replace(one, refine=replace(one.refine, share=0.6))
+    with pytest.raises(InputError, match=r"level: 601 is not in 1 … 600"):
+        taught.check(Sampling(level=601))
+    taught.check(Sampling(level=600))
+    one.check(Sampling(level=1000))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", [200, 600])
+def test_a_white_ground_stays_white_when_shipped_weights_refine_it(level):
+    """600 is the paper's level; earlier weights tinted the ground there."""
+    frames = np.full((2, 64, 64, 3), 255, np.uint8)
+    frames[:, 24:40, 24:40] = (220, 30, 40)
+    clip = from_bytes(frames, 8)
+    made = last(
+        recipe.load("animate").refined(clip, Prompt("a red square"), 1, Sampling(level=level))
+    )
+    ground = made.frames[..., :24, :]  # (T, 3, 24, W)
+    assert ground.shape[-1] == 128
+    colour = ground.mean((0, 2, 3)) * 255
+    assert colour.min() > 251 and colour.max() - colour.min() < 1
 
 
 def test_any_clip_is_refined_at_its_own_shape_block_by_block():

@@ -220,22 +220,52 @@ def test_a_signed_file_holds_until_a_byte_changes(suffix, tmp_path, capsys, monk
     media.save(from_bytes(drawn(1, 32)), tmp_path / "brick.png")
     out = tmp_path / f"x{suffix}"
     words = ["texture", "grow", tmp_path / "brick.png", "--size", "24x24", "--seed", 1, "-o", out]
-    assert run(capsys, *words)[0] == 0
-    unsigned = out.read_bytes()
+    assert run(capsys, *words, "--no-manifest")[0] == 0
+    bare = out.read_bytes()
+    assert sorted(path.name for path in tmp_path.glob("x*")) == [out.name]
+    assert "no C2PA manifest" in run(capsys, "verify", out)[1]
+
+    assert run(capsys, *words, "--force")[0] == 0  # unasked, where the extra is installed
+    assert out.read_bytes() == bare  # the manifest lies beside it
+    assert not (tmp_path / "config").exists()  # its key was thrown away
+    code, said, _ = run(capsys, "verify", out)
+    assert code == 0 and "proves integrity, not identity" in said
+    first = out.with_name(f"{out.name}.c2pa").read_bytes()
+    code, said, _ = run(capsys, "rerun", out, "-o", tmp_path / f"y{suffix}", "--json")
+    assert code == 0 and json.loads(said)["same"] is True
+    second = (tmp_path / f"y{suffix}.c2pa").read_bytes()
+    assert not _certificates(first) & _certificates(second)  # nobody is known by two files
+
     assert run(capsys, *words, "--sign", "--force")[0] == 0
-    assert out.read_bytes() == unsigned  # the manifest lies beside it
+    assert out.read_bytes() == bare
     assert (tmp_path / "config" / "kineograph" / "signing.pem").stat().st_mode & 0o077 == 0
     code, said, _ = run(capsys, "verify", out)
     assert code == 0 and "proves integrity, not identity" in said
-    harmed = bytearray(unsigned)
+    harmed = bytearray(bare)
     harmed[-20] ^= 1
     out.write_bytes(harmed)
     code, said, _ = run(capsys, "verify", out)
     assert code == 1 and "does not hold" in said
-    assert run(capsys, *words, "--force")[0] == 0  # replaced, not signed
+    assert run(capsys, *words, "--force", "--no-manifest")[0] == 0  # replaced, not signed
     assert sorted(path.name for path in tmp_path.glob("x*")) == [out.name]
-    code, said, _ = run(capsys, "verify", out)
-    assert code == 0 and "no C2PA manifest" in said
+
+
+def _certificates(manifest: bytes) -> set[bytes]:
+    """The certificates in a manifest: what begins as a sequence of their usual length does."""
+    starts = [at for at in range(len(manifest)) if manifest[at : at + 2] == b"\x30\x82"]
+    lengths = [int.from_bytes(manifest[at + 2 : at + 4], "big") for at in starts]
+    found = {
+        manifest[at : at + 4 + n] for at, n in zip(starts, lengths, strict=True) if 300 < n < 900
+    }
+    assert found
+    return found
+
+
+def test_a_manifest_is_not_asked_for_and_refused_at_once(tmp_path, capsys):
+    media.save(from_bytes(drawn(1, 32)), tmp_path / "brick.png")
+    words = ["texture", "grow", tmp_path / "brick.png", "--size", "16x16", "-o", tmp_path / "x.png"]
+    code, _, err = run(capsys, *words, "--sign", "--no-manifest")
+    assert code == 2 and "--no-manifest" in err
 
 
 def test_a_signature_goes_with_the_file_that_it_was_of(tmp_path):
@@ -258,6 +288,8 @@ def test_without_the_extra_signing_says_what_to_install(tmp_path, capsys, monkey
     words = ["texture", "grow", tmp_path / "brick.png", "--size", "16x16", "-o", out, "--sign"]
     code, _, err = run(capsys, *words)
     assert code == 3 and "kineograph[provenance]" in err
+    assert run(capsys, *words[:-1], "--force")[0] == 0  # unasked, none is written
+    assert not (tmp_path / "x.png.c2pa").exists()
 
 
 def test_ffmpeg_still_plays_what_carries_the_source_type(tmp_path):

@@ -15,7 +15,7 @@ from kineograph.families.zoom.photo import photo_window
 from kineograph.families.zoom.stack import ZoomStack
 from kineograph.families.zoom.viewer import pick_page, viewer_page
 from kineograph.values.clip import Clip
-from kineograph.values.errors import InputError
+from kineograph.values.errors import InputError, LimitError
 
 
 def pattern(x, y):
@@ -99,7 +99,7 @@ def test_a_flight_names_what_is_wrong(field, value):
 
 
 def test_a_flight_too_long_and_a_frame_too_large_are_refused():
-    with pytest.raises(InputError, match="seconds"):
+    with pytest.raises(LimitError, match="seconds"):
         depths(5, Flight(seconds=1e5))
     with pytest.raises(InputError, match="size"):
         next(frames(world(), Flight(), (5000, 100)))

@@ -60,6 +60,22 @@ def test_a_living_zoom_has_frames_and_runs_the_stages_that_add_them():
     assert tuple(still.value.layers.shape) == (2, 3, 1, 16, 16)
 
 
+def test_each_stage_thresholds_as_its_recipe_says():
+    """The same seed and text; the share of pixels that may be clipped alone differs."""
+
+    def loud(x, sigma, cond):
+        return 3 * coloured(x, sigma, cond) + x / (1 + sigma.view(-1, 1, 1, 1, 1))
+
+    found = []
+    for threshold in (0.5, 0.995, 0.995):
+        one = stage(8, denoise=loud)
+        one.threshold = threshold
+        *_, last = maker.by_text(["a", "b"], [one], read, seeds=(1, 2))
+        found.append(last.value.layers)
+    assert torch.equal(found[1], found[2])
+    assert not torch.equal(found[0], found[1])
+
+
 def test_a_student_is_told_its_guidance():
     told, seen = [], []
 

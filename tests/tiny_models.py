@@ -1,5 +1,6 @@
 """Models of a few thousand weights, in folders, for tests of what is built on any model."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -49,6 +50,17 @@ def scenes(folder: Path) -> Path:
     about = Cascade(
         "tiny-scenes", "scenes", style="", styles=(), seconds=1.0, text="minilm", stages=stages,
         steps=(2, 2), guidance=(1.0, 1.0),
+    )  # fmt: skip
+    return written(about, folder)
+
+
+def clips(folder: Path) -> Path:
+    """A cascade of one stage of clips: four frames of 16 pixels."""
+    moving = shape(time="attention", circular=True, channels=3)
+    base = replace(stage(), frames=4, shape=moving)
+    about = Cascade(
+        "tiny-clips", "stickers", style="3d", styles=("3d",), seconds=1.0, text="minilm",
+        stages=(base,), steps=(2,), guidance=(1.0,),
     )  # fmt: skip
     return written(about, folder)
 

@@ -116,6 +116,7 @@ def exported(settings: Export, out: Path) -> dict[str, Any]:
     net = _Flat(recipes.trained(stage, folder).float()).eval()
     with torch.no_grad():
         program = torch.export.export(net, _example(stage, 0))
+        _without_places(program.graph_module)
         with placed(out) as part:
             torch.export.save(program, part)
             read = torch.export.load(part).module()
@@ -126,6 +127,13 @@ def exported(settings: Export, out: Path) -> dict[str, Any]:
             if not apart <= CLOSE:
                 raise KineographError(f"the exported network differs from ours by {apart:.2g}")
     return {"part": stage.name, "size": stage.size, "frames": stage.frames, "apart": apart}
+
+
+def _without_places(graph: Any) -> None:
+    """Take out of a traced network where on this machine the source of each step lies."""
+    for inner in graph.modules():
+        for node in getattr(getattr(inner, "graph", None), "nodes", ()):
+            node.meta.pop("stack_trace", None)
 
 
 def _example(stage: recipes.Stage, seed: int) -> tuple[Tensor, ...]:

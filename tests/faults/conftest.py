@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,11 +23,6 @@ TEXT = "the cat sat on the mat and the dog ran to the hill while the sun was low
 
 # One of a kind stays in `make test`; the rest of the kind, each seconds long, is for `make faults`.
 LONG = (
-    r"disk_ends_every_command.*\[(webm|apng|sprite|jpg|trace|analogy|zoom|write-plot|sheet|ladder)\]",
-    r"fills_in_the_middle.*\[(gif|html)\]",
-    r"a_place_that_cannot_be_written.*\[(html|keep)\]",
-    r"no_output_tells.*\[(mp4|webm|gif|apng|sprite|jpg|map|trace|analogy|zoom|write-map|write-plot)\]",
-    r"asks_for_the_network\[(webp|png|zoom|write|keep)\]",
     r"row_05.*\[(pixels|profile)\]",
     r"row_07.*\[\.(jpg|gif|apng|webm)\]",
     r"row_09.*\[(sleep 60|echo hello|exit 3)\]",
@@ -40,7 +36,6 @@ LONG = (
     r"row_30_two_jobs",
     r"a_killed_run_goes_on.*\[0\.1\]",
     r"row_15_text_that_is_no_unicode",
-    r"needs_no_network_at_all",
 )
 
 
@@ -112,6 +107,17 @@ def made(tmp_path_factory) -> Path:
         media.save(from_bytes(picture), folder / f"{name}.png")
     (folder / "text.txt").write_text(TEXT)
     (folder / "states.csv").write_text("sun\nsun\nrain\nsun\n" * 5)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def kit(made, tmp_path_factory) -> Path:
+    """A folder with small inputs for every command, untaught models among them."""
+    import every_command
+
+    folder = tmp_path_factory.mktemp("every") / "kit"
+    shutil.copytree(made, folder)
+    every_command.prepare(folder)
     return folder
 
 

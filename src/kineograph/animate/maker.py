@@ -40,7 +40,8 @@ class Stage:
     """Base or refinement ready to run.
 
     offset: deviation of the noise that is the same all over a frame, as it was trained.
-    sides: pixels of height and width must be multiples of it.
+    sides: pixels of height and width must be multiples of it. share: the lowest share of the noise
+    levels that was trained.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Stage:
     guidance: float = 1.0
     offset: float = 0.0
     sides: int = 8
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -187,8 +189,10 @@ class AnimateMaker:
             raise InputError("steps", f"{sampling.steps} is not in 1 … 1000")
         if sampling.guidance is not None and not 0 <= sampling.guidance <= 50:
             raise InputError("guidance", f"{sampling.guidance} is not in 0 … 50")
-        if sampling.level is not None and not 0 < sampling.level <= 1000:
-            raise InputError("level", f"{sampling.level} is not in 1 … 1000")
+        most = round(1000 * self.refine.share) if self.refine else 1000
+        if sampling.level is not None and not 0 < sampling.level <= most:
+            remedy = "more noise than that it was not taught to take off"
+            raise InputError("level", f"{sampling.level} is not in 1 … {most}", remedy)
         if sampling.refine and self.refine is None:
             raise InputError("size", "this model has no refinement")
 

@@ -16,7 +16,7 @@ from kineograph.diffusion.denoiser import Denoiser
 from kineograph.diffusion.guidance import GuidanceSchedule, Guided, Pinned
 from kineograph.diffusion.sampling import Noise, Step, integrate
 from kineograph.values.clip import Clip
-from kineograph.values.errors import InputError, KineographError
+from kineograph.values.errors import InputError, KineographError, LimitError
 from kineograph.values.prompt import Cond
 
 MOST_BLOCKS = 64
@@ -27,8 +27,8 @@ def block_count(total: int, frames: int, overlap: int) -> int:
     """Blocks of `frames`, each keeping `overlap` of the one before, that hold `total` frames."""
     count = 1 + max(0, -(-(total - frames) // (frames - overlap)))
     if count > MOST_BLOCKS:
-        raise InputError(
-            "seconds", f"{total} frames are {count} blocks, the limit is {MOST_BLOCKS}", "less"
+        raise LimitError(
+            f"seconds: {total} frames are {count} blocks, the limit is {MOST_BLOCKS}; ask for less"
         )
     return count
 

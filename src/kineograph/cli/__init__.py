@@ -143,7 +143,7 @@ def main(arguments: list[str] | None = None, *, command: typer.Typer | None = No
             raise
         sys.exit(_told(error, "--json" in words))
     if code == INTERRUPTED:  # typer answers Ctrl-C with this code
-        trains = words[:1] in (["train"], ["tune"])
+        trains = words[:1] in (["train"], ["tune"], ["distill"])
         kept = "; what was trained is saved, --resume goes on" if trains else ""
         told = kept or "; nothing was written under the final name"
         _fail("Interrupted", "interrupted" + told, INTERRUPTED, "--json" in words)

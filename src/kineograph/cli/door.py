@@ -25,6 +25,9 @@ Seed = Annotated[
     int | None, typer.Option(help="Whole number ≥ 0; the same seed gives the same bytes.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing output.")]
+NoManifest = Annotated[
+    bool, typer.Option("--no-manifest", help="Write no C2PA manifest, though the extra is there.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -27,9 +27,9 @@ BY_EXAMPLE = ("texture", "analogy", "loop", "sprite")
 
 HELP = """Name the nearest training examples of what a learned model made.
 
-Nearness is in the features of a frozen network. Names need only the small index beside the
-model's weights; the picture needs the data set too. What was made by example needs neither:
-its source map says where each pixel came from.
+Nearness is in the features of a frozen network, which is fetched once (19 MB). Names need only
+the small index beside the model's weights; the picture needs the data set too. What was made by
+example needs neither: its source map says where each pixel came from.
 """
 
 

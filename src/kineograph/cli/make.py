@@ -167,12 +167,36 @@ def written(result: Result[Any], asked: Door) -> tuple[list[Path], list[str]]:
         told = door.watch(product.written(path, record), "writing")
         notes += told if isinstance(told, list) else []
         outputs.append(path)
-    if asked.sign and asked.out is not None:
-        from kineograph.trust import manifest
-
-        outputs.append(manifest.sign(asked.out, label_of(result.record)))
+    if asked.out is not None and not asked.no_manifest:
+        signed, told = manifested(asked.out, result.record, asked.sign)
+        outputs += signed
+        notes += told
     notes += [_large(path) for path in outputs if path.is_file() and path.stat().st_size > LARGE]
-    return [*outputs, *([asked.trace] if asked.trace else [])], notes
+    if asked.trace is not None:
+        if asked.trace.exists():
+            outputs.append(asked.trace)
+        else:
+            notes.append(f"no '{asked.trace.name}': nothing of this making can be seen")
+    return outputs, notes
+
+
+def manifested(
+    out: Path, record: Mapping[str, Any], sign: bool = False
+) -> tuple[list[Path], list[str]]:
+    """Write the C2PA manifest beside an output; its path where there is one, and notes.
+
+    Unasked, it costs no output that it cannot be written.
+    """
+    from kineograph.trust import manifest
+
+    label = label_of(record)
+    if sign:
+        return [manifest.sign(out, label)], []
+    try:
+        made = manifest.unasked(out, label)
+    except KineographError as error:
+        return [], [f"no manifest: {error}"]
+    return [made] if made else [], []
 
 
 def _large(path: Path) -> str:
@@ -183,6 +207,8 @@ def _large(path: Path) -> str:
 def check_outputs(settings: Settings, asked: Door) -> None:
     """Refuse, before any work, an output that cannot be written."""
     needed = settings.forms and not settings.spoken and not asked.dry_run
+    if asked.sign and asked.no_manifest:
+        raise InputError("sign", "is given beside --no-manifest", "give one of them")
     if asked.out is None and needed:
         raise InputError("out", "is missing", f"name one: -o NAME{settings.forms[0]}")
     if asked.out is not None:

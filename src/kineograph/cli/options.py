@@ -38,6 +38,7 @@ class Door:
     trace: Path | None = None
     no_record: bool = False
     sign: bool = False
+    no_manifest: bool = False
 
 
 Run = Callable[[str, Values, Door], None]
@@ -56,7 +57,16 @@ _DOOR: dict[str, tuple[Any, Any]] = {
         bool,
         typer.Option("--no-record", help="Leave the record out; what kind of making it was stays."),
     ),
-    "sign": (bool, typer.Option("--sign", help="Sign it: a C2PA manifest beside the output.")),
+    "sign": (
+        bool,
+        typer.Option(
+            "--sign", help="Sign the C2PA manifest beside the output by a key that stays."
+        ),
+    ),
+    "no_manifest": (
+        bool,
+        typer.Option("--no-manifest", help="Write no C2PA manifest, though the extra is there."),
+    ),
     "force": (bool, typer.Option("--force", help="Overwrite an existing output.")),
     "as_json": (bool, typer.Option("--json", help="Print one JSON object on stdout.")),
 }

@@ -13,7 +13,7 @@ import typer
 
 from kineograph import pieces
 from kineograph.cli import door
-from kineograph.cli.make import made
+from kineograph.cli.make import made, manifested
 from kineograph.record import record_of
 from kineograph.values.errors import InputError
 from kineograph.values.request import Request
@@ -40,6 +40,7 @@ def rerun(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    no_manifest: door.NoManifest = False,
     force: door.Force = False,
     as_json: door.Json = False,
 ) -> None:
@@ -54,9 +55,8 @@ def rerun(
     changed = {name: _value(value) for name, value in _pairs("set", changes)}
     inputs = {name: Path(value) for name, value in _pairs("input", given)}
     asked = again(file, changed=changed, inputs=inputs)
-    settings = asked.request.settings
+    request, settings = asked.request, asked.request.settings
     target = out or file.with_name(f"{file.stem}.again{file.suffix}")
-    request = asked.request
     if request.form and target.suffix.lower() != file.suffix.lower():
         request = request.to(target.suffix.lower() or "folder")
     door.checked_output(target, settings.forms, force or dry_run)
@@ -74,13 +74,14 @@ def rerun(
         for name, path in more.items():
             if name in result.extras:
                 door.watch(result.extras[name].written(path, result.record), "writing")
-    same = not changed and target.suffix == file.suffix and _equal(file, target)
-    notes = [*result.notes, *asked.changes]
+    signed, told = ([], []) if no_manifest else manifested(target, result.record)
+    notes = [*result.notes, *told, *asked.changes]
+    same = False
     if not changed and target.suffix == file.suffix:
-        told = "the same bytes" if same else f"the bytes differ from those of '{file.name}'"
-        notes.append(told)
+        same = _equal(file, target)
+        notes.append("the same bytes" if same else f"the bytes differ from those of '{file.name}'")
     facts: dict[str, Any] = {"same": same, "differences": list(asked.changes)}
-    outputs = [target, *more.values()]
+    outputs = [target, *more.values(), *signed]
     door.report(as_json, started, outputs, seed=asked.seed, notes=notes, **facts)
 
 

@@ -45,6 +45,9 @@ class FinishFeed:
         if size < 1 or LARGE % size:
             raise InputError("size", f"{size} does not divide {LARGE}")
         folder = folder or shard_folder(LARGE)
+        if not (folder / "pack.json").is_file():
+            remedy = f"run 'kineograph data cutouts --pack {LARGE}'"
+            raise MissingError(f"cut-outs: no pack of {LARGE} pixels in '{folder}'; {remedy}")
         kept = [sample for sample in read(folder) if sample.facts["split"] != "val"]
         self.keys = [sample.key for sample in kept]
         self.large = np.stack([np.asarray(sample.pixels) for sample in kept])  # (N, 256, 256, 4)

@@ -130,6 +130,10 @@ class Cascade(Recipe):
         within(self, seconds=(1e-3, 3600), steps=(1, 1000), guidance=(0, 50))
         if not self.stages:
             raise InputError("stages", "there are none")
+        for stage in self.stages:
+            if stage.shape.channels != 3:
+                problem = f"{stage.shape.channels} channels, a clip has 3"
+                raise InputError(f"stages.{stage.name}", problem)
         for name, per_stage in (("steps", self.steps), ("guidance", self.guidance)):
             if len(per_stage) != len(self.stages):
                 raise InputError(name, f"{len(per_stage)} values for {len(self.stages)} stages")

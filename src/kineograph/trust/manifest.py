@@ -1,9 +1,11 @@
 """A C2PA manifest beside a file: what made it, and a signature over its hash.
 
-It needs the extra `provenance`. The manifest lies in a file of its own, NAME.SUFFIX.c2pa: a
-signature differs at every signing, and inside it would change the bytes that a seed promises. The
-key is made at the first signing and stays with the user, so the certificate is nobody's: it proves
-that the file was not changed since, not who signed it.
+It needs the extra `provenance`; where that is installed, a manifest is written unasked. It lies in
+a file of its own, NAME.SUFFIX.c2pa: a signature differs at every signing, and inside it would
+change the bytes that a seed promises. Unasked, the key is made for the one file and thrown away, so
+that no two files are known to be of one person; who asks to sign has a key that is made at the
+first signing and stays with the user. Either certificate is nobody's: it proves that the file was
+not changed since, not who signed it.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Any
 
 from kineograph.files import SIGNATURE, placed
 from kineograph.media.notes import SOURCES
-from kineograph.values.errors import InputError, MissingError
+from kineograph.values.errors import InputError, KineographError, MissingError
 
 MIMES = {
     ".png": "image/png",
@@ -78,11 +80,23 @@ def _read(path: Path, beside: Path | None) -> tuple[str, tuple[str, ...]]:
     return "a C2PA manifest that holds" + (nobody if state != "Trusted" else ""), ()
 
 
-def sign(path: Path, record: Mapping[str, Any]) -> Path:
+def unasked(path: Path, record: Mapping[str, Any]) -> Path | None:
+    """Write the manifest of a file beside it by a key of this one file; gives its path.
+
+    None where the extra is not installed, or the kind of file has no manifest.
+    """
+    is_known = path.suffix.lower() in MIMES and path.is_file()
+    if not is_known or find_spec("c2pa") is None or find_spec("cryptography") is None:
+        return None
+    return sign(path, record, by_user=False)
+
+
+def sign(path: Path, record: Mapping[str, Any], *, by_user: bool = True) -> Path:
     """Write the manifest of a file beside it; gives its path.
 
-    record: whose `source` and `kineograph` it tells, and nothing else. Raises InputError for a file
-    that the library signs none of, MissingError without the extra.
+    record: whose `source` and `kineograph` it tells, and nothing else. by_user: by the key that
+    stays with the user; otherwise by one that is thrown away. Raises InputError for a file that the
+    library signs none of, MissingError without the extra, KineographError where signing fails.
     """
     try:
         import c2pa
@@ -102,16 +116,20 @@ def sign(path: Path, record: Mapping[str, Any]) -> Path:
         "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [action]}}],
     }
     settings = {"builder": {"thumbnail": {"enabled": False}}}
-    certificate, key = (text.encode() for text in _identity())
+    identity = _identity() if by_user else _fresh_identity("one file")
+    certificate, key = (text.encode() for text in identity)
     info = c2pa.C2paSignerInfo(c2pa.C2paSigningAlg.ES256, certificate, key, None)
-    with (
-        c2pa.Context(c2pa.Settings.from_dict(settings)) as context,
-        c2pa.Signer.from_info(info) as signer,
-        c2pa.Builder(told, context) as builder,
-        path.open("rb") as file,
-    ):
-        builder.set_no_embed()
-        made = builder.sign(signer, mime, file, io.BytesIO())
+    try:
+        with (
+            c2pa.Context(c2pa.Settings.from_dict(settings)) as context,
+            c2pa.Signer.from_info(info) as signer,
+            c2pa.Builder(told, context) as builder,
+            path.open("rb") as file,
+        ):
+            builder.set_no_embed()
+            made = builder.sign(signer, mime, file, io.BytesIO())
+    except c2pa.C2paError as error:
+        raise KineographError(f"'{path.name}' could not be signed ({str(error)[:200]})") from error
     target = path.with_name(path.name + SIGNATURE)
     with placed(target) as part:
         part.write_bytes(made)
@@ -125,14 +143,14 @@ def _identity() -> tuple[str, str]:
     if not kept.is_file():
         with placed(kept) as part:
             part.touch(mode=0o600)
-            part.write_text("\n".join(_fresh_identity()), "ascii")
+            part.write_text("\n".join(_fresh_identity("one user")), "ascii")
             part.chmod(0o600)
     whole = kept.read_text("ascii")
     at = whole.index("-----BEGIN PRIVATE KEY")
     return whole[:at], whole[at:]
 
 
-def _fresh_identity() -> tuple[str, str]:
+def _fresh_identity(of: str) -> tuple[str, str]:
     """A new key, its certificate, and that of the authority made for it; no name of a person."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -148,7 +166,7 @@ def _fresh_identity() -> tuple[str, str]:
 
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
     now = datetime.now(UTC) - timedelta(days=1)
-    authority, signer = named("authority of one user"), named("signer of one user")
+    authority, signer = named(f"authority of {of}"), named(f"signer of {of}")
     made = []
     for subject, key, is_authority in ((signer, keys[1], False), (authority, keys[0], True)):
         usage = x509.KeyUsage(

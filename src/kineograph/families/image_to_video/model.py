@@ -25,7 +25,7 @@ from kineograph.record import record_of
 from kineograph.trajectories.following import following
 from kineograph.trajectories.maker import TrajectoryMaker
 from kineograph.values.clip import Clip
-from kineograph.values.errors import InputError
+from kineograph.values.errors import InputError, LimitError
 from kineograph.values.prompt import Progress, Prompt
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
@@ -223,8 +223,9 @@ class ExtendModel(_Animate):
         settings = request.settings
         count = media.frames_in(settings.extend, "extend")
         if count > MOST_FRAMES:
-            problem = f"{count:,} frames, the limit is {MOST_FRAMES:,}"
-            raise InputError("extend", problem, "cut the clip")
+            raise LimitError(
+                f"extend: {count:,} frames, the limit is {MOST_FRAMES:,}; cut the clip"
+            )
         clip = media.clip_of(settings.extend, "extend")
         length = settings.seconds or self.recipe.seconds
         tall, wide = clip.frames.shape[-2:]
@@ -268,8 +269,9 @@ class RefineModel(_Animate):
             raise InputError("size", f"{size} is not in {least} … {MOST_SIZE}")
         count = media.frames_in(settings.refine, "refine")
         if count > MOST_FRAMES:
-            problem = f"{count:,} frames, the limit is {MOST_FRAMES:,}"
-            raise InputError("refine", problem, "cut the clip")
+            raise LimitError(
+                f"refine: {count:,} frames, the limit is {MOST_FRAMES:,}; cut the clip"
+            )
         source = media.clip_of(settings.refine, "refine")
         sampling, made = self._sampling(settings), source
         for step in self.maker.refined(source, Prompt(settings.text), seed, sampling, size=size):

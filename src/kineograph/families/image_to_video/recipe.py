@@ -241,7 +241,8 @@ def animate_maker(
 def _ready(recipe: Animate, i: int, part: MotionPart, denoise: Denoiser) -> Ready:
     levels = _whole(part) if part is recipe.refine else part.levels
     steps, scale, sides = recipe.steps[i], recipe.guidance[i], part.shape.factor
-    return Ready(part.name, denoise, levels, part.size, steps, scale, part.offset, sides)
+    fixed = (part.name, denoise, levels, part.size, steps, scale, part.offset, sides)
+    return Ready(*fixed, share=part.share)
 
 
 def _whole(part: MotionPart) -> Levels:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from kineograph.families.zoom.stack import Ratio, ZoomStack
 from kineograph.values.clip import to_bytes, to_clips
-from kineograph.values.errors import InputError
+from kineograph.values.errors import InputError, LimitError
 
 WAYS = ("in", "out", "in-and-out")
 FEATHER = 0.1  # of half a level: width of the soft border, where both levels agree
@@ -62,8 +62,8 @@ def depths(levels: int, flight: Flight) -> list[float]:
     legs = 2 if flight.way == "in-and-out" else 1
     total = (flight.seconds + legs * rests) * flight.fps
     if total > MOST_FRAMES:
-        raise InputError(
-            "seconds", f"{total:.0f} frames, the limit is {MOST_FRAMES:,}", "fly faster"
+        raise LimitError(
+            f"seconds: {total:.0f} frames, the limit is {MOST_FRAMES:,}; ask for fewer seconds"
         )
     moving = max(2, round(flight.seconds * flight.fps / legs))
     resting = round(flight.dwell * flight.fps)
