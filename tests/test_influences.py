@@ -196,17 +196,28 @@ def test_what_no_model_made_is_pointed_to_its_source_map(capsys, tmp_path):
     media.save(picture, tmp_path / "plain.png")
     code, text = told(capsys, str(tmp_path / "plain.png"))
     assert code == 2
-    assert "carries no recipe" in text
+    assert "carries no record" in text
 
 
-def test_a_sample_is_traced_through_its_own_recipe(capsys, tmp_path, packs, index, monkeypatch):
+TODAY = {
+    "kineograph": "0.2.0", "record": 1, "verb": "image", "form": ".png", "settings": {}, "seed": 1,
+    "inputs": {}, "status": "complete",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["a note of 0.1", "a record"])
+def test_a_sample_is_traced_through_its_own_record(
+    capsys, tmp_path, packs, index, monkeypatch, first
+):
     folder = tmp_path / "toy"
     folder.mkdir()
     (folder / "recipe.json").write_text("{}")
     save_index(index, folder, {})
     monkeypatch.setattr("kineograph.data.sticker_features.lite0", lambda: see)
     sample = from_bytes(packs.stills[4:5])
-    media.save(sample, tmp_path / "made.png", note={"kineograph": "image", "model": str(folder)})
+    old = {"kineograph": "image", "model": str(folder)}
+    note = old if first else TODAY | {"model": {"name": str(folder)}}
+    media.save(sample, tmp_path / "made.png", note=note)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nothing"))
     code, text = told(capsys, str(tmp_path / "made.png"), "--json", "-k", "2")

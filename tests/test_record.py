@@ -1,6 +1,7 @@
 """One record in every file: in every format, read back by one function, never believed."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -64,6 +65,26 @@ def test_every_format_gives_its_record_back(suffix, tmp_path):
         2**62,
         DIGEST,
     )
+
+
+@pytest.mark.parametrize("before", [0, 2**20 - 100, 2**20 - 30, 2**20 - 1, 2**20, 3 * 2**20 - 70])
+def test_the_record_of_a_page_is_found_wherever_it_begins(tmp_path, before):
+    (found,) = (step.value for step in page(WHOLE))
+    path = tmp_path / "a.html"
+    path.write_text("x" * before + found + "<p>more</p>", "utf-8")
+    assert record.read(path).whole == WHOLE
+
+
+def test_a_page_whose_record_has_no_end_carries_none_and_is_not_held_whole(tmp_path):
+    path = tmp_path / "a.html"
+    opened = '<script type="application/json" id="kineograph">'
+    path.write_text(opened + '{"a": "' + "x" * 40 * 2**20 + '"}</script>', "utf-8")
+    tracemalloc.start()
+    with pytest.raises(InputError, match="carries no record"):
+        record.read(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 30 * 2**20
 
 
 def test_sixteen_bits_carry_it_too(tmp_path):

@@ -4,7 +4,10 @@ import asyncio
 import io
 import json
 import os
+import re
+import signal
 import socket
+import subprocess
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
@@ -247,6 +250,14 @@ def test_a_hostile_record_is_shown_or_refused_and_never_run(client, studio, sett
     assert again.status_code in (422, 424)
 
 
+def test_a_record_with_half_a_letter_is_refused(client):
+    whole = {"kineograph": "0.2.0", "record": 1, "verb": "video", "form": ".webp", "seed": 1}
+    whole |= {"settings": {"text": "\ud800"}, "inputs": {}, "model": {}, "status": "complete"}
+    page = f'<script type="application/json" id="kineograph">{json.dumps(whole)}</script>'
+    place = upload(client, "a.html", page.encode()).json()["place"]
+    assert client.get(f"/api/v1/records/{place}").status_code == 422
+
+
 def test_a_record_without_end_is_refused(client):
     deep = '<script type="application/json" id="kineograph">' + "[" * 9000 + "</script>"
     place = upload(client, "a.html", deep.encode()).json()["place"]
@@ -267,13 +278,74 @@ def test_refusals_name_the_field_and_the_remedy(client):
     assert client.get("/api/v1/results/99/file").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", f"jobs/{2**70}", None),
+        ("GET", f"jobs/{-(2**70)}", None),
+        ("POST", f"jobs/{2**70}/retry", "{}"),
+        ("PATCH", f"results/{2**70}", '{"favourite": true}'),
+        ("GET", f"results?before={2**70}", None),
+        ("GET", f"results/{10**400}/steps", None),
+        ("GET", f"results/1/steps/{10**400}", None),
+        ("GET", "files/examples/" + "\U0001f600" * 150, None),
+        ("POST", "jobs", r'{"verb": "\ud800"}'),
+        ("POST", "jobs", r'{"verb": "chain", "states": "examples/\ud800.csv"}'),
+        ("POST", "jobs", r'{"verb": "chain", "states": "examples/weather.csv", "out": "\ud800"}'),
+        ("POST", "forecast", r'{"verb": "texture grow", "size": "\ud800"}'),
+        ("POST", "jobs", '{"verb": "chain", "states": "examples/weather.csv", "order": NaN}'),
+    ],
+)
+def test_numbers_and_names_that_nothing_can_hold_are_refused(client, studio, method, path, body):
+    kind = {"content-type": "application/json"}
+    answer = client.request(method, f"/api/v1/{path}", content=body, headers=kind)
+    assert answer.status_code == 422
+    assert studio.jobs.active() == []
+
+
+def test_a_name_too_long_for_any_file_is_not_on_the_page(client):
+    assert client.get("/page/" + "a" * 5000 + ".js").status_code == 404
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_studio_that_is_ended_lets_its_pages_go_without_a_word(tmp_path):
+    words = ["-m", "kineograph", "studio", "--no-browser", "--port", "0", "--home", str(tmp_path)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen([sys.executable, *words], **streams) as process:
+        at = next(word for word in process.stdout.readline().split() if "token=" in word)
+        address, _, key = at.partition("/?token=")
+        line = HTTPConnection(address.removeprefix("http://"), timeout=60)
+        line.request("GET", "/api/v1/events", headers={"authorization": f"Bearer {key}"})
+        answer = line.getresponse()
+        assert answer.readline() == b"retry: 1000\n"
+        process.send_signal(signal.SIGINT)
+        told = process.stdout.read()
+        answer.close()
+        line.close()
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert "ERROR" not in told
+
+
 def test_a_full_queue_says_when_to_come_back(client, studio):
     client.post("/api/v1/queue/pause", json={})
     answers = [client.post("/api/v1/jobs", json=CHAIN) for _ in range(5)]
     assert [one.status_code for one in answers] == [201, 201, 201, 429, 429]
     assert int(answers[-1].headers["retry-after"]) >= 1
+    assert answers[-1].json()["error"] == "QueueFull"
+    assert "frame-ancestors 'none'" in answers[-1].headers["content-security-policy"]
+    large = {"content-type": "application/json", "content-length": str(10**12)}
+    assert client.post("/api/v1/jobs", content=b"{}", headers=large).status_code == 413
     client.post("/api/v1/queue/cancel-pending", json={})
     assert {job.state for job in studio.jobs.active()} == {"cancelled"}
+
+
+def test_help_says_nothing_that_only_a_command_line_can_do():
+    for verb in models.VERBS:
+        for name, facts in requests.schema(verb)["properties"].items():
+            told = facts.get("description", "")
+            assert not re.search(r"standard input|folder|[Rr]epeat(?!ed)", told), (verb, name, told)
 
 
 def test_every_example_is_a_valid_request_of_a_known_verb(studio):

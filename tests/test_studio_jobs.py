@@ -11,7 +11,7 @@ import pytest
 from kineograph.studio.events import KEPT, Events
 from kineograph.studio.home import Home
 from kineograph.studio.jobs import Jobs, QueueFullError
-from kineograph.studio.runner import Runner
+from kineograph.studio.runner import Pace, Runner
 from kineograph.values.errors import InputError
 
 WORKER = """
@@ -177,6 +177,17 @@ def test_progress_never_runs_backwards(runner, jobs):
     until(lambda: jobs.job(number).state == "done")
     told = [e.facts["done"] for e in runner.events.after(0) if e.kind == "progress"]
     assert told == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("seconds", [4.0, 900.0])
+def test_the_time_left_is_exact_for_a_making_that_is_even(seconds):
+    pace, loading = Pace(), 30.0
+    told = [
+        (done, pace.left(done, loading + done * seconds)) for done in (0.1, 0.101, 0.3, 0.75, 1.0)
+    ]
+    assert [left for _, left in told[:2]] == [None, None]  # too little was seen
+    for done, left in told[2:]:
+        assert left == pytest.approx((1 - done) * seconds)
 
 
 @pytest.mark.parametrize("how", ["long", "stuck"])

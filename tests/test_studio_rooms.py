@@ -122,7 +122,7 @@ def test_a_room_is_driven_by_keyboard_alone_to_a_file(driven, room):
     assert driven.done(before) == before + 1
     job = driven.running.studio.jobs.results()[0]
     assert job.request["seed"] == room.example["seed"] + 1
-    driven.tab_to("select[aria-label='Download as']")
+    driven.tab_to(".below a[download]")
     if job.steps > 1:
         driven.tab_to("[aria-label='Step of the making']")
         driven.press("ArrowLeft")

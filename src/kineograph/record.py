@@ -34,10 +34,11 @@ SCHEMA = 1
 MOST_BYTES = 2**20
 MOST_DEPTH = 12
 MOST_PAGE = 300 * 10**6  # bytes of a page that is searched for its record
+MOST_ESCAPED = 8 * MOST_BYTES  # bytes of a record with its marks written out, as in a page
 UNMARKED = (".html", ".txt", ".csv", ".npz", ".toml")  # forms without frames of their own
 BESIDE = ".record.json"
 "Suffix of the record beside a file that can hold none: a text, a table."
-_IN_PAGE = re.compile(rb'<script type="application/json" id="kineograph">(.*?)</script>', re.DOTALL)
+_OPENED, _CLOSED = b'<script type="application/json" id="kineograph">', b"</script>"
 
 
 class Record(NamedTuple):
@@ -238,10 +239,24 @@ def _raw(path: Path) -> Mapping[str, Any] | None:
 
 
 def _in_page(path: Path) -> Mapping[str, Any] | None:
+    """Of a page, which is read by pieces: a stranger's may be hundreds of megabytes."""
     if path.stat().st_size > MOST_PAGE:
         return None
-    found = _IN_PAGE.search(path.read_bytes())
-    return _json(html.unescape(found[1].decode("utf-8", "replace")).encode()) if found else None
+    held = b""
+    with path.open("rb") as file:
+        while piece := file.read(MOST_BYTES):
+            held += piece
+            begin = held.find(_OPENED)
+            if begin < 0:
+                held = held[-len(_OPENED) :]
+                continue
+            held = held[begin:]
+            if (end := held.find(_CLOSED)) >= 0:
+                inside = held[len(_OPENED) : end].decode("utf-8", "replace")
+                return _json(html.unescape(inside).encode())
+            if len(held) > MOST_ESCAPED:
+                break
+    return None
 
 
 def _small(path: Path) -> bool:

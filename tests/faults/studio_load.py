@@ -8,11 +8,15 @@ Prints one line a sweep, with counts; ends with 1 when anything was lost, double
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
+import itertools
 import json
 import os
 import random
+import select
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,10 +24,12 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+import kineograph
 
 QUICK = {"verb": "chain", "states": "examples/weather.csv", "sample": 20, "seed": 1}
 LONG = {
@@ -61,7 +67,7 @@ class Served:
             line.close()
 
     def line(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
 
     def over(
         self, line: http.client.HTTPConnection, method: str, path: str, body: Any = None
@@ -90,6 +96,34 @@ class Served:
         """Bytes that the server holds."""
         text = Path(f"/proc/{self.process.pid}/statm").read_text()
         return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def cpu(self) -> float:
+        """Seconds of a core that the server has had."""
+        words = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+    def peak(self) -> int:
+        """Bytes that the server held at most since it began."""
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(text.partition("VmHWM:")[2].split()[0]) * 1024
+
+    def raw(self, head: str, body: Iterable[bytes] = (), *, token: bool = True) -> int:
+        """The status of a request sent as it stands; 0 when the line is closed without one.
+
+        body: pieces, sent until the server answers or has enough.
+        """
+        key = f"authorization: Bearer {self.token}\r\n" if token else ""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=300) as line:
+            with contextlib.suppress(OSError):
+                line.sendall(head.format(port=self.port, key=key).encode())
+                for piece in body:
+                    line.sendall(piece)
+                    if select.select([line], [], [], 0)[0]:
+                        break
+            with contextlib.suppress(OSError):
+                words = line.recv(4096).split()
+                return int(words[1]) if words else 0
+        return 0
 
     def worker(self) -> int | None:
         """The process that makes, as long as there is one."""
@@ -136,6 +170,7 @@ def submits(home: Path, count: int, lines: int = 20, within: float = 5.0) -> boo
     served = Served(home)
     served.call("POST", "/jobs", QUICK)
     served.until_idle()
+    memory, spent = served.memory(), served.cpu()
     begun = time.monotonic()
     said, waits, lock = Counter[int](), [], threading.Lock()
     ids: list[int] = []
@@ -160,6 +195,7 @@ def submits(home: Path, count: int, lines: int = 20, within: float = 5.0) -> boo
     for thread in threads:
         thread.join()
     took = time.monotonic() - begun
+    memory, spent = served.memory() - memory, served.cpu() - spent
     served.until_idle(600)
     known, made = rows(home), files(home)
     done = sum(state == "done" for state in known.values())
@@ -169,7 +205,8 @@ def submits(home: Path, count: int, lines: int = 20, within: float = 5.0) -> boo
     print(
         f"submits  {sum(said.values()):,} in {took:.1f} s over {lines} connections: "
         f"{said[201]} taken, {said[429]} told to come back (429), "
-        f"{len(ids) - len(set(ids))} twice, {len(ids) + 1 - done} lost: "
+        f"{len(ids) - len(set(ids))} twice, {len(ids) + 1 - done} lost; the "
+        f"server spent {spent:.1f} s of a core and holds {memory / 1e6:.1f} MB more: "
         f"{'as documented' if good else 'WRONG'}"
     )
     return good
@@ -302,12 +339,116 @@ def workers(home: Path, kills: int, rng: random.Random) -> bool:
     return good
 
 
+GET = "GET {path} HTTP/1.1\r\nhost: {host}\r\n{more}connection: close\r\n\r\n"
+POST = "POST /api/v1/{path} HTTP/1.1\r\nhost: 127.0.0.1:{{port}}\r\n{{key}}content-type: {kind}\r\n"
+MB = 2**20
+
+
+def get(path: str, *, host: str = "127.0.0.1:{port}", more: str = "{key}") -> str:
+    return GET.format(path=path, host=host, more=more)
+
+
+def post(path: str, kind: str, length: int | None) -> str:
+    """The head of a request; length None: in chunks."""
+    size = "transfer-encoding: chunked" if length is None else f"content-length: {length}"
+    return POST.format(path=path, kind=kind) + f"{size}\r\n\r\n"
+
+
+def kept(served: Served, name: str, body: bytes) -> str:
+    """The place of an upload."""
+    line = served.line()
+    headers = {
+        "authorization": f"Bearer {served.token}",
+        "content-type": "application/octet-stream",
+    }
+    line.request("POST", f"/api/v1/uploads?name={name}", body, headers)
+    answer = line.getresponse()
+    said = answer.read()
+    line.close()
+    return str(json.loads(said)["place"]) if answer.status == 201 else f"refused/{answer.status}"
+
+
+def attack(served: Served) -> dict[str, tuple[int, int]]:
+    """What was tried: the status that was answered, and the one that is right."""
+    api, plain = "/api/v1", "application/octet-stream"
+    chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
+    png = (Path(kineograph.__file__).parent / "studio/page/examples/brick.png").read_bytes()
+    open_tag = b'<script type="application/json" id="kineograph">'
+    deep = kept(served, "deep.html", open_tag + b"[" * 9000 + b"</script>")
+    large = open_tag + b'{"a":"' + b"x" * (100 * MB) + b'"}</script>'
+    record, page = kept(served, "large.html", large), kept(served, "a.html", b"<b>")
+    del large
+    poly = kept(served, "a.png", png + b"<script>alert(1)</script>")
+    folder = served.home / "uploads" / ("0" * 64)
+    folder.mkdir()
+    (folder / "a.txt").symlink_to("/etc/hostname")
+    part = b'--x\r\ncontent-disposition: form-data; name="a"\r\n\r\n1\r\n'
+    form, parts = "multipart/form-data; boundary=x", 10_000
+    name = (b"a" * MB for _ in range(50))
+    slow = served.raw(f"GET {api}/status HTTP/1.1\r\nhost: ")
+    return {
+        "foreign Host": (served.raw(get(f"{api}/status", host="evil.example:{port}")), 403),
+        "foreign Origin": (
+            served.raw(get(f"{api}/status", more="{key}origin: http://evil.example\r\n")),
+            403,
+        ),
+        "no token": (served.raw(get(f"{api}/status", more="")), 401),
+        "path out of the page": (served.raw(get("/page/..%2fserver.py")), 404),
+        "path out of the home": (served.raw(get(f"{api}/files/..%2f..%2fetc%2fpasswd")), 422),
+        "link out of the home": (
+            served.raw(get(f"{api}/files/uploads/{'0' * 64}/a.txt")),
+            422,
+        ),
+        "50 MB file name": (
+            served.raw(f"POST {api}/uploads?name=", name),
+            400,
+        ),
+        "endless body": (
+            served.raw(post("jobs", "application/json", None), itertools.repeat(chunk)),
+            413,
+        ),
+        "600 MB upload": (served.raw(post("uploads?name=a.png", plain, 600 * MB)), 413),
+        "slow loris": (slow, 0),
+        "page as picture": (int(kept(served, "b.png", b"<html>" * 99).split("/")[1]), 422),
+        "picture with a script": (served.raw(get(f"{api}/files/{poly}")), 200),
+        "SVG": (int(kept(served, "a.svg", b"<svg/>").split("/")[1]), 422),
+        "page served back": (served.raw(get(f"{api}/files/{page}")), 415),
+        "record of 100 MB": (served.raw(get(f"{api}/records/{record}")), 422),
+        "record nested 9,000 deep": (served.raw(get(f"{api}/records/{deep}")), 422),
+        "10,000 parts": (
+            served.raw(post("jobs", form, parts * len(part)), itertools.repeat(part, parts)),
+            415,
+        ),
+    }
+
+
+def attacks(home: Path) -> bool:
+    """The list of attacks, each refused with its code; what the server holds afterwards."""
+    served = Served(home)
+    served.call("POST", "/jobs", QUICK)
+    served.until_idle()
+    served.call("POST", "/forecast", QUICK)
+    before = served.memory()
+    said = attack(served)
+    grown, most = served.memory() - before, served.peak() - before
+    still = served.call("GET", "/status")[0] == 200
+    served.end()
+    wrong = {name: codes for name, codes in said.items() if codes[0] != codes[1]}
+    good = still and not wrong and grown < 32e6
+    print(
+        f"attacks  {len(said)}, {len(wrong)} answered otherwise {wrong or ''}; the server holds "
+        f"{grown / 1e6:.1f} MB more, {most / 1e6:.1f} MB at most: "
+        f"{'as documented' if good else 'WRONG'}"
+    )
+    return good
+
+
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--kills", type=int, default=20)
     asked.add_argument("--submits", type=int, default=1000)
     asked.add_argument("--streams", type=int, default=200)
-    names = ["submits", "streams", "tabs", "servers", "workers"]
+    names = ["submits", "streams", "tabs", "attacks", "servers", "workers"]
     asked.add_argument("--only", nargs="+", choices=names, default=names)
     asked.add_argument("--seed", type=int, default=1)
     said = asked.parse_args()
@@ -317,6 +458,7 @@ def main() -> None:
             "submits": lambda home: submits(home, said.submits),
             "streams": lambda home: streams(home, said.streams),
             "tabs": tabs,
+            "attacks": attacks,
             "servers": lambda home: servers(home, said.kills, rng),
             "workers": lambda home: workers(home, said.kills, rng),
         }

@@ -52,7 +52,7 @@ def _influences(settings: Influences, started: float, asked: Door) -> None:
     from kineograph.recipe import folder_of
 
     file, out = settings.file, asked.out
-    name = settings.model or made_by(file, media.note(file))
+    name = settings.model or made_by(file)
     known = study.load_index(folder_of(name))
     album = study.album_of(known.data, needed=out is not None)
     sample = media.read(file)
@@ -80,20 +80,23 @@ def _influences(settings: Influences, started: float, asked: Door) -> None:
 app.command(help=HELP)(command("influences", (Influences,), run, HELP, door=("force", "as_json")))
 
 
-def made_by(file: Path, note: dict[str, Any] | None) -> str:
-    """The model named in a file's recipe; what to do instead where there is none."""
-    if note is None:
-        raise InputError("FILE", f"'{file.name}' carries no recipe", "name the model: --model NAME")
-    if isinstance(note.get("model"), str) and note["model"]:
-        return str(note["model"])
-    verb = str(note.get("kineograph") or note.get("verb") or "")
-    if verb.split(" ")[0] in BY_EXAMPLE:
+def made_by(file: Path) -> str:
+    """The model named in a file's record. Raises InputError that tells what to do without one."""
+    from kineograph import record
+
+    try:
+        known = record.read(file)
+    except InputError as error:
+        raise InputError("FILE", error.problem, "name the model: --model NAME") from error
+    if known.model.get("name"):
+        return str(known.model["name"])
+    if known.verb.split(" ")[0] in BY_EXAMPLE:
         raise InputError(
             "FILE",
-            f"'{file.name}' was made by example ({verb}), not by a model",
+            f"'{file.name}' was made by example ({known.verb}), not by a model",
             "its source map says where each pixel came from: run the command with --map",
         )
-    raise InputError("FILE", f"the recipe of '{file.name}' names no model", "give --model NAME")
+    raise InputError("FILE", f"the record of '{file.name}' names no model", "give --model NAME")
 
 
 def known_examples(data: str, *, moving: bool) -> tuple[Tensor, list[Named], list[str], Tensor]:

@@ -2,7 +2,8 @@
 
 Every request passes here first: the Host must be a loopback name with our port (DNS rebinding), an
 Origin must be ours (a foreign page, a sandboxed one), the API wants the token, a body must be of
-the kind and size that is taken and must not dawdle. Every answer leaves with a strict policy.
+the kind and size that is taken and must not dawdle. While the queue is full a job is sent away
+here, before anything of it is read. Every answer leaves with a strict policy.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
+from kineograph.studio.jobs import QueueFullError
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -22,7 +25,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 WAIT = 20.0  # seconds for the next piece of a body
 MOST_BODY = 2**20 + 2**16  # bytes of a request in JSON
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-UPLOADS = "/api/v1/uploads"
+UPLOADS, JOBS = "/api/v1/uploads", "/api/v1/jobs"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "media-src 'self' blob:; connect-src 'self'; frame-src 'self'; font-src 'self'; "
@@ -52,7 +55,7 @@ class Guard:
     """Wraps the application.
 
     token: that the opened address holds. port: that the server listens on. most: bytes of an
-    upload. hosts: names that it is asked by.
+    upload. hosts: names that it is asked by. room: raises QueueFullError when no job is taken now.
     """
 
     def __init__(
@@ -64,10 +67,12 @@ class Guard:
         most: int,
         wait: float = WAIT,
         hosts: Sequence[str] = LOOPBACK,
+        room: Callable[[], None] | None = None,
     ) -> None:
         self._app, self._token, self._most, self._wait = app, token, most, wait
         self.cookie = f"kineograph-{port}"
         self._hosts = {f"{name}:{port}" for name in hosts}
+        self._room = room
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -90,13 +95,30 @@ class Guard:
                 ]
             await send(message)
 
+        counted = self._counted(scope, receive, refusals)
         try:
             self._check(scope)
-            await self._app(scope, self._counted(scope, receive, refusals), sent)
+            full = self._full(scope)
+            if full is None:
+                await self._app(scope, counted, sent)
+                return None
+            while (await counted()).get("more_body"):  # so that the connection can be used again
+                pass
+            await _told_full(sent, full)
         except RefusedError as error:
             if not begun:
                 refusals.clear()
                 await _answer(sent, error)
+        return None
+
+    def _full(self, scope: Message) -> QueueFullError | None:
+        """Why a job that is asked for is not taken now."""
+        if self._room is None or (scope["method"], scope["path"]) != ("POST", JOBS):
+            return None
+        try:
+            self._room()
+        except QueueFullError as full:
+            return full
         return None
 
     def _check(self, scope: Message) -> None:
@@ -175,12 +197,22 @@ def _headers(scope: Message) -> dict[str, str]:
     return found
 
 
+async def _told_full(send: Send, error: QueueFullError) -> None:
+    said = {"error": "QueueFull", "message": str(error)}
+    await _send(send, 429, said, (b"retry-after", str(error.seconds).encode()))
+
+
 async def _answer(send: Send, error: RefusedError) -> None:
-    body = json.dumps({"error": "Refused", "message": str(error)}).encode()
+    said = {"error": "Refused", "message": str(error)}
+    await _send(send, error.status, said, (b"connection", b"close"))
+
+
+async def _send(send: Send, status: int, said: dict[str, str], more: tuple[bytes, bytes]) -> None:
+    body = json.dumps(said).encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
+        more,
     ]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -66,11 +66,15 @@ class Home:
             raise InputError(field, f"'{place[:80]}' is no file of the studio", "upload it first")
         base = self.examples.parent if place.startswith("examples/") else self.root
         path = base
-        for part in place.split("/"):
-            path = path / part
-            if path.is_symlink():
-                raise InputError(field, f"'{place[:80]}' is a link", "upload the file itself")
-        if not path.is_file():
+        try:
+            for part in place.split("/"):
+                path = path / part
+                if path.is_symlink():
+                    raise InputError(field, f"'{place[:80]}' is a link", "upload the file itself")
+            known = path.is_file()
+        except (OSError, ValueError):  # a name that no file can have
+            known = False
+        if not known:
             raise InputError(field, f"'{place[:80]}' is not there", "upload it first")
         return path
 

@@ -19,6 +19,9 @@ FOLDERS = ("text_encoder",)
 "Fields that name a folder of the machine: the page does not offer them."
 OWN = ("ladder", "example_ladder", "pick")
 "Fields whose outcome is for the command line: a ladder file, a page beside it."
+COMMANDS = (", a folder of frames, or - for standard input", ", or a folder", "; repeat",
+            "; several times", " Repeat.")  # fmt: skip
+"What of a field's help only a command line can do."
 
 
 def schema(verb: str) -> dict[str, Any]:
@@ -26,6 +29,9 @@ def schema(verb: str) -> dict[str, Any]:
     made = schema_of(verb, models.families(verb))
     for name in (*FOLDERS, *OWN, *seconds(*models.families(verb))):
         made["properties"].pop(name, None)
+    for facts in made["properties"].values():
+        for words in COMMANDS if "description" in facts else ():
+            facts["description"] = facts["description"].replace(words, "")
     return made
 
 
@@ -43,7 +49,7 @@ def checked(home: Home, values: Any) -> tuple[dict[str, Any], batch.Item]:
     """
     if not isinstance(values, dict):
         raise InputError("request", "is no object", 'send {"verb": "video", …}')
-    if len(json.dumps(values)) > MOST_BYTES:
+    if len(_sent(values, "request")) > MOST_BYTES:
         raise InputError("request", f"is over {MOST_BYTES:,} bytes", "send less")
     verb = values.get("verb")
     second = seconds(*models.families(verb)) if verb in models.VERBS else {}
@@ -87,6 +93,14 @@ def _found(home: Home, field: str, value: Any) -> Any:
     return str(home.path(value, field))
 
 
+def _sent(values: Any, field: str) -> bytes:
+    """Values as JSON. Raises InputError for half a letter, which no file and no answer can hold."""
+    try:
+        return json.dumps(values, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(field, "holds half a surrogate pair", "send whole letters") from None
+
+
 def of_record(home: Home, place: str) -> dict[str, Any]:
     """What a file says of itself, as a request to fill a form with; nothing of it is run.
 
@@ -110,6 +124,7 @@ def of_record(home: Home, place: str) -> dict[str, Any]:
             values.setdefault(field.partition(".")[0], []).append(place)
     if known.seed is not None:
         values["seed"] = known.seed
+    _sent([values, missing, known.version, known.form], "record")
     return {
         "verb": known.verb,
         "values": {"verb": known.verb, **values},

@@ -120,7 +120,7 @@ ROOMS = (
         ".png", "A map says where each pixel came from; any picture of the sample's size will do.",
     ),
     Room(
-        "analogy", "Analogy", "A is to A2 as B is to the answer.", "analogy",
+        "analogy", "Analogy", "A is to A′ as B is to the answer.", "analogy",
         ("a", "a2", "b", "mode"),
         {"a": "examples/a.png", "a2": "examples/a2.png", "b": "examples/b.png", "mode": "filter",
          "seed": 1},
@@ -135,7 +135,7 @@ ROOMS = (
         (Beside("by patches", {"by": "patches", "rounds": None}),),
     ),
     Room(
-        "write", "Words that follow words", "Text that reads like a corpus, by counting.", "write",
+        "write", "Text", "Text that reads like yours, letter by letter or word by word.", "write",
         ("corpus", "by", "unit", "order", "n", "start"),
         {"corpus": "examples/alice.txt", "unit": "letter", "order": 3, "n": 300, "seed": 1},
         ".txt", "Raise the order: from letters to words to copied sentences (Shannon 1948).",
@@ -148,7 +148,7 @@ ROOMS = (
         "Markov's own question: how often does one state follow another?",
     ),
     Room(
-        "vectors", "Words in like company", "Which words stand among the same words?", "vectors",
+        "vectors", "Word vectors", "Which words stand among the same words?", "vectors",
         ("corpus", "like", "analogy", "epochs"),
         {"corpus": "examples/alice.txt", "like": ["alice"], "rare": 3, "width": 20, "seed": 1},
         ".txt", "Nobody told it what a word means: only which ones stand beside it.",

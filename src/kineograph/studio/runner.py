@@ -75,6 +75,20 @@ class Process:
         return code
 
 
+class Pace:
+    """How long a job still takes, by how far it came since its first sign of life."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, float] | None = None
+
+    def left(self, done: float, now: float) -> float | None:
+        """Seconds from `now`, a clock's; None until a fiftieth was seen being made."""
+        if self._first is None:
+            self._first = (done, now)
+        begun, since = self._first
+        return (now - since) * (1 - done) / (done - begun) if done - begun >= 0.02 else None
+
+
 class Runner:
     """The one thread that runs jobs.
 
@@ -154,7 +168,7 @@ class Runner:
     def _run(self, job: Job) -> None:
         if self._worker is None or not self._worker.alive():
             self._worker = Process(self._command)
-        worker, far, killed = self._worker, 0.0, False
+        worker, far, killed, pace = self._worker, 0.0, False, Pace()
         worker.say(make={"id": job.id, "request": job.request})
         asked = 0.0
         while not self._stop.is_set():
@@ -169,7 +183,7 @@ class Runner:
                     return self._ended(job, line)
                 if job.id not in self._cancelled:
                     far = max(far, float(line["done"]))
-                    self._progress(job.id, far, line)
+                    self._progress(job.id, far, line, pace.left(far, time.monotonic()))
             if job.id in self._cancelled and not killed:
                 if not asked:
                     asked = time.monotonic()
@@ -179,10 +193,12 @@ class Runner:
                     worker.end()
         return None
 
-    def _progress(self, number: int, far: float, line: dict[str, Any]) -> None:
+    def _progress(self, number: int, far: float, line: dict[str, Any], left: float | None) -> None:
         if "picture" in line:
             self.preview = (number, base64.b64decode(line["picture"]))
-        told = {name: line[name] for name in ("note", "text", "facts") if name in line}
+        told: dict[str, Any] = {n: line[n] for n in ("note", "text", "facts") if n in line}
+        if left is not None:
+            told["left"] = round(left, 1)
         self.events.add("progress", id=number, done=far, seen="picture" in line, **told)
 
     def _ended(self, job: Job, line: dict[str, Any]) -> None:

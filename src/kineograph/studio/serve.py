@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import socket
+import threading
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +36,22 @@ class Prompt(H11Protocol):
             self.transport.close()
 
 
+class Server(uvicorn.Server):
+    """Lets the pages that listen go as soon as it is told to end; what that cuts off is no error.
+
+    ends: is set then.
+    """
+
+    def __init__(self, config: uvicorn.Config, ends: threading.Event) -> None:
+        super().__init__(config)
+        self._ends = ends
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        self._ends.set()
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        super().handle_exit(sig, frame)
+
+
 def bound(port: int) -> socket.socket:
     """A socket on the loopback address; port 0 takes a free one.
 
@@ -56,7 +74,8 @@ def serve(home: Path, port: int, *, browser: bool, tell: Callable[[str], None]) 
     with locked(home.expanduser()), bound(port) as listening:
         port = listening.getsockname()[1]
         token = secrets.token_urlsafe(24)
-        app = create(Studio(home), token=token, port=port)
+        studio = Studio(home)
+        app = create(studio, token=token, port=port)
         address = f"http://127.0.0.1:{port}/?token={token}"
         config = uvicorn.Config(
             app,
@@ -71,4 +90,4 @@ def serve(home: Path, port: int, *, browser: bool, tell: Callable[[str], None]) 
         tell(address)
         if browser:
             webbrowser.open(address)
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(config, studio.ends).run(sockets=[listening])

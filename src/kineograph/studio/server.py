@@ -7,8 +7,6 @@ Bodies are flat requests, as lines of `kineograph batch`. What is refused says w
 from __future__ import annotations
 
 import asyncio
-import html
-import json
 import re
 import threading
 import time
@@ -28,11 +26,13 @@ from fastapi.responses import (
     Response,
     StreamingResponse,
 )
+from pydantic import Field
 
 import kineograph
 from kineograph import models
 from kineograph.files import remove
 from kineograph.studio import copied, downloads, inside, nearest, requests
+from kineograph.studio.described import described
 from kineograph.studio.events import Events
 from kineograph.studio.guard import Guard
 from kineograph.studio.home import MOST_BYTES, TAKEN, Home
@@ -64,6 +64,10 @@ BEAT = 15.0  # seconds between two signs of life to a page that listens
 LISTENERS = 256
 STATUS = {InputError: 422, MissingError: 424, LimitError: 413, PolicyError: 403}
 Flat = Annotated[dict[str, Any], Body()]
+Number = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"Of a job; what SQLite can hold."
+Place = Annotated[int, Field(ge=0, le=10**6)]
+"Of a step, or a pixel's."
 
 
 class Studio:
@@ -109,7 +113,7 @@ def create(studio: Studio, *, token: str, port: int) -> Guard:
         lifespan=living,
     )
     app.state.studio = studio
-    guard = Guard(app, token=token, port=port, most=MOST_BYTES)
+    guard = Guard(app, token=token, port=port, most=MOST_BYTES, room=studio.jobs.check_room)
 
     @app.get("/", include_in_schema=False)
     async def opened(token: str = "") -> Response:
@@ -128,7 +132,7 @@ def create(studio: Studio, *, token: str, port: int) -> Guard:
 
     @app.get("/api/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return HTMLResponse(_docs(app.openapi()))
+        return HTMLResponse(described(app.openapi()))
 
     wire(app)
     return guard
@@ -149,7 +153,10 @@ def wire(app: FastAPI) -> None:
 def _page(name: str) -> Response:
     """A file of the page; 404 for anything else."""
     path = PAGE / name
-    known = path.suffix in KINDS and path.resolve().is_relative_to(PAGE) and path.is_file()
+    try:
+        known = path.suffix in KINDS and path.resolve().is_relative_to(PAGE) and path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        known = False
     if not known or ".." in name:
         return Response("not here", 404)
     return Response(path.read_bytes(), media_type=KINDS[path.suffix])
@@ -277,9 +284,12 @@ async def status(request: Request) -> dict[str, Any]:
 @queue.post("/jobs", status_code=201)
 async def add(request: Request, values: Flat) -> dict[str, Any]:
     """Queue a flat request. 429 with Retry-After when too many wait."""
-    studio = _of(request)
-    studio.jobs.check_room()
-    said, item = await _aside(partial(requests.checked, studio.home, values))
+    return await _aside(partial(_added, _of(request), values))  # type: ignore[no-any-return]
+
+
+def _added(studio: Studio, values: dict[str, Any]) -> dict[str, Any]:
+    """Checked and on the disk; beside the loop that answers, as a disk may take its time."""
+    said, item = requests.checked(studio.home, values)
     job = studio.jobs.add(said, item.out)
     studio.events.add("job", id=job.id, state=job.state, error="")
     studio.runner.wake()
@@ -294,13 +304,13 @@ async def active(request: Request) -> list[dict[str, Any]]:
 
 
 @queue.get("/jobs/{number}")
-async def one(request: Request, number: int) -> dict[str, Any]:
+async def one(request: Request, number: Number) -> dict[str, Any]:
     studio = _of(request)
     return studio.told(studio.jobs.job(number))
 
 
 @queue.get("/jobs/{number}/preview")
-async def preview(request: Request, number: int) -> Response:
+async def preview(request: Request, number: Number) -> Response:
     """The last picture of a running job."""
     known, picture = _of(request).runner.preview
     if known != number:
@@ -309,7 +319,7 @@ async def preview(request: Request, number: int) -> Response:
 
 
 @queue.post("/jobs/{number}/cancel")
-async def cancel(request: Request, number: int) -> dict[str, Any]:
+async def cancel(request: Request, number: Number) -> dict[str, Any]:
     """Cancel a job; of one that is at rest nothing changes."""
     studio = _of(request)
     studio.jobs.job(number)
@@ -318,7 +328,7 @@ async def cancel(request: Request, number: int) -> dict[str, Any]:
 
 
 @queue.post("/jobs/{number}/retry")
-async def retry(request: Request, number: int) -> dict[str, Any]:
+async def retry(request: Request, number: Number) -> dict[str, Any]:
     """What failed, was cancelled or interrupted waits again."""
     studio = _of(request)
     studio.jobs.job(number)
@@ -330,7 +340,7 @@ async def retry(request: Request, number: int) -> dict[str, Any]:
 
 @queue.post("/jobs/{number}/move")
 async def move(
-    request: Request, number: int, before: Annotated[int | None, Body(embed=True)] = None
+    request: Request, number: Number, before: Annotated[int | None, Body(embed=True)] = None
 ) -> dict[str, Any]:
     """Put a waiting job before another, or last."""
     studio = _of(request)
@@ -396,7 +406,11 @@ gallery = APIRouter(tags=["gallery"])
 
 @gallery.get("/results")
 async def results(
-    request: Request, q: str = "", favourite: bool = False, trashed: bool = False, before: int = 0
+    request: Request,
+    q: str = "",
+    favourite: bool = False,
+    trashed: bool = False,
+    before: Number = 0,
 ) -> list[dict[str, Any]]:
     """Results, newest first, 60 at a time; `q`: words of what was asked."""
     studio = _of(request)
@@ -404,7 +418,7 @@ async def results(
     return [studio.told(job) for job in found]
 
 
-def _result(studio: Studio, number: int) -> Path:
+def _result(studio: Studio, number: Number) -> Path:
     """The file of a result. Raises KeyError when there is none."""
     job = studio.jobs.job(number)
     if job.state != "done":
@@ -413,20 +427,20 @@ def _result(studio: Studio, number: int) -> Path:
 
 
 @gallery.get("/results/{number}/file")
-async def file(request: Request, number: int, save: bool = False) -> Response:
+async def file(request: Request, number: Number, save: bool = False) -> Response:
     """The file as it was made; `save`: to be kept under its name."""
     path = _result(_of(request), number)
     return _file(path, path.name if save else "")
 
 
 @gallery.get("/results/{number}/thumbnail")
-async def thumbnail(request: Request, number: int) -> Response:
+async def thumbnail(request: Request, number: Number) -> Response:
     path = _of(request).home.folder(number) / "thumbnail.webp"
     return _file(path) if path.is_file() else Response("none", 404)
 
 
 @gallery.get("/results/{number}/record")
-async def record_of(request: Request, number: int) -> dict[str, Any]:
+async def record_of(request: Request, number: Number) -> dict[str, Any]:
     """The record inside the file."""
     from kineograph import record
 
@@ -436,28 +450,28 @@ async def record_of(request: Request, number: int) -> dict[str, Any]:
 
 
 @gallery.get("/results/{number}/steps")
-async def steps(request: Request, number: int) -> Response:
+async def steps(request: Request, number: Number) -> Response:
     """What is told of every kept step of the making."""
     path = _of(request).home.folder(number) / "steps" / "steps.json"
     return _file(path) if path.is_file() else JSONResponse([])
 
 
 @gallery.get("/results/{number}/steps/{place}")
-async def step(request: Request, number: int, place: int) -> Response:
+async def step(request: Request, number: Number, place: Place) -> Response:
     """The picture of one step."""
     path = _of(request).home.folder(number) / "steps" / f"{place:03d}.webp"
     return _file(path) if path.is_file() else Response("none", 404)
 
 
 @gallery.get("/results/{number}/inside")
-async def inside_of(request: Request, number: int) -> Response:
+async def inside_of(request: Request, number: Number) -> Response:
     """What the result can be opened up into: a source map, a matrix of jumps, a stack of levels."""
     path = _of(request).home.folder(number) / "inside" / "inside.json"
     return _file(path) if path.is_file() else JSONResponse({"views": []})
 
 
 @gallery.get("/results/{number}/inside/{name}")
-async def inside_picture(request: Request, number: int, name: str) -> Response:
+async def inside_picture(request: Request, number: Number, name: str) -> Response:
     """A picture that a view of the result names."""
     path = _of(request).home.folder(number) / "inside" / name
     known = re.fullmatch(inside.NAME, name) and path.is_file()
@@ -465,7 +479,7 @@ async def inside_picture(request: Request, number: int, name: str) -> Response:
 
 
 @gallery.get("/results/{number}/candidates")
-async def candidates(request: Request, number: int, x: int, y: int) -> dict[str, Any]:
+async def candidates(request: Request, number: Number, x: Place, y: Place) -> dict[str, Any]:
     """What could have been copied to a pixel of a picture that grew, at that pixel's turn."""
     studio = _of(request)
     path = _result(studio, number)
@@ -474,7 +488,7 @@ async def candidates(request: Request, number: int, x: int, y: int) -> dict[str,
 
 
 @gallery.get("/results/{number}/influences")
-async def influences(request: Request, number: int) -> dict[str, Any]:
+async def influences(request: Request, number: Number) -> dict[str, Any]:
     """The nearest training examples of what a learned model made."""
     path = _result(_of(request), number)
     return await _aside(partial(nearest.examples, path))  # type: ignore[no-any-return]
@@ -482,7 +496,7 @@ async def influences(request: Request, number: int) -> dict[str, Any]:
 
 @gallery.get("/results/{number}/as/{form}")
 async def download(
-    request: Request, number: int, form: str, preset: Annotated[str, "of a chat"] = ""
+    request: Request, number: Number, form: str, preset: Annotated[str, "of a chat"] = ""
 ) -> Response:
     """The result in another format, its record inside; `preset`: within what a chat takes."""
     path = _result(_of(request), number)
@@ -495,7 +509,7 @@ async def download(
 @gallery.patch("/results/{number}")
 async def mark(
     request: Request,
-    number: int,
+    number: Number,
     favourite: Annotated[bool | None, Body()] = None,
     trashed: Annotated[bool | None, Body()] = None,
 ) -> dict[str, Any]:
@@ -507,36 +521,10 @@ async def mark(
 
 
 @gallery.post("/results/{number}/forget")
-async def forget(request: Request, number: int) -> dict[str, int]:
+async def forget(request: Request, number: Number) -> dict[str, int]:
     """Remove what is in the trash from the disk, for good."""
     studio = _of(request)
     studio.jobs.forget(number)
     await _aside(partial(remove, studio.home.folder(number)))
     studio.events.add("result", id=number)
     return {"forgotten": number}
-
-
-# -- the interface, told ---------------------------------------------------------------------------
-
-
-def _docs(api: dict[str, Any]) -> str:
-    """Every operation on one page that fetches nothing."""
-    rows = []
-    for path, operations in api["paths"].items():
-        for method, facts in operations.items():
-            told = html.escape(facts.get("description") or facts.get("summary", ""))
-            rows.append(
-                f"<tr><td>{method.upper()}</td><td><code>{html.escape(path)}</code></td>"
-                f"<td>{told}</td></tr>"
-            )
-    verbs = ", ".join(f"<code>{html.escape(verb)}</code>" for verb in models.VERBS)
-    example = html.escape(json.dumps({"verb": "write", "corpus": "examples/alice.txt", "n": 50}))
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>kineograph studio: API</title>'
-        '<link rel="stylesheet" href="/page/style.css"><body class="docs"><main>'
-        f"<h1>/api/v1</h1><p>Bodies are flat requests, as lines of <code>kineograph batch</code>: "
-        f"<code>{example}</code>. Verbs: {verbs}; their fields: <code>/api/v1/schema/VERB</code>. "
-        "The token goes in a cookie or in <code>Authorization: Bearer</code>. "
-        'The whole description: <a href="/api/openapi.json">openapi.json</a>.</p>'
-        f"<table>{''.join(rows)}</table></main></body></html>"
-    )

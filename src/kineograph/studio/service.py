@@ -31,7 +31,7 @@ from kineograph.studio.crew import Crew, commands
 from kineograph.studio.guard import LOOPBACK, Guard
 from kineograph.studio.home import MOST_BYTES
 from kineograph.studio.jobs import Job
-from kineograph.studio.serve import MOST_HEADERS, Prompt
+from kineograph.studio.serve import MOST_HEADERS, Prompt, Server
 from kineograph.studio.settings import Serving
 from kineograph.values.errors import InputError
 
@@ -210,4 +210,4 @@ def serve(settings: Serving, *, tell: Callable[[str], None]) -> None:
         )  # fmt: skip
         made_here = "" if settings.token_file else f"  Authorization: Bearer {token}"
         tell(f"http://{settings.host}:{port}/api/v1{made_here}")
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(config, service.ends).run(sockets=[listening])

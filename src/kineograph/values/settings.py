@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -261,8 +262,14 @@ def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _property(family: type[Settings], name: str) -> dict[str, Any]:
-    part: dict[str, Any] = family.model_json_schema()["properties"][name]
+    part = _described(family)["properties"][name]
     return {key: value for key, value in part.items() if key != "title"}
+
+
+@cache
+def _described(family: type[Settings]) -> dict[str, Any]:
+    """The schema of a family; the same dict each time, so nothing is to be put in it."""
+    return family.model_json_schema()
 
 
 def _words(part: dict[str, Any]) -> list[str]:

@@ -30,7 +30,7 @@ export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches
 
 export function bytes(count) {
   if (count >= 1e9) return `${(count / 1e9).toFixed(1)} GB`;
-  if (count >= 1e6) return `${(count / 1e6).toFixed(1)} MB`;
+  if (count >= 1e6) return `${(count / 1e6).toFixed(count < 1e8 ? 1 : 0)} MB`;
   return `${Math.max(1, Math.round(count / 1e3))} kB`;
 }
 

@@ -7,6 +7,8 @@ import { brush } from "./brush.js";
 const MOVES = /\.(mp4|webm|mov)$/i;
 const SEEN = /\.(png|jpe?g|webp|gif|apng)$/i;
 const BRUSHED = { mask: ["picture", "Brush the hole"], moves: ["image", "Brush where it moves"] };
+const USUAL = "as usual";
+const NONE = "Drop a file, or choose";
 let count = 0;
 
 // What a property is: its own keys, or those of its one kind that is not null.
@@ -25,12 +27,16 @@ function kind(property) {
 }
 
 const isPath = (one) => one && kind(one).format === "path";
-const label = (name) => name.replace(/_$/, "").replaceAll("_", " ");
+const TITLES = { by: "made by", a: "A", a2: "A′", b: "B", n: "length", out: "file" };
+const ITEMS = { level: "level", like: "word", start: "state", analogy: "question" };
+const label = (name) => TITLES[name] || name.replace(/_$/, "").replaceAll("_", " ");
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 export class Form {
   constructor(room, changed) {
     this.room = room;
     this.changed = changed;
+    this.invalid = null;
     this.controls = new Map();
     const fields = room.schema.properties;
     const names = Object.keys(fields).filter((name) => !["verb", "out", ...Object.keys(room.fixed)].includes(name));
@@ -55,12 +61,12 @@ export class Form {
     const control = make(name, property, this);
     this.controls.set(name, control);
     const id = `field-${++count}`;
-    const hint = h("small", { id: `${id}-hint` }, (raw.description || (name === "seed" ? "The same seed gives the same bytes." : "")) + (raw.families ? ` (${raw.families.join(", ")})` : ""));
+    const hint = h("small", { id: `${id}-hint` }, (raw.description || (name === "seed" ? "The same seed gives the same bytes." : "")) + (raw.families && !this.room.first.includes(name) ? ` (${raw.families.join(", ")})` : ""));
     const error = h("em", { class: "wrong", id: `${id}-wrong`, role: "alert" });
     control.focus.id = id;
     control.focus.setAttribute("aria-describedby", `${id}-hint ${id}-wrong`);
-    const title = name === "out" ? "file" : label(name);
-    const head = h("label", { for: id }, title, raw.unit && raw.unit !== title ? h("i", {}, ` ${raw.unit}`) : null);
+    const title = label(name);
+    const head = h("label", { for: id }, capital(title), raw.unit && raw.unit !== title ? h("i", {}, ` ${raw.unit}`) : null);
     control.wrong = error;
     return h("div", { class: `field ${control.wide ? "wide" : ""} ${control.check ? "check" : ""}`, "data-field": name }, head, control.element, hint, error);
   }
@@ -88,14 +94,21 @@ export class Form {
 
   // Show a refusal at its field; whether there is one.
   refuse(field, text) {
-    for (const control of this.controls.values()) control.wrong.textContent = "";
+    for (const control of this.controls.values()) {
+      control.wrong.textContent = "";
+      control.focus.removeAttribute("aria-invalid");
+    }
     const control = this.controls.get((field || "").split("[")[0]);
     if (!control) return false;
     control.wrong.textContent = text;
+    control.focus.setAttribute("aria-invalid", "true");
     const folded = control.element.closest("details");
     if (folded) folded.open = true;
     return true;
   }
+
+  // Lead a person to the field that was refused.
+  lead(field) { this.controls.get((field || "").split("[")[0])?.focus.focus(); }
 }
 
 const slug = (said) => String(said.text || said.verb).toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 40);
@@ -104,7 +117,7 @@ function make(name, property, form) {
   const items = property.items && kind(property.items);
   if (property.format === "path") return file(name, property, form);
   if (property.type === "array" && (isPath(items) || isPath(items?.items))) return list(form, () => file(name, items, form), "picture");
-  if (property.type === "array" && items?.type === "string") return list(form, () => line(name, items), name === "level" ? "level" : "line");
+  if (property.type === "array" && items?.type === "string") return list(form, () => line(name, items), ITEMS[name] || "line");
   if (property.type === "array") return line(name, property, (text) => (property.prefixItems ? text : text.split(",").map(Number)));
   if (property.type === "boolean" || property.const === true) return check();
   if (property.enum) return choice(property, property.default === undefined || property.default === null, name === "by" && form.room.first.includes("by"));
@@ -116,7 +129,7 @@ function line(name, property, parsed = (text) => text) {
   const long = name === "text" || name === "negative";
   const input = long ? h("textarea", { rows: name === "text" ? 2 : 1, "data-control": name }) : h("input", { type: "text", "data-control": name });
   const usual = property.default;
-  if (property.words || usual) input.placeholder = Array.isArray(usual) ? usual.join(",") : String(usual ?? property.words ?? "");
+  input.placeholder = Array.isArray(usual) ? usual.join(",") : String(usual ?? property.words ?? (usual === null ? USUAL : ""));
   const get = () => {
     const text = input.value.trim();
     if (!text) return undefined;
@@ -131,7 +144,7 @@ function number(name, property, form) {
   const input = h("input", { type: "number", step: whole ? "1" : "any", inputmode: whole ? "numeric" : "decimal", "data-control": name });
   if (property.minimum !== undefined) input.min = property.minimum;
   if (property.maximum !== undefined) input.max = property.maximum;
-  if (property.default !== undefined && property.default !== null) input.placeholder = String(property.default);
+  input.placeholder = String(property.default ?? (name === "seed" ? "any" : USUAL));
   const get = () => (input.value === "" ? undefined : Number(input.value));
   const set = (value) => { input.value = value ?? ""; };
   if (name !== "seed") return { element: input, focus: input, get, set };
@@ -147,7 +160,7 @@ function check() {
 
 // open: nothing may be chosen. always: it is said even when it is the usual, as what makes differs by it.
 function choice(property, open, always) {
-  const select = h("select", {}, open ? h("option", { value: "" }, "as usual") : null,
+  const select = h("select", {}, open ? h("option", { value: "" }, USUAL) : null,
     property.enum.map((word) => h("option", { value: String(word) }, String(word))));
   const set = (value) => { select.value = String(value ?? property.default ?? ""); };
   set();
@@ -162,13 +175,13 @@ function choice(property, open, always) {
 function file(name, property, form) {
   let place;
   const view = h("span", { class: "view", "aria-hidden": "true" });
-  const told = h("span", { class: "told" }, "Drop or choose");
+  const told = h("span", { class: "told" }, NONE);
   const input = h("input", { type: "file", class: "hidden-file", "data-control": name });
   const zone = h("label", { class: "zone" }, view, told, input);
   const clear = h("button", { type: "button", class: "plain", "aria-label": `Remove ${label(name)}`, onclick: () => { set(undefined); form.touched(); } }, "✕");
   const set = (value) => {
     place = Array.isArray(value) ? value[0] : typeof value === "string" ? value : undefined;
-    told.textContent = place ? place.split("/").pop() : "Drop or choose";
+    told.textContent = place ? place.split("/").pop() : NONE;
     view.replaceChildren(...(place ? [looked(place)] : []));
     clear.hidden = !place;
   };

@@ -43,7 +43,7 @@ export function gallery(opened) {
     const name = job.request.text || job.out;
     const one = h("article", { class: "card" },
       h("button", { type: "button", class: "face", onclick: () => opened(job), "aria-label": `Open ${name}` },
-        job.thumbnail ? h("img", { src: of(job.id, "thumbnail"), alt: "", loading: "lazy" }) : h("pre", {}, job.text.slice(0, 220) || job.verb)),
+        job.thumbnail ? h("img", { src: of(job.id, "thumbnail"), alt: "", loading: "lazy" }) : h("pre", { class: job.verb === "chain" ? "columns" : "" }, job.text.slice(0, 220) || job.verb)),
       h("div", { class: "under" }, h("b", {}, name), h("small", {}, `${job.verb} · seed ${job.request.seed} · ${bytes(job.bytes)}`),
         h("span", { class: "row" }, star, h("label", { class: "mini" }, beside, "compare"),
           trash.checked ? [h("button", { type: "button", class: "plain", onclick: back }, "take out"), h("button", { type: "button", class: "plain", onclick: forget }, "delete for good")]

@@ -1,6 +1,6 @@
 // What a result can be opened up into: where pixels came from, jumps, levels, looks, examples.
 
-import { bars, h, toast } from "./dom.js";
+import { bars, h } from "./dom.js";
 import { get, of } from "./api.js";
 import { jumps } from "./jumps.js";
 import { sources } from "./sources.js";
@@ -85,7 +85,7 @@ function examples(job, model) {
     } catch (error) {
       ask.disabled = false;
       ask.textContent = "Find them";
-      toast(error.message);
+      place.replaceChildren(h("p", { class: "wrong", role: "alert" }, error.message));
     }
   } }, "Find them");
   return h("details", { class: "inside" }, h("summary", {}, "Whom it learned from: the nearest training examples"), h("p", { class: "quiet" }, `What ${model} saw while it learned that looks most like this.`), ask, place);

@@ -11,7 +11,7 @@ const main = document.getElementById("main");
 const drafts = new Map(), shownIn = new Map();
 let rooms = [], presets = {}, stage = null, roomNow = null;
 
-const queue = new Queue((job) => open(job));
+const queue = new Queue((job) => open(job), (id, before) => stage?.gate(id)?.waits(before));
 
 function roomOf(values) {
   const fits = rooms.filter((room) => room.verb === values.verb && Object.entries(room.fixed).every(([name, value]) => (values[name] ?? value) === value));
@@ -44,11 +44,11 @@ async function submit(room, form, values) {
   try {
     const job = await post("/jobs", values);
     shownIn.set(room.name, job.id);
-    if (roomNow === room.name) stage.watch(job);
+    if (roomNow === room.name) stage.watch(job, form.seconds);
     queue.load();
     settle(job.id);
   } catch (error) {
-    if (!form?.refuse(error.field, error.message)) toast(error.message);
+    if (form.refuse(error.field, error.message)) form.lead(error.field); else toast(error.message);
   }
 }
 
@@ -62,10 +62,11 @@ async function beside(values) {
   } catch (error) { toast(error.message); }
 }
 
-// A job may have ended between two events: look once more.
+// A job may have begun or ended before its gate was there to hear it: look once more.
 async function settle(id) {
-  const job = await get(`/jobs/${id}`);
-  if (stage?.gate(id) && !["queued", "running"].includes(job.state)) stage.show(job);
+  const job = await get(`/jobs/${id}`), gate = stage?.gate(id);
+  if (gate && job.state === "running") gate.begins();
+  else if (gate && job.state !== "queued") stage.show(job);
 }
 
 function room(found) {
@@ -83,11 +84,12 @@ function room(found) {
       const plan = await post("/forecast", values);
       if (turn !== asked) return;
       form.refuse();
+      form.seconds = plan.seconds;
       cost.textContent = `about ${seconds(plan.seconds)} · ${bytes(plan.memory)} of memory · a file of ${bytes(plan.file)}`;
       cost.title = plan.plan;
     } catch (error) {
       if (turn !== asked) return;
-      cost.textContent = form.refuse(error.field, error.message) ? "Not yet: see the field." : error.message;
+      cost.textContent = form.refuse(error.field, error.message) ? "Not yet: see the field in red." : error.message;
     }
   };
   stage = new Stage({
@@ -144,7 +146,7 @@ function heard(kind, facts) {
   queue.load();
   const gate = kind === "job" && stage?.gate(facts.id);
   if (!gate) return;
-  if (facts.state === "running") gate.note.textContent = "beginning";
+  if (facts.state === "running") gate.begins();
   else if (facts.state !== "queued") get(`/jobs/${facts.id}`).then((job) => stage?.gate(job.id) && stage.show(job));
 }
 

@@ -4,8 +4,10 @@ import { h, toast } from "./dom.js";
 import { call, get, post } from "./api.js";
 
 export class Queue {
-  constructor(opened) {
+  // opened(job): it is to be shown. waits(id, before): so many are made before a job that waits.
+  constructor(opened, waits) {
     this.opened = opened;
+    this.waits = waits;
     this.element = document.getElementById("queue");
     this.button = document.getElementById("queue-button");
     this.button.addEventListener("click", () => this.toggle());
@@ -23,6 +25,7 @@ export class Queue {
     const [jobs, status] = await Promise.all([get("/jobs"), get("/status")]);
     const waiting = jobs.filter((job) => ["queued", "running"].includes(job.state));
     document.getElementById("queue-count").textContent = String(waiting.length);
+    waiting.forEach((job, before) => { if (job.state === "queued") this.waits(job.id, before); });
     if (this.element.hidden) return;
     this.bars.clear();
     const act = (path) => () => post(path).then(() => this.load()).catch((error) => toast(error.message));

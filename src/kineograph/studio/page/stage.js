@@ -1,7 +1,7 @@
 // Where a making is watched and its result is looked at: live, whole, step by step, beside another.
 
 import { bars, bytes, calm, h, scrolled, seconds, toast } from "./dom.js";
-import { call, get, of, post } from "./api.js";
+import { call, get, of, post, shown as file } from "./api.js";
 import { walk } from "./chain.js";
 import { codes } from "./codes.js";
 import { inside } from "./inside.js";
@@ -35,23 +35,34 @@ class Gate {
     this.strip.setAttribute("aria-valuenow", String(Math.round(done * 100)));
   }
 
-  watch(job) {
+  // expected: seconds that the forecast says, until the making itself tells better.
+  watch(job, expected) {
     this.job = job;
     this.live = null;
+    this.said = false;
     this.gate.replaceChildren(h("div", { class: "leader run", "aria-hidden": "true" }, h("b", {}, "•")));
     this.progress(0);
-    this.note.textContent = job.state === "running" ? "beginning" : "waits in the queue";
+    this.expected = expected ? ` · about ${seconds(expected)} in all` : "";
+    if (job.state === "running") this.begins(); else this.waits(0);
   }
 
+  waits(before) {
+    this.note.textContent = `${before ? `waits: ${before} before it` : "is next"}${this.expected}`;
+  }
+
+  begins() { if (!this.said) this.note.textContent = `beginning${this.expected}`; }
+
   heard(facts) {
+    this.said = true;
     this.progress(facts.done);
-    if (facts.note !== undefined) this.note.textContent = facts.note;
+    const left = facts.left === undefined ? this.expected : ` · about ${seconds(facts.left)} left`;
+    if (facts.note !== undefined) this.note.textContent = `${Math.floor(100 * facts.done)} % · ${facts.note}${left}`;
     if (facts.seen) {
       if (this.live?.tagName !== "IMG") this.gate.replaceChildren((this.live = h("img", { alt: "What there is so far", class: "live" })), (this.more = h("div", {})));
       this.live.src = `/api/v1/jobs/${facts.id}/preview?n=${Math.random()}`;
       if (facts.facts?.codes) this.more.replaceChildren(codes(facts.facts));
     } else if (facts.text !== undefined) {
-      if (this.live?.tagName !== "PRE") this.gate.replaceChildren((this.live = scrolled("pre", "live", "The text so far")), (this.bars = h("div", { class: "bars" })));
+      if (this.live?.tagName !== "PRE") this.gate.replaceChildren((this.live = scrolled("pre", this.job.verb === "chain" ? "live columns" : "live", "The text so far")), (this.bars = h("div", { class: "bars" })));
       this.live.textContent = facts.text.slice(-900);
       this.bars.replaceChildren(...bars(facts.facts));
     }
@@ -62,7 +73,7 @@ class Gate {
     const done = job.state === "done";
     this.progress(done ? 1 : 0);
     this.note.textContent = done ? `${job.out} · ${bytes(job.bytes)} · ${seconds(job.seconds)}` : `${job.state}${job.error ? ": " + job.error : ""}`;
-    this.gate.replaceChildren(done ? viewer(job) : h("p", { class: "quiet" }, job.error || job.state));
+    this.gate.replaceChildren(done ? (triptych(job) || viewer(job)) : h("p", { class: "quiet" }, job.error || job.state));
   }
 }
 
@@ -83,9 +94,9 @@ export class Stage {
 
   gate(id) { return [this.main, this.twin].find((one) => one?.job?.id === id); }
 
-  watch(job) {
+  watch(job, expected) {
     this.part();
-    this.main.watch(job);
+    this.main.watch(job, expected);
     if (innerWidth < 860) this.element.scrollIntoView({ block: "start" });
     this.below.replaceChildren(h("button", { type: "button", class: "cancel", onclick: () => post(`/jobs/${job.id}/cancel`) }, "Cancel"));
   }
@@ -144,7 +155,7 @@ export class Stage {
     const suffix = job.out.split(".").pop();
     const clips = FORMS.includes(suffix), other = this.room.forms.filter((form) => form !== `.${suffix}`);
     const save = h("select", { "aria-label": "Download as" },
-      h("option", { value: "" }, "Download as…"), h("option", { value: "file?save=true" }, `.${suffix}, as it was made`),
+      h("option", { value: "" }, "Other forms…"),
       clips ? FORMS.filter((form) => form !== suffix).map((form) => h("option", { value: `as/${form}` }, `.${form}`)) : [],
       clips && !["png", "jpg"].includes(suffix) ? Object.entries(this.acts.presets()).map(([name, { about, suffix: form }]) => h("option", { value: `as/${form.slice(1)}?preset=${name}` }, about)) : [],
       suffix === "html" ? other.map((form) => h("option", { value: `make${form}` }, `${form}, made anew`)) : [],
@@ -160,11 +171,19 @@ export class Stage {
       star.setAttribute("aria-pressed", String(job.favourite));
     } }, "★ Favourite");
     return h("div", { class: "row" },
-      h("button", { type: "button", class: "go", onclick: () => this.acts.again(job) }, "Another seed"),
-      h("button", { type: "button", onclick: () => this.acts.use(job.request) }, "Use these settings"),
-      save, star,
-      suffix === "html" ? h("a", { class: "button", href: of(job.id, "file"), target: "_blank", rel: "noopener" }, "Open as endless player") : "");
+      h("a", { class: "button go", href: of(job.id, "file?save=true"), download: job.out }, "Download"),
+      save.options.length > 1 ? save : "",
+      h("button", { type: "button", onclick: () => this.acts.again(job) }, "Another seed"),
+      h("button", { type: "button", onclick: () => this.acts.use(job.request) }, "Use these settings"), star,
+      suffix === "html" ? h("a", { class: "button", href: of(job.id, "file"), target: "_blank", rel: "noopener" }, job.verb === "loop" ? "Open as endless player" : "Open in its own tab") : "");
   }
+}
+
+// The question of an analogy around its answer: A is to A′ as B is to B′.
+function triptych({ id, verb, out, request: { a, a2, b } }) {
+  if (verb !== "analogy" || !a || !a2 || !b) return null;
+  const cell = (src, name) => h("figure", {}, h("img", { src, alt: name }), h("figcaption", {}, name));
+  return h("div", { class: "triptych" }, cell(file(a), "A"), cell(file(a2), "A′"), cell(file(b), "B"), cell(of(id, "file"), "B′, the answer"));
 }
 
 async function download(url) {

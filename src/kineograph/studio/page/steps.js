@@ -37,7 +37,7 @@ export async function steps(jobs) {
 
 function side({ job, kept }) {
   const text = kept.some((step) => step.text !== undefined);
-  const picture = text ? scrolled("pre", "step", "The text at this step") : h("img", { alt: "This step", class: "step" });
+  const picture = text ? scrolled("pre", job.verb === "chain" ? "step columns" : "step", "The text at this step") : h("img", { alt: "This step", class: "step" });
   const told = h("p", { class: "quiet" });
   const more = h("div", { class: "bars" });
   const look = (share) => {
