@@ -67,7 +67,7 @@ def test_pages_come_out_of_both_verbs(flag, tmp_path, capsys) -> None:
         (["--speed", "fast"], "--speed", "not a number"),
         (["--speed", "0=1,0=2", "--seconds", "2"], "--speed", "backwards"),
         (["--speed", "0=1,3=2"], "--speed", "its seconds"),
-        (["--seconds", "-1"], "--seconds", "not in above 0 … 3,600"),
+        (["--seconds", "-1"], "--seconds", "is not above 0 and at most 3,600"),
         (["--every", "0"], "--every", "not in 1"),
         (["--every", "200"], "clip", "has 1 frame"),
         (["--fade", "-2"], "--fade", "not in 0"),

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import typer
 
@@ -160,7 +161,7 @@ def test_refusals_name_the_field_the_value_and_the_remedy():
         ({"window": 8}, "window: 8 is not an odd number; try 9"),
         ({"window": 500}, "window: 500 is not in 3 … 101"),
         ({"epsilon": float("nan")}, "epsilon: nan is not in 0 … 10"),
-        ({"max_error": 0}, "max_error: 0 is not in above 0 … 1"),
+        ({"max_error": 0}, "max_error: 0 is not above 0 and at most 1"),
         ({"windw": 9}, "windw: is not for a texture that is grown; did you mean window?"),
         ({"size": "big"}, "size: 'big' is not WIDTHxHEIGHT; write it as 256x128"),
     ):
@@ -262,3 +263,18 @@ def test_one_name_where_a_field_takes_several_is_a_row_of_one(tmp_path):
     made = models.settings_of("texture grow", {"sample": tmp_path / "a.png", "avoid": "b.png"})
     assert [one.name for one in (*made.sample, *made.avoid)] == ["a.png", "b.png"]
     assert models.settings_of("zoom", {"example": ["a", "b"], "level": ("x", "y")}).level[1] == "y"
+
+
+@pytest.mark.parametrize("size", [9, (9, 7), [9, 7], "9x7"])
+def test_a_size_is_a_text_a_side_or_a_pair(size):
+    sample = np.zeros((8, 8, 3), np.uint8)
+    wanted = "9" if size == 9 else "9x7"
+    assert models.settings_of("texture grow", {"sample": [sample], "size": size}).size == wanted
+
+
+@pytest.mark.parametrize("size", [True, 9.5, (9,), (9, "7")])
+def test_what_is_no_size_is_told(size):
+    with pytest.raises(InputError, match="size: "):
+        models.settings_of(
+            "texture grow", {"sample": [np.zeros((8, 8, 3), np.uint8)], "size": size}
+        )

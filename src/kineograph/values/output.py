@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, model_validator
 
 from kineograph.values.errors import InputError
 from kineograph.values.settings import Settings, setting
-from kineograph.values.sides import sides
+from kineograph.values.sides import sides, spelled
 from kineograph.values.source import SoundSource
 
 Fit = Literal["pad", "crop", "stretch"]
@@ -80,13 +80,7 @@ def _bytes(given: Any) -> Any:
     return int(float(found[1]) * UNITS[found[2]])
 
 
-def _size(given: Any) -> Any:
-    """A whole number stands for a side."""
-    whole = isinstance(given, int) and not isinstance(given, bool)
-    return str(given) if whole else given
-
-
-Size = Annotated[str, BeforeValidator(_size)]
+Size = Annotated[str, BeforeValidator(spelled)]
 Bytes = Annotated[int, BeforeValidator(_bytes)]
 
 

@@ -323,7 +323,7 @@ def _told(error: ValidationError, family: type[Settings], values: Mapping[str, A
             return unknown(name, given, words)
         limits = limits_of(field)
         if limits and kind.startswith(("greater", "less", "finite")):
-            return InputError(name, f"{given} is not in {limits}", "")
+            return InputError(name, f"{given} is not {_within(limits)}", "")
         remedy = field.description or ""
     return InputError(name, f"{given!r}: {first['msg'][0].lower()}{first['msg'][1:]}", remedy)
 
@@ -372,6 +372,15 @@ def limits_of(field: FieldInfo) -> str:
     if low is not None:
         return f"{above}{_number(low)}" if above else f"{_number(low)} or more"
     return "" if high is None else f"… {_number(high)}"
+
+
+def _within(limits: str) -> str:
+    """A range after "is not": in 1 … 600, above 0 and at most 600, 0 or more, at most 9."""
+    if limits.startswith("above"):
+        return limits.replace(" … ", " and at most ")
+    if limits.startswith("…"):
+        return limits.replace("…", "at most")
+    return limits if limits.endswith("or more") else f"in {limits}"
 
 
 def _number(value: float) -> str:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from kineograph.values.errors import InputError
 
 MOST = 16_384  # pixels of a side
+
+
+def spelled(given: Any) -> Any:
+    """A size as text: 256 is "256", (320, 200) is "320x200"; anything else as it is."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        return str(given)
+    whole = isinstance(given, tuple | list) and all(type(side) is int for side in given)
+    return "x".join(map(str, given)) if whole and len(given) == 2 else given
 
 
 def sides(text: str, field: str = "size") -> tuple[int, int]:

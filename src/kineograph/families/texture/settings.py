@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import field_validator, model_validator
 
 from kineograph.values.errors import InputError
 from kineograph.values.settings import STILL, Extra, Settings, setting
-from kineograph.values.sides import sides
+from kineograph.values.sides import sides, spelled
 from kineograph.values.source import PictureSource, Source
 
 SMALL = 200_000_000  # pixels of a hole × of its examples that are soon searched exactly
@@ -68,10 +68,12 @@ class Grow(Growth):
     size: str = setting("256x256", "Width × height of the result, as 256x256.", unit="pixels")
     tile: bool = setting(False, "Make opposite borders of the result meet.")
 
-    @field_validator("size")
+    @field_validator("size", mode="before")
     @classmethod
-    def _size(cls, size: str) -> str:
-        sides(size)
+    def _size(cls, size: Any) -> Any:
+        size = spelled(size)
+        if isinstance(size, str):
+            sides(size)
         return size
 
 
@@ -121,10 +123,12 @@ class Extend(Growth):
     size: str = setting(..., "Width × height of the result; the picture is centred.", unit="pixels")
     tile: bool = setting(False, "Make opposite borders of the result meet.")
 
-    @field_validator("size")
+    @field_validator("size", mode="before")
     @classmethod
-    def _size(cls, size: str) -> str:
-        sides(size)
+    def _size(cls, size: Any) -> Any:
+        size = spelled(size)
+        if isinstance(size, str):
+            sides(size)
         return size
 
 

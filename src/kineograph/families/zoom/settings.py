@@ -12,7 +12,7 @@ from kineograph.values.adapters import Adapted, denoiser
 from kineograph.values.errors import InputError
 from kineograph.values.output import PRESETS, Sounded
 from kineograph.values.settings import MOVING, PAGE, Settings, setting, unmarked
-from kineograph.values.sides import sides
+from kineograph.values.sides import sides, spelled
 from kineograph.values.source import FolderSource, PictureSource, Source
 
 Way = Literal["in", "out", "in-and-out"]
@@ -60,8 +60,7 @@ def _nested(given: Any) -> Any:
 
 def _sides(given: Any) -> Any:
     """ "256" or "72x128", once both sides are within 2 … MOST_SIDE."""
-    if isinstance(given, int) and not isinstance(given, bool):
-        given = str(given)
+    given = spelled(given)
     if isinstance(given, str) and not 2 <= min(sides(given)) <= max(sides(given)) <= MOST_SIDE:
         raise InputError("size", f"{given} is not within 2 … {MOST_SIDE} pixels a side")
     return given
