@@ -7,9 +7,8 @@ r"""pictures: from words to a cut-out of 64 pixels with alpha, trained on one CP
 The last of the runs: what `recipes/pictures_64.py` taught goes on with lower noise levels, which it
 was hardly shown (3 in 100 below sigma .3): edges and detail. What a thing is, is learned on. The
 shipped weights had this twice, each beginning with the weights before (`--start`): 274,176 pictures
-with plain captions in four of ten, then LONG more with plain ones in a quarter. The averaged weights
-are as good at a level rate as after a fall, so none comes. Time and numbers:
-weights/pictures/CARD.md.
+with plain captions in four of ten, then LONG more with plain ones in a quarter. Averaged weights
+are as good at a level rate as after a fall, so none comes. Numbers: weights/pictures/CARD.md.
 """
 
 from kineograph.data.cutouts import STYLES
