@@ -26,7 +26,7 @@ demo: $(READY)
 	@echo "contact sheet  $(CURDIR)/out/heart.png"
 
 test: check
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(READY)
 	@$(BIN)/ruff check --quiet
