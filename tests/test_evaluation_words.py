@@ -50,7 +50,7 @@ def test_both_ways_pay_for_the_same_letters():
 
 
 def test_too_short_a_text_is_refused():
-    with pytest.raises(InputError, match="CORPUS"):
+    with pytest.raises(InputError, match="corpus: has 9 letters"):
         list(compared("too short", even_model()))
 
 

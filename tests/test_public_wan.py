@@ -18,7 +18,7 @@ from kineograph.diffusion.denoiser import Precond
 from kineograph.diffusion.guidance import Guided
 from kineograph.diffusion.sampling import integrate
 from kineograph.values.clip import Clip
-from kineograph.values.errors import InputError
+from kineograph.values.errors import InputError, LimitError
 from kineograph.values.prompt import Cond, Prompt
 
 KINDS = ("words", "picture", "pair", "expanded")
@@ -257,7 +257,7 @@ def test_what_a_checkpoint_cannot_do_is_refused(folders):
         last(folders["picture"], Prompt("a cat", seconds=0))
     with pytest.raises(InputError, match=r"frames: 12 is not 1 \+ 4 n; use 13"):
         last(folders["words"], Prompt("a cat", seconds=0), frames=12)
-    with pytest.raises(InputError, match="64"):
+    with pytest.raises(LimitError, match="seconds: 9600 frames are .* the limit is 64"):
         last(folders["words"], Prompt("a cat", seconds=600))
 
 
