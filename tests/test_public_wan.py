@@ -257,7 +257,7 @@ def test_what_a_checkpoint_cannot_do_is_refused(folders):
         last(folders["picture"], Prompt("a cat", seconds=0))
     with pytest.raises(InputError, match=r"frames: 12 is not 1 \+ 4 n; use 13"):
         last(folders["words"], Prompt("a cat", seconds=0), frames=12)
-    with pytest.raises(LimitError, match="seconds: 9600 frames are .* the limit is 64"):
+    with pytest.raises(LimitError, match=r"seconds: 9600 frames are .* the limit is 64"):
         last(folders["words"], Prompt("a cat", seconds=600))
 
 
