@@ -62,7 +62,7 @@ def evaluations(scales: tuple[float, ...], steps: int) -> int:
 def guided(
     denoise: Denoiser, sampling: Sampling, own: float, sigmas: Tensor, negative: Cond | None
 ) -> Denoiser:
-    """The denoiser under the guidance the sampling ask for, or the checkpoint's own."""
+    """The denoiser under the guidance that the sampling asks for, or the checkpoint's own."""
     track = GuidanceSchedule(sigmas[:-1].tolist(), scales_of(sampling, own))
     return Guided(denoise, track, negative=negative, rescale=sampling.rescale)
 

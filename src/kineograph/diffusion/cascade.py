@@ -164,7 +164,7 @@ class CascadeMaker:
         return replace(self, stages=tuple(one))
 
     def chosen(self, sampling: Sampling) -> tuple[CascadeStage, ...]:
-        """The stages that lead to the size and frames asked for, with the sampling' settings.
+        """The stages that lead to the size and frames asked for, as the sampling says.
 
         Raises InputError naming the sizes and frame counts there are.
         """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kineograph.recipe import Plan
 
 
-def knobs_of(settings: Clips) -> Sampling:
+def sampling_of(settings: Clips) -> Sampling:
     """What a study asks of a cascade."""
     from kineograph.diffusion.cascade import Sampling
 
@@ -24,7 +24,7 @@ def knobs_of(settings: Clips) -> Sampling:
 
 
 def maker_of(model: str, sampling: Sampling) -> tuple[CascadeMaker, Plan]:
-    """The maker, with no more stages than the sampling ask for, and what it will make."""
+    """The maker, with no more stages than the sampling asks for, and what it will make."""
     from kineograph import recipe
     from kineograph.data.stickers import read_index, sticker_folder
 

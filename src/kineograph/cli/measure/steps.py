@@ -13,7 +13,7 @@ from kineograph.evaluation.settings import Steps
 
 def tell(settings: Steps, asked: Door, started: float) -> None:
     """Measure, print a table, report."""
-    sampling, rows = grounds.knobs_of(settings), []
+    sampling, rows = grounds.sampling_of(settings), []
     size = 0
     for i, model in enumerate(settings.models):
         maker, plan = grounds.maker_of(model, sampling)

@@ -13,7 +13,7 @@ from kineograph.evaluation.settings import Stickers
 
 def tell(settings: Stickers, asked: Door, started: float) -> None:
     """Measure, print a table, report."""
-    sampling = grounds.knobs_of(settings)
+    sampling = grounds.sampling_of(settings)
     maker, plan = grounds.maker_of(settings.model, sampling)
     seen, count, seed = grounds.seen_at(plan.size), settings.concepts, settings.seed
     ground = grounds.ground_at(seen)

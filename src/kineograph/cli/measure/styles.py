@@ -15,7 +15,7 @@ from kineograph.evaluation.settings import Styles
 
 def tell(settings: Styles, asked: Door, started: float) -> None:
     """Measure, print a table, report."""
-    sampling = grounds.knobs_of(settings)
+    sampling = grounds.sampling_of(settings)
     maker, plan = grounds.maker_of(settings.model, sampling)
     seen = grounds.seen_at(plan.size)
     stills, ground = watch(real_stills(seen), "real stills"), grounds.ground_at(seen)

@@ -3,6 +3,7 @@ words keep like company."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,11 +86,16 @@ def draw_map(
 
 def shown(piece: str) -> str:
     """The text as a plot can show it: ¶ for a new line, · for a sign that its font lacks."""
+    signs = ("¶" if sign == "\n" else sign if ord(sign) in _drawn() else "·" for sign in piece)
+    return "".join(signs).replace("$", r"\$")
+
+
+@cache
+def _drawn() -> frozenset[int]:
+    """The signs that the plots' font has."""
     from matplotlib.font_manager import findfont, get_font
 
-    drawn = get_font(findfont("DejaVu Sans")).get_charmap()
-    signs = ("¶" if sign == "\n" else sign if ord(sign) in drawn else "·" for sign in piece)
-    return "".join(signs).replace("$", r"\$")
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
 def plane(

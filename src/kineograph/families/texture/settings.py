@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import BeforeValidator, field_validator, model_validator
 
 from kineograph.values.errors import InputError
 from kineograph.values.settings import STILL, Extra, Settings, setting
@@ -21,6 +21,17 @@ MAP = Extra(
     help="Where each pixel came from, and a picture of that beside",
     beside=".png",
 )
+
+
+def _size(given: Any) -> Any:
+    """A size as text, once both sides are known to be within the limits."""
+    given = spelled(given)
+    if isinstance(given, str):
+        sides(given)
+    return given
+
+
+Size = Annotated[str, BeforeValidator(_size)]
 
 
 class Growth(Settings):
@@ -65,16 +76,8 @@ class Grow(Growth):
     about: ClassVar[str] = "a texture that is grown"
 
     sample: tuple[PictureSource, ...] = setting(..., "Example pictures.", place=True)
-    size: str = setting("256x256", "Width × height of the result, as 256x256.", unit="pixels")
+    size: Size = setting("256x256", "Width × height of the result, as 256x256.", unit="pixels")
     tile: bool = setting(False, "Make opposite borders of the result meet.")
-
-    @field_validator("size", mode="before")
-    @classmethod
-    def _size(cls, size: Any) -> Any:
-        size = spelled(size)
-        if isinstance(size, str):
-            sides(size)
-        return size
 
 
 class Fill(Growth):
@@ -120,16 +123,10 @@ class Extend(Growth):
     about: ClassVar[str] = "a picture that goes on"
 
     picture: PictureSource = setting(..., "The picture to continue.", place=True)
-    size: str = setting(..., "Width × height of the result; the picture is centred.", unit="pixels")
+    size: Size = setting(
+        ..., "Width × height of the result; the picture is centred.", unit="pixels"
+    )
     tile: bool = setting(False, "Make opposite borders of the result meet.")
-
-    @field_validator("size", mode="before")
-    @classmethod
-    def _size(cls, size: Any) -> Any:
-        size = spelled(size)
-        if isinstance(size, str):
-            sides(size)
-        return size
 
 
 class Apply(Settings):

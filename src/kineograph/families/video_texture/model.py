@@ -81,14 +81,9 @@ class VideoTextureModel:
         if settings.seconds is not None:
             made = max(1, round(settings.seconds * info.fps / settings.every))
         compared = 3 * min(pixels, WORK_PIXELS) * count**2 / 2
-        steadying = STEADY * count if settings.steady else 0.0
-        seconds = (
-            START
-            + steadying
-            + READ * pixels * info.frames
-            + PAIR * compared
-            + WRITE * pixels * made
-        )
+        seconds = START + READ * pixels * info.frames + PAIR * compared + WRITE * pixels * made
+        if settings.steady:
+            seconds += STEADY * count
         shown = settings.shape
         rate = min(1.0, (shown.fps or info.fps) / info.fps)
         file = media.file_bytes(request.form, placed(size, shown).outer, max(1, round(made * rate)))
