@@ -113,7 +113,7 @@ class BothModel:
 
 def _matched(settings: Matching, seed: int) -> Iterator[Progress[Any]]:
     """The steps of matching by patches; the last value is the Analogy."""
-    wanted = {name: getattr(settings, name) for name in ("coherence", "levels", "guide")}
+    wanted = {name: getattr(settings, name) for name in ("coherence", "levels", "guide", "relight")}
     changed = {name: value for name, value in wanted.items() if value is not None}
     mode = analogies.MODES["numbers" if settings.numbers else settings.mode]
     matching = replace(mode, **changed, approximate=settings.approximate)
