@@ -72,7 +72,8 @@ def filtered(plain: Sequence[Reals], changed: Sequence[Reals]) -> Rule:
         squares += rows.T @ rows
         products += rows.T @ (b - a).reshape(-1)
         count += a.size
-    weights = np.linalg.solve(squares + RIDGE * count * np.eye(SIDE**2), products)
+    ridge = RIDGE * count * np.eye(SIDE**2)
+    weights = np.asarray(np.linalg.solve(squares + ridge, products), np.float64)
     weights -= weights.mean()
     weights[SIDE**2 // 2] += 1
     return Rule(weights.reshape(SIDE, SIDE))
