@@ -165,7 +165,7 @@ def fonts(settings: studies.Fonts, asked: Door, started: float) -> None:
 
 
 def photographs(settings: studies.Photographs, asked: Door, started: float) -> None:
-    """Fetch and cut the photographs that visual prompts learn from (23 MB fetched, 14 MB stored)."""
+    """Fetch and cut the photographs for visual prompts (23 MB fetched, 14 MB stored)."""
     from kineograph.data.photographs import FILES, build, photograph_folder
 
     folder = settings.out or photograph_folder()

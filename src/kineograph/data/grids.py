@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kineograph.data import fonts, photographs, stickers
-from kineograph.data.scenes import packs as scenes
 from kineograph.data.fonts import Glyphs
+from kineograph.data.scenes import packs as scenes
 from kineograph.data.stickers import Stickers
 from kineograph.values.clip import bytes_to_model
 from kineograph.values.errors import InputError

@@ -161,9 +161,8 @@ def planned(request: Request[VideoTexture]) -> Plan:
                 raise InputError(name, "is not for a player, which never ends", "leave it out")
     elif settings.same_walk:
         raise InputError("same_walk", "is for a player", "a file always shows the seed's walk")
-    if settings.blend == "morph" and (page or settings.regions):
-        what = "a player, which fades" if page else "regions, which fade"
-        raise InputError("blend", f"'morph' is not for {what}", "use auto or fade")
+    if settings.blend == "morph" and page:
+        raise InputError("blend", "'morph' is not for a player, which fades", "use auto or fade")
     for name, changes in (("speed", plan.speeds), ("range", plan.spans)):
         if (page or closed) and len(changes) > 1:
             raise InputError(name, "changes over time", "that needs a file and its seconds")
@@ -220,12 +219,12 @@ def _film(
 
     each: Callable[[], Iterator[Frame]] = frames
     if settings.regions:
-        each = _apart(texture, order, width, seed, plan, facts, notes)
+        each = _apart(texture, order, width, seed, settings, plan, facts, notes)
     return FilmProduct(each, len(order), fps, (across, height), channels == 4, track)
 
 
 def _apart(
-    texture: Texture, order: list[int], fade: int, seed: int, plan: Plan,
+    texture: Texture, order: list[int], fade: int, seed: int, settings: VideoTexture, plan: Plan,
     facts: dict[str, Any], notes: list[str],
 ) -> Callable[[], Iterator[Frame]]:  # fmt: skip
     """The pictures with each independent region in an order of its own, as long as `order`."""
@@ -234,16 +233,18 @@ def _apart(
         raise InputError("regions", "nothing in the clip moves on its own", "leave it out")
     orders: list[list[int]] = []
     ratios: list[float] = []
+    morphed = [settings.blend == "morph"] * len(parts)
     for number, part in enumerate(parts):
         if plan.closed:
-            found = looped(part.texture, len(order), fade=fade)
+            found = looped(part.texture, len(order), fade=fade, blend=settings.blend)
             orders.append(list(found.loop.order))
             ratios.append(round(found.mismatch, 3))
+            morphed[number] = found.morphed
         else:
             orders.append(played(part.texture, len(order) / texture.fps, seed + number))
-    facts |= {"regions": len(parts), "region_mismatch": ratios}
-    notes.append(f"{len(parts)} regions, each in an order of its own")
-    return lambda: composed(texture, parts, orders, fade=fade, closed=plan.closed)
+    facts |= {"regions": len(parts), "region_mismatch": ratios, "regions_morphed": sum(morphed)}
+    notes.append(f"{len(parts)} regions, each in an order of its own, {sum(morphed)} morphed")
+    return lambda: composed(texture, parts, orders, fade=fade, closed=plan.closed, morphed=morphed)
 
 
 def _heard(settings: VideoTexture, form: str, plan: Plan) -> tuple[media.Sound | None, list[str]]:
