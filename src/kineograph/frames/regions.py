@@ -3,7 +3,8 @@
 Three balloons with three beats have no common loop, but each has one. Places that change over time
 are gathered into regions; each is cut out, with all else standing still, and compared, walked or
 looped by itself, and the regions are laid over the still background with soft borders (Schödl et
-al., "Video Textures", 2000, §5: balloons, swings). Parts that overlap cannot be told apart and become one region.
+al., "Video Textures", 2000, §5: balloons, swings). Parts that overlap cannot be told apart and
+become one region.
 """
 
 from __future__ import annotations
