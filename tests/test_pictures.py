@@ -5,7 +5,7 @@ import torch
 
 from kineograph.diffusion.denoiser import Ideal
 from kineograph.diffusion.schedule import PARAMETERIZATIONS, Schedule
-from kineograph.families.text_to_image.maker import SOFT, PictureMaker, Sampling, sharpened
+from kineograph.families.text_to_image.maker import PictureMaker, Sampling
 from kineograph.families.text_to_image.recipe import Pictures
 from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Phase, Stage, from_json, network, to_json
@@ -126,28 +126,3 @@ def test_a_recipe_of_pictures_needs_alpha():
     assert network(about.base)(x, torch.ones(2), read(["a", "bb"])).shape == x.shape
     with pytest.raises(InputError, match="four channels"):
         Pictures("p", "cutouts", style="3d", styles=("3d",), text="minilm", base=stage(3))
-
-
-def test_sharpening_follows_its_closed_form_and_leaves_what_is_even():
-    """A wave of frequency w grows by 1 + a (1 - exp(-s² w² / 2)); even pictures stay."""
-    columns = torch.arange(64)
-    for cycles in (4, 16):
-        w = 2 * torch.pi * cycles / 64
-        wave = 0.2 * torch.cos(w * columns).expand(1, 4, 1, 64, 64).clone()
-        wave[:, 3] = 1.0
-        made = sharpened(wave, 0.5)
-        gain = 1 + 0.5 * (1 - torch.exp(torch.tensor(-(SOFT**2) * w**2 / 2)))
-        inner = slice(8, -8)
-        assert torch.allclose(made[0, 0, 0, 5, inner], gain * wave[0, 0, 0, 5, inner], atol=2e-3)
-    even = torch.full((2, 4, 1, 16, 16), -0.3)
-    assert torch.allclose(sharpened(even, 2.0), even, atol=1e-6)
-
-
-def test_sharpened_pictures_stay_premultiplied_and_in_range():
-    x = torch.rand(3, 4, 1, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    x[:, :3] = x[:, :3].minimum(x[:, 3:])
-    made = sharpened(x, 3.0)
-    assert made.abs().max() <= 1
-    assert (made[:, :3] <= made[:, 3:]).all()
-    alone = sharpened(x[1:2], 3.0)
-    assert torch.equal(made[1:2], alone)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import reduce
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from kineograph.diffusion.cascade import Texts
@@ -27,7 +26,6 @@ from kineograph.values.progress import first
 from kineograph.values.prompt import Cond, Progress, Prompt, check_seeds, clean_text
 
 CHANNELS = 4
-SOFT = 0.7  # pixels
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class PictureMaker:
 
     read: the frozen text encoder. size: height and width made, pixels. scale: guidance by noise
     level; a person's own guidance takes its place where it is not 1. prepare: what the network
-    makes of the words once. sharpen: how strongly the picture made is sharpened, see `sharpened`.
+    makes of the words once.
     """
 
     denoise: Denoiser
@@ -59,7 +57,6 @@ class PictureMaker:
     steps: int
     scale: Callable[[float], float]
     prepare: Callable[[Cond], Cond] = lambda cond: cond
-    sharpen: float = 0.0
 
     def make(self, prompt: Prompt, seed: int, sampling: Sampling) -> Iterator[Progress]:
         """One picture; every Progress holds the best guess so far as a Clip."""
@@ -107,8 +104,6 @@ class PictureMaker:
                 raise KineographError(
                     f"step {steps[0].i}: the network's answer is not finite; nothing is made"
                 )
-            if steps[0].i == steps[0].n and self.sharpen:
-                clean = sharpened(clean, self.sharpen)
             yield steps[0].i / steps[0].n, clean
 
     def _scale(self, sampling: Sampling) -> Callable[[float], float]:
@@ -120,23 +115,6 @@ class PictureMaker:
     def _read(self, texts: Sequence[str]) -> Cond:
         """Conditions of every text, each read alone: its states do not depend on its company."""
         return reduce(Cond.stack, [self.read([text]) for text in texts])
-
-
-def sharpened(x: Tensor, amount: float) -> Tensor:
-    """Pictures (B, 4, 1, S, S), premultiplied, -1 … 1, with their fine detail made stronger.
-
-    Unsharp masking: x + amount (x - blurred x), by a Gaussian of deviation SOFT pixels. A network
-    that answers the mean of what may be there answers too little detail.
-    """
-    reach = round(4 * SOFT)
-    taps = torch.exp(-(torch.arange(-reach, reach + 1).to(x) ** 2) / (2 * SOFT**2))
-    taps = taps / taps.sum()
-    flat = x.flatten(0, 2)[:, None]  # (B * 4, 1, S, S)
-    wide = F.pad(flat, (reach,) * 4, mode="replicate")
-    soft = F.conv2d(F.conv2d(wide, taps[None, None, :, None]), taps[None, None, None])
-    made = (flat + amount * (flat - soft)).view_as(x).clamp(-1, 1)
-    alpha = made[:, 3:]
-    return torch.cat([made[:, :3].minimum(alpha), alpha], dim=1)
 
 
 class Within:

@@ -45,13 +45,11 @@ class Pictures(Recipe):
     "Lowest noise level that guidance acts at (Kynkäänniemi et al. 2024)."
     guided_to: float = 40.0
     "Highest noise level that guidance acts at."
-    sharpen: float = 0.0
-    "How much of the detail that a blur of .7 pixels takes is added to what is made."
 
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of("style", self.style, self.styles)
-        within(self, steps=(1, 1000), guidance=(0, 50), sharpen=(0, 4))
+        within(self, steps=(1, 1000), guidance=(0, 50))
         if not 0 <= self.guided_from <= self.guided_to:
             raise InputError("guided_from", f"{self.guided_from} is above {self.guided_to}")
         if self.base.frames != 1 or self.base.low_size or self.base.shape.channels != 4:
@@ -103,5 +101,4 @@ def picture_maker(recipe: Pictures, net: Precond, read: Texts) -> PictureMaker:
         recipe.steps,
         recipe.scale,
         loading.prepared(net),
-        recipe.sharpen,
     )
