@@ -14,6 +14,7 @@ from kineograph.recipe import Phase
 recipe = VisualPrompts(
     name="visual-prompts",
     data="stickers",
+    usual=0.323,
     filler=FillerPart(
         name="filler",
         shape=MaskedShape(cell=64, patch=8, width=160, depth=5, head=32, codes=512, detail=24),
