@@ -274,7 +274,7 @@ def test_a_full_disk_is_told_with_its_remedy(tmp_path, monkeypatch):
     folder = drawings(tmp_path / "mine", 5)
     pack(folder, tmp_path / "pack")
     monkeypatch.setattr(own_pack, "IN_MEMORY", 0)
-    full = Path("/dev/full").open("r+b", buffering=0)
+    full = Path("/dev/full").open("r+b", buffering=0)  # noqa: SIM115
     monkeypatch.setattr(own_pack.tempfile, "TemporaryFile", lambda **_: full)
     with pytest.raises(LimitError, match="make room"):
         opened(tmp_path / "pack", 16)
