@@ -72,6 +72,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("-o", "--out", type=Path, default=Path("docs"))
     folder = asked.parse_args().out
+    folder.mkdir(parents=True, exist_ok=True)
     packs = cutouts.load()
     rows = packs.still_rows(*TRAINED, styles=("3d",))
     names = [plain(packs.still_records[int(rows[i * len(rows) // 64])]) for i in range(64)]

@@ -19,9 +19,9 @@ from kineograph.data.stickers import order
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
 
-THREE_D = 0.55  # share of 3d among the draws of a concept
-MOVED = 0.25  # share of frames among the 3d draws of a concept that has an animation
-PLAIN = 0.25  # share of captions that are the plain one
+THREE_D = 0.35  # share of 3d among the draws of a concept
+MOVED = 0.35  # share of frames among the 3d draws of a concept that has an animation
+PLAIN = 0.15  # share of captions that are the plain one
 TRAINED = ("train", "val_motion")  # splits
 
 
