@@ -51,7 +51,7 @@ def explained(explain: Explain, known: Again) -> Iterator[Progress[str]]:
     settings = known.request.settings
     chapters = [asked_of(settings, known)]
     chapters += told_of(settings, model, seen, result, explain.steps, known.seed)
-    chapters.append(ending(Path(explain.file), known, result))
+    chapters.append(ending(Path(explain.file), known, seen, result))
     file = Path(explain.file)
     record = record_of(model, Request(explain, ".html"), known.seed)
     record["settings"]["file"] = file.name
