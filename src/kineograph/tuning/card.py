@@ -12,25 +12,31 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kineograph.animate.maker import AnimateMaker, Sampling
 from kineograph.data.cutouts import straightened
 from kineograph.data.own.feed import Kept
 from kineograph.data.own.pack import Pack, opened
 from kineograph.data.own.packing import shrunk
 from kineograph.data.own.page import contact_sheet
 from kineograph.data.shards import read_about
+from kineograph.families.image_to_video.recipe import Animate
 from kineograph.families.language.words.language import Said, continued
 from kineograph.files import sha256_of
+from kineograph.recipe import Cascade
 from kineograph.sequence.draw import Draw
 from kineograph.tuning.lessons import kept_in
 from kineograph.tuning.likeness import in_style, likeness, style_of
 from kineograph.tuning.making import pictures
 from kineograph.tuning.subjects import asked_of
+from kineograph.values.clip import Clip
 from kineograph.values.progress import Progress
+from kineograph.values.prompt import Prompt
 
 if TYPE_CHECKING:
     from kineograph.tuning.tune import Work
 
 SEED = 5
+SHOWN = 8  # frames of a clip on the sheet
 LETTERS = 160  # of a text that is shown
 
 
@@ -60,10 +66,12 @@ def figured(work: Work, before: Any, after: Any) -> Iterator[Progress[Any]]:
         texts = tuple(_spoken(language) for language in (before, after))
         yield Progress(1.0, "written", Figures(texts=(texts[0], texts[1])))
         return
+    if isinstance(work.about, Animate):
+        yield from moved(work, before, after)
+        return
     kept = kept_in(work.run)
-    size = work.about.parts[-1].size
-    pack = opened(work.pack, size, fill=True)
-    asked = asked_of(kept.subject, [pack.captions[i] for i in pack.trained])
+    captions = opened(work.pack, 16)
+    asked = asked_of(kept.subject, [captions.captions[i] for i in captions.trained])
     rows = []
     same = replace(after, read=before.read)  # one text encoder serves both
     for number, maker in enumerate((before, same)):
@@ -71,7 +79,31 @@ def figured(work: Work, before: Any, after: Any) -> Iterator[Progress[Any]]:
             yield step._replace(done=(number + step.done) / 2, value=None)
             made = step.value
         rows.append(made)
+    pack = opened(work.pack, rows[0].shape[-1], fill=True)
     yield Progress(1.0, "judged", judged(pack, kept, asked, rows))
+
+
+def moved(work: Work, before: AnimateMaker, after: AnimateMaker) -> Iterator[Progress[Any]]:
+    """Clips from the first frame of one that is held out, or of the first of the pack."""
+    pack = opened(work.pack, work.about.base.size, fill=True)
+    lasting = [one for one in range(len(pack.captions)) if len(pack.frames_of(one)) > 1]
+    sample = next((one for one in lasting if pack.held[one]), lasting[0])
+    x = pack.pictures(pack.looping(pack.frames_of(sample)))
+    own = x[:, :3] + 1 - x[:, 3:]  # (T, 3, S, S)
+    prompt = Prompt(pack.captions[sample], image=Clip(own[:1], 1.0), seconds=work.about.seconds)
+    rows = []
+    for number, maker in enumerate((before, replace(after, read=before.read))):
+        for step in maker.make(prompt, SEED, Sampling()):
+            yield step._replace(done=(number + step.done) / 2, value=None)
+            made = step.value
+        rows.append(_some(made.over().frames))
+    figures = Figures([pack.captions[sample]], sheet=[*rows, _some(own)])
+    yield Progress(1.0, "judged", figures)
+
+
+def _some(frames: Tensor) -> Tensor:
+    """SHOWN frames of (T, 3, S, S), evenly."""
+    return frames[torch.arange(SHOWN) * len(frames) // SHOWN]
 
 
 def judged(pack: Pack, kept: Kept, asked: Sequence[str], rows: list[Tensor]) -> Figures:
@@ -145,14 +177,14 @@ def card(work: Work, figures: Figures, place: Path) -> str:
         lines.append("- **the licence of the pack was not said: say it before you pass this on**")
     if adapter and recipe.subject:
         lines.append(f"- subject: `{recipe.subject}`")
-    for part in recipe.parts:
+    for part in (one for one in recipe.parts if one.name in work.losses):
         file = place / f"{part.name}.safetensors"
         before, after = work.losses[part.name]
         told = (
             f"- `{file.name}`: {file.stat().st_size:,} bytes, {work.seen[part.name]:,} samples seen"
         )
         if before is not None and after is not None:
-            unit = "bits a letter" if work.is_text else "loss"
+            unit = UNITS.get(work.about.family, "loss")
             told += f"; {unit} of what is held out {before:.4f} before, {after:.4f} after"
         if part.name in work.over:
             told += "; it over-fitted, the best weights before that are kept"
@@ -181,19 +213,35 @@ def _told(figures: Figures) -> list[str]:
         lines += ["", "| asked | nearest training picture | distance |", "|---|---|---|"]
         lines += [f"| {text} | {file} | {apart:.3f} |" for text, apart, file in figures.neighbours]
         lines += ["", "`sheet.png`: before, after, the nearest training pictures, in that order."]
+    elif figures.sheet is not None:
+        lines += ["", "`sheet.png`: a clip from one picture before, after, and as it is."]
     if figures.texts is not None:
         lines += ["", f"Before: {figures.texts[0]}", "", f"After: {figures.texts[1]}"]
     return lines
 
 
+UNITS = {"language": "bits a letter", "tokens": "nats a code"}
+"What a loss of what is held out counts, by family."
 USE = {
     "language": (
         "kineograph write --model {base} --adapter {name}",
         "kineograph write --model ./{name}",
     ),
+    "clips": (
+        'kineograph video "{asked}" --by cascade --model {base} --adapter {name} -o clip.webp',
+        'kineograph video "{asked}" --by cascade --model ./{name} -o clip.webp',
+    ),
     "cascade": (
         'kineograph image "{asked}" --by cascade --model {base} --adapter {name} -o picture.png',
         'kineograph image "{asked}" --by cascade --model ./{name} -o picture.png',
+    ),
+    "tokens": (
+        'kineograph image "{asked}" --by tokens --model {base} --adapter {name} -o picture.png',
+        'kineograph image "{asked}" --by tokens --model ./{name} -o picture.png',
+    ),
+    "animate": (
+        'kineograph video "{asked}" --image FILE.png --model {base} --adapter {name} -o clip.webp',
+        'kineograph video "{asked}" --image FILE.png --model ./{name} -o clip.webp',
     ),
     "pictures": (
         'kineograph image "{asked}" --adapter {name} -o picture.png',
@@ -203,9 +251,15 @@ USE = {
 "The command that makes something with an adapter, and with a whole model, by family."
 
 
+def _door(work: Work) -> str:
+    """Which command makes something with it: a cascade of clips is asked for clips."""
+    moves = isinstance(work.about, Cascade) and work.about.stages[-1].frames > 1
+    return "clips" if moves else str(work.about.family)
+
+
 def _use(work: Work, figures: Figures) -> str:
     """The command that makes something with what was tuned."""
-    adapter, whole = USE[work.about.family]
+    adapter, whole = USE[_door(work)]
     asked = figures.asked[0] if figures.asked else ""
     command = whole if work.settings.whole else adapter
     return command.format(base=work.about.name, name=work.out.name, asked=asked.replace('"', ""))

@@ -12,6 +12,7 @@ from torch import Tensor
 from kineograph import recipe as recipes
 from kineograph.diffusion.cascade import CascadeMaker
 from kineograph.diffusion.cascade import Sampling as CascadeSampling
+from kineograph.families.image_tokens.maker import TokenSampling, TokensMaker
 from kineograph.families.text_to_image.maker import PictureMaker, Sampling
 from kineograph.values.progress import Progress
 from kineograph.values.prompt import Prompt
@@ -45,6 +46,11 @@ def _walk(
     if isinstance(maker, PictureMaker):
         for share, x in maker.pixels(some, seeds, Sampling(steps, chunk=len(some))):
             yield share, (x[:, :, 0] + 1) / 2
+        return
+    if isinstance(maker, TokensMaker):
+        for step in maker.make_all(some, seeds, TokenSampling(candidates=1)):
+            if step.value is not None:
+                yield step.done, torch.stack([clip.frames[0] for clip in step.value])
         return
     assert isinstance(maker, CascadeMaker)
     for step in maker.still().make_all(some, seeds, CascadeSampling(steps=steps)):

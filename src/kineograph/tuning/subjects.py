@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kineograph.data.composed.scenes import GROUNDS
-from kineograph.data.own.feed import article
+from kineograph.data.own.composing import article
 from kineograph.data.phrases import plural
 from kineograph.families.text_to_image.recipe import vocabulary_in
 from kineograph.recipe.files import read_tensors

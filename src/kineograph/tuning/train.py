@@ -168,7 +168,7 @@ def _loss(recipe: Any, part: Any, pack: Path) -> Callable[[nn.Module], float | N
     if isinstance(recipe, Language):
         text = trained_text(recipe, pack)[1][:20_000]
         return lambda net: _bits(recipe, net, text) if len(text) > 1 else None
-    feed = feed_of(part, pack)
+    feed = feed_of(recipe, part, pack)
     return lambda net: held_loss(part, feed, net)
 
 
@@ -182,7 +182,7 @@ def _shown(
 ) -> Callable[[int, float | None, nn.Module], None]:
     """What a person sees of a look: a sheet of samples, and events where TensorBoard is there."""
     board = _board(folder)
-    feed = feed_of(part, pack) if isinstance(recipe, Pictures) else None
+    feed = feed_of(recipe, part, pack) if isinstance(recipe, Pictures | recipes.Cascade) else None
 
     def show(seen: int, loss: float | None, net: nn.Module) -> None:
         if board is not None and loss is not None:

@@ -17,6 +17,7 @@ from kineograph.data.own.packing import shrunk
 from kineograph.data.shards import read, read_about
 from kineograph.values.errors import InputError, LimitError
 
+SEAM = 3.0  # times the usual step from frame to frame, at which an end does not meet a beginning
 MOST_BYTES = 2 * 2**30  # of a pack's pictures in memory
 
 
@@ -53,6 +54,14 @@ class Pack:
     def frames_of(self, sample: int) -> NDArray[np.int64]:
         """Rows of `pixels` that show a sample."""
         return np.flatnonzero(self.of == sample)
+
+    def looping(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of a clip as a loop: as they are, or there and back where its ends do not meet."""
+        x = self.pictures(rows)
+        steps = (x.roll(-1, 0) - x).square().flatten(1).mean(1).sqrt()
+        if len(rows) < 3 or float(steps[-1]) <= SEAM * float(steps[:-1].median()) + 1e-6:
+            return rows
+        return np.concatenate([rows, rows[-2:0:-1]])
 
     def pictures(self, rows: NDArray[np.int64]) -> Tensor:
         """(B, 4, S, S) in [0, 1], premultiplied."""
