@@ -27,6 +27,7 @@ FLOORS = (
         "trust.watermark",
         "signals",
         "machine",
+        "own_code",
         "pages",
         "optical_flow",
     ),

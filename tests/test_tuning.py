@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,9 +151,12 @@ def clips(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clips") / "mine"
     folder.mkdir()
     for n in range(9):
+        own = (
+            np.random.default_rng(n).integers(0, 255, (6, 6, 3), np.uint8).repeat(2, 0).repeat(2, 1)
+        )
         frames = np.full((6, 24, 24, 3), 255, np.uint8)
         for t in range(6):
-            frames[t, 8 + n % 3 : 14 + n % 3, 2 * t : 2 * t + 8] = (30 * n, 80, 200 - 20 * n)
+            frames[t, 6:18, 2 * t : 2 * t + 12] = own
         media.save(from_bytes(frames, fps=6), folder / f"a blip {n} sliding.gif")
     pack(folder, folder.parent / "pack", licence="own")
     return folder.parent / "pack"
@@ -246,6 +250,30 @@ def test_a_recipe_is_built_of_the_right_size_and_trained_on_the_pack(ground, tmp
     assert list((tmp_path / "run" / "base").glob("samples-*.png"))
     told = (tmp_path / "run" / "base" / "held.jsonl").read_text().splitlines()
     assert json.loads(told[-1])["seen"] == 8
+
+
+def test_a_cascade_of_clips_is_trained_from_nothing_and_its_samples_come(clips, ground, tmp_path):
+    tiny_models.clips(tmp_path / "tiny")
+    found = expected(str(tmp_path / "tiny"), clips, 1.0)
+    (phase,) = found.recipe.parts[0].phases
+    assert (phase.frames, phase.batch, phase.pictures) == (4, 4, 8)
+    short = replace(phase, samples=8)
+    about = tune.with_phases(found.recipe, {"base": (short,)})
+    run = Run(about, tmp_path / "run")
+    run.begin(resume=False)
+    last(trained_on(run, clips))
+    assert list((tmp_path / "run" / "base").glob("samples-*.png"))
+    with pytest.raises(InputError, match="holds no clip"):
+        expected(str(tmp_path / "tiny"), ground / "pack", 1.0)
+
+
+def test_the_stages_of_a_cascade_of_pictures_show_samples_too(ground, tmp_path):
+    about = recipes.read(tiny_models.scenes(tmp_path / "tiny"))
+    run = Run(about, tmp_path / "run")
+    run.begin(resume=False)
+    last(trained_on(run, ground / "pack"))
+    for part in ("base", "more"):
+        assert list((tmp_path / "run" / part).glob("samples-*.png"))
 
 
 def test_a_part_that_over_fits_is_stopped_and_its_best_weights_kept(tmp_path):
