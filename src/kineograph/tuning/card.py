@@ -14,7 +14,8 @@ from torch import Tensor
 
 from kineograph.animate.maker import AnimateMaker, Sampling
 from kineograph.data.cutouts import straightened
-from kineograph.data.own.feed import Kept
+from kineograph.data.own.composing import Composing
+from kineograph.data.own.feed import Kept, named
 from kineograph.data.own.pack import Pack, opened
 from kineograph.data.own.packing import shrunk
 from kineograph.data.own.page import contact_sheet
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from kineograph.tuning.tune import Work
 
 SEED = 5
+LAID = 64  # composed pictures that the judge of style sees
 SHOWN = 8  # frames of a clip on the sheet
 LETTERS = 160  # of a text that is shown
 
@@ -126,10 +128,20 @@ def judged(pack: Pack, kept: Kept, asked: Sequence[str], rows: list[Tensor]) -> 
         figures.copies = float((near.nearest < usual.min()).double().mean())
     if len(kept.texts) >= 4:
         others = kept.pictures.float() / 255
-        judge = style_of(train, others)
+        judge = style_of(torch.cat([train, *_composed(train, kept)]), others)
         figures.style = (in_style(rows[0], judge), in_style(rows[1], judge))
     figures.sheet = [rows[0], rows[1], train[near.of]]
     return figures
+
+
+def _composed(train: Tensor, kept: Kept) -> list[Tensor]:
+    """The pack's thing on grounds and in numbers: in its style too, whatever is around it."""
+    if not kept.subject or train.shape[1] != 4:
+        return []
+    rng = np.random.default_rng(0)
+    make = Composing(kept.subject, named(kept))
+    some = (train[int(rng.integers(len(train)))] for _ in range(LAID))
+    return [torch.stack([make(one, train.shape[-1], rng)[0] for one in some])]
 
 
 def _channels(x: Tensor, channels: int) -> Tensor:

@@ -21,7 +21,7 @@ class Tune(Training):
     )
     pack: FolderSource = setting(..., "A pack, from kineograph data folder.", place=True)
     whole: bool = setting(False, "Move all weights; the model made is as large as the old one.")
-    rank: int = setting(8, "Columns of the adapter's thin matrices.", least=1, most=64)
+    rank: int = setting(4, "Columns of the adapter's thin matrices.", least=1, most=64)
     subject: str = setting(
         "", "The word for what the pack shows; found in the captions. none: not one thing."
     )

@@ -1,17 +1,19 @@
 """What a pack's one thing is laid out as, beside its own pictures, and what is said of that.
 
-In numbers, on grounds, in numbers on grounds, in places (`composed`): so a model learns that the
-thing is a thing. Movements are said of it at rest: another model moves it.
+In numbers, on grounds, in numbers on grounds, in places (`composed`), beside things that the model
+knew before, in their own colours and in others: so a model learns that the thing is a thing.
+Movements are said of it at rest: another model moves it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from kineograph.data.composed.colours import HUES, recoloured
 from kineograph.data.composed.movements import MOVEMENTS
 from kineograph.data.composed.scenes import COUNTS, GROUNDS, PLACES
 from kineograph.data.phrases import plural
@@ -19,7 +21,14 @@ from kineograph.trajectories.placed import Placed, rendered
 
 Said = Mapping[tuple[str, str, str], tuple[str, ...]]
 "Captions by (number, ground or place, movement); what is not said is an empty word."
-MIX = {"count": 0.25, "ground": 0.15, "both": 0.35, "place": 0.1, "movement": 0.15}
+MIX = {
+    "count": 0.2,
+    "ground": 0.12,
+    "both": 0.28,
+    "place": 0.08,
+    "movement": 0.12,
+    "beside": 0.2,
+}
 "Share of each kind among the composed pictures."
 MOST_COUNT = 4  # things in a picture: smaller ones are specks at 64 pixels
 GRID = {2: (2, 1), 3: (3, 1), 4: (2, 2)}  # things across and down, by their number
@@ -31,26 +40,56 @@ def article(word: str) -> str:
 
 
 class Composing:
-    """Composed pictures of a thing with a name."""
+    """Composed pictures of a thing with a name.
 
-    def __init__(self, subject: str) -> None:
-        self.subject = subject
+    others: names of things that the model knew, with their pictures (4, S, S), premultiplied.
+    """
+
+    def __init__(self, subject: str, others: Sequence[tuple[str, Tensor]] = ()) -> None:
+        self.subject, self.others = subject, others
         self.kinds = _said(subject)
 
     @property
     def texts(self) -> list[str]:
         """Everything that is said of them."""
-        return [text for said in self.kinds.values() for one in said.values() for text in one]
+        own = [text for said in self.kinds.values() for one in said.values() for text in one]
+        return own + [
+            text
+            for name, _ in self.others
+            for colour in ("", *HUES)
+            for text in _with(self.subject, name, colour)
+        ]
 
     def __call__(self, picture: Tensor, size: int, rng: np.random.Generator) -> tuple[Tensor, str]:
         """(4, size, size) premultiplied of a picture (4, S, S), and what is said of it."""
         kind = str(rng.choice(list(MIX), p=list(MIX.values())))
+        if kind == "beside":
+            if self.others:
+                return self._beside(picture, size, rng)
+            kind = "both"
         which = list(self.kinds[kind])[int(rng.integers(len(self.kinds[kind])))]
         texts = self.kinds[kind][which]
         text = texts[int(rng.integers(len(texts)))]
         count, where, _ = which
         ground = torch.tensor(GROUNDS[where]) if where in GROUNDS else None
         return rendered([picture], places(count, where), size, ground), text
+
+    def _beside(self, picture: Tensor, size: int, rng: np.random.Generator) -> tuple[Tensor, str]:
+        """The thing and one that the model knew, half the time in a colour that is said."""
+        name, other = self.others[int(rng.integers(len(self.others)))]
+        colour = str(rng.choice(list(HUES))) if rng.random() < 0.5 else ""
+        if colour:
+            other = recoloured(other, HUES[colour])
+        x, beside = (0.35, 0.76) if rng.random() < 0.5 else (0.65, 0.24)
+        things = [Placed(0, x, 0.5, 0.68), Placed(1, beside, 0.66, 0.4)]
+        texts = _with(self.subject, name, colour)
+        return rendered([picture, other], things, size), texts[int(rng.integers(len(texts)))]
+
+
+def _with(subject: str, name: str, colour: str) -> tuple[str, ...]:
+    told = f"{colour} {name}".strip()
+    one = f"{article(subject)} {subject}"
+    return tuple(f"{one} {word} {article(told)} {told}" for word in ("with", "and"))
 
 
 def places(count: str, where: str) -> list[Placed]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from kineograph.data.cutout_texts import CutoutTexts, heard
@@ -163,10 +164,11 @@ class CutoutsOfPack:
     def __init__(self, pack: Pack, kept: Kept = NOTHING, *, encoder: Encoder | None = None) -> None:
         if len(kept.pictures) and kept.pictures.shape[-1] != pack.size:
             raise InputError("prior", f"{kept.pictures.shape[-1]} pixels, the pack {pack.size}")
-        self.compose = Composing(kept.subject) if kept.subject else None
+        self.compose = Composing(kept.subject, named(kept)) if kept.subject else None
         more = self.compose.texts if self.compose else ()
         self.samples = Samples(pack, kept, encoder=encoder, more=more)
         self.pack, self.size = pack, pack.size
+        self.usual = _usual(pack)
 
     @property
     def captions(self) -> tuple[str, ...]:
@@ -218,8 +220,27 @@ class CutoutsOfPack:
 
     def _composed(self, rng: np.random.Generator) -> tuple[Tensor, str]:
         assert self.compose is not None
-        _, row = self.samples.drawn(rng)
+        row = int(rng.choice(self.samples.frames[int(rng.choice(self.usual))]))
         return self.compose(self.pack.pictures(np.array([row]))[0], self.size, rng)
+
+
+def named(kept: Kept) -> list[tuple[str, Tensor]]:
+    """Single things among what is kept, with their pictures (4, S, S) in [0, 1]."""
+    return [
+        (text, picture.float() / 255)
+        for text, picture in zip(kept.texts, kept.pictures, strict=True)
+        if len(text.split()) <= 2 and not text.startswith("two ")
+    ]
+
+
+def _usual(pack: Pack) -> NDArray[np.int64]:
+    """The half of what is trained on that looks most like all of it: the thing as it usually is."""
+    rows = np.array([pack.frames_of(sample)[0] for sample in pack.trained])
+    x = torch.nn.functional.adaptive_avg_pool2d(pack.pictures(rows), 16).flatten(1)
+    apart = torch.cdist(x, x).mean(1)
+    kept = apart.argsort(stable=True)[: max(1, (len(rows) + 1) // 2)]
+    found: NDArray[np.int64] = pack.trained[np.sort(kept.numpy())]
+    return found
 
 
 class PaintingsOfPack:
