@@ -115,7 +115,7 @@ def test_a_zoom_is_told_by_all_its_levels(tmp_path):
         made = tmp_path / name
         more = () if name == "made.html" else ("--fps", 4, "--size", 32)
         assert run("zoom", *words, *more, "--seed", 1, "-o", made, "--force") == 0
-        page = explained(made)
+        page = explained(made, "--model", tiny)
         assert titles_of(page)[1:-1] == [
             "From text to numbers",
             "From noise to a world at every scale",
@@ -165,7 +165,7 @@ def test_an_analogy_is_told_as_it_was_made(by, titles, tmp_path):
 
 def test_a_transformer_is_told_by_shares_of_pieces(tmp_path):
     made = tmp_path / "made.txt"
-    assert run("write", "--model", "words", "--words", 8, "--seed", 1, "-o", made) == 0
+    assert run("write", "--model", "words", "-n", 8, "--seed", 1, "-o", made) == 0
     page = explained(made)
     assert titles_of(page)[1:-1] == ["What it was drawn from"]
     assert "A transformer reads all pieces" in page and 'class="bars"' in page

@@ -15,7 +15,7 @@ from kineograph.trajectories.placed import Placed
 from kineograph.values.clip import Clip
 from kineograph.values.errors import KineographError
 from kineograph.values.result import Result
-from kineograph.values.settings import PAGE, Settings, choices
+from kineograph.values.settings import PAGE, Settings
 from kineograph.values.source import Source
 
 DRAWN, FINISHED, ALIVE = 0.32, 0.4, 0.9  # shares of `video TEXT` at which its parts are done
@@ -28,12 +28,12 @@ OUT_OF = "What it was drawn from"
 def asked_of(settings: Settings, known: Again) -> Chapter:
     """The request in words: what was set, what each setting means, what was read."""
     rows = [("setting", "value", "what it means")]
+    known_as = models.families(settings.verb)[-1].model_fields  # of the family that is usual
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         if value in (None, "", (), False):
             continue
-        free = len(choices(field)) != 1  # one word is the family's own, and was chosen
-        usual = " (usual)" if free and value == field.default else ""
+        usual = " (usual)" if value == known_as.get(name, field).default else ""
         rows.append((name, f"{_said(value)}{usual}", field.description or ""))
     rows.append(("seed", str(known.seed), "Every chance in it is drawn from this number."))
     shown = tuple(filter(None, (_input(name, one) for name, one in settings.sources())))
