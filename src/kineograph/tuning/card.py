@@ -72,8 +72,10 @@ def figured(work: Work, before: Any, after: Any) -> Iterator[Progress[Any]]:
         yield from moved(work, before, after)
         return
     kept = kept_in(work.run)
-    captions = opened(work.pack, 16)
-    asked = asked_of(kept.subject, [captions.captions[i] for i in captions.trained])
+    small = opened(work.pack, 16, fill=True)
+    order = [*small.kept_out, *small.trained]  # what was not seen is asked first
+    subject = "" if small.opaque else kept.subject
+    asked = asked_of(subject, [small.captions[i] for i in order])
     rows = []
     same = replace(after, read=before.read)  # one text encoder serves both
     for number, maker in enumerate((before, same)):

@@ -159,15 +159,16 @@ def feed_of(recipe: Any, part: Any, pack: Path, kept: Kept = NOTHING) -> PackFee
         kept = Kept(NOTHING.pictures, (), kept.subject)  # it was made too small for this part
     most = max(part.size, int(kept.pictures.shape[-1]) if len(kept.texts) else 0)
     still = all(one.frames == 1 for one in recipe.parts)
+    whole = opened(pack, most, fill=True)
     return PaintingsOfPack(
-        opened(pack, most, fill=True),
+        whole,
         kept,
         size=part.size,
         low_size=part.low_size,
         frames=part.frames,
         low_frames=part.low_frames,
         crop=part.crop,
-        spun=still and not kept.subject,
+        spun=still and whole.opaque,
         styled=style_of(recipe),
     )
 

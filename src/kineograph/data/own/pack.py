@@ -51,6 +51,11 @@ class Pack:
         """Samples that are held out."""
         return np.flatnonzero(self.held)
 
+    @property
+    def opaque(self) -> bool:
+        """Whether every picture fills its square: textures and paintings, no cut-outs."""
+        return bool((self.pixels[:, 3] == 255).all())
+
     def frames_of(self, sample: int) -> NDArray[np.int64]:
         """Rows of `pixels` that show a sample."""
         return np.flatnonzero(self.of == sample)
