@@ -20,6 +20,7 @@ from kineograph.data.own.pack import Pack, opened
 from kineograph.data.own.packing import shrunk
 from kineograph.data.own.page import contact_sheet
 from kineograph.data.shards import read_about
+from kineograph.evaluation.composing import pieces
 from kineograph.families.image_to_video.recipe import Animate
 from kineograph.families.language.words.language import Said, continued
 from kineograph.files import sha256_of
@@ -28,7 +29,7 @@ from kineograph.sequence.draw import Draw
 from kineograph.tuning.lessons import kept_in
 from kineograph.tuning.likeness import in_style, likeness, style_of
 from kineograph.tuning.making import pictures
-from kineograph.tuning.subjects import asked_of
+from kineograph.tuning.subjects import asked_of, counted_of
 from kineograph.values.clip import Clip
 from kineograph.values.progress import Progress
 from kineograph.values.prompt import Prompt
@@ -50,6 +51,7 @@ class Figures:
     pictures in the pack's style, before and after. nearest: median distance of made pictures to the
     nearest training picture; held: the same of what is held out; copies: share nearer than any that
     is held out. neighbours: (prompt, distance, file). texts: before and after, of a language.
+    counted: pictures of two or three of the thing with so many pieces, of how many.
     """
 
     asked: list[str] = field(default_factory=list)
@@ -60,6 +62,7 @@ class Figures:
     copies: float | None = None
     neighbours: list[tuple[str, float, str]] = field(default_factory=list)
     texts: tuple[str, str] | None = None
+    counted: tuple[int, int] | None = None
 
 
 def figured(work: Work, before: Any, after: Any) -> Iterator[Progress[Any]]:
@@ -84,7 +87,15 @@ def figured(work: Work, before: Any, after: Any) -> Iterator[Progress[Any]]:
             made = step.value
         rows.append(made)
     pack = opened(work.pack, rows[0].shape[-1], fill=True)
-    yield Progress(1.0, "judged", judged(pack, kept, asked, rows))
+    figures = judged(pack, kept, asked, rows)
+    if subject and rows[1].shape[1] == 4:
+        for step in pictures(same, counted_of(subject), seed=SEED):
+            yield step._replace(done=0.99, value=None)
+            made = step.value
+        wanted = [2 + number % 2 for number in range(len(made))]
+        right = [pieces(one[3]) == many for one, many in zip(made, wanted, strict=True)]
+        figures.counted = (sum(right), len(right))
+    yield Progress(1.0, "judged", figures)
 
 
 def moved(work: Work, before: AnimateMaker, after: AnimateMaker) -> Iterator[Progress[Any]]:
@@ -223,6 +234,9 @@ def _told(figures: Figures) -> list[str]:
                 f" (of what is held out {figures.held:.3f}; {figures.copies:.0%} nearer than any)"
             )
         lines.append(told)
+    if figures.counted is not None:
+        right, of = figures.counted
+        lines.append(f"- asked for two or three of it: {right} of {of} show so many")
     if figures.neighbours:
         lines += ["", "| asked | nearest training picture | distance |", "|---|---|---|"]
         lines += [f"| {text} | {file} | {apart:.3f} |" for text, apart, file in figures.neighbours]

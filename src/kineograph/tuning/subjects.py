@@ -36,6 +36,11 @@ def asked_of(subject: str, captions: Sequence[str], count: int = 6) -> list[str]
     return asked[:count]
 
 
+def counted_of(subject: str, count: int = 12) -> list[str]:
+    """Prompts for two and three of a thing, by turns."""
+    return [f"{('two', 'three')[number % 2]} {plural(subject)}" for number in range(count)]
+
+
 def remembered(folder: Path, count: int, seed: int) -> list[str]:
     """Texts of what a model knew before: things it has names for, alone, in twos, on grounds."""
     names = sorted(set(_names(folder)))
