@@ -16,7 +16,7 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from kineograph.data.own.feed import NOTHING, CutoutsOfPack, Kept, PaintingsOfPack
+from kineograph.data.own.feed import NOTHING, CutoutsOfPack, Kept, Looks, PaintingsOfPack
 from kineograph.data.own.moving import MotionsOfPack
 from kineograph.data.own.pack import opened, text_of
 from kineograph.diffusion.denoiser import Precond
@@ -150,9 +150,7 @@ def feed_of(recipe: Any, part: Any, pack: Path, kept: Kept = NOTHING) -> PackFee
     """The pack's pictures as a part takes them: with alpha where it makes any."""
     if isinstance(recipe, Tokens):
         whole = opened(pack, recipe.codec.size, fill=True)
-        return PaintingsOfPack(
-            whole, kept, size=recipe.codec.size, spun=False, styled=style_of(recipe)
-        )
+        return PaintingsOfPack(whole, Looks(recipe.codec.size), kept, styled=style_of(recipe))
     if part.shape.channels == 4:
         return CutoutsOfPack(opened(pack, part.size, fill=True), kept)
     if len(kept.texts) and kept.pictures.shape[-1] < part.size:
@@ -160,17 +158,9 @@ def feed_of(recipe: Any, part: Any, pack: Path, kept: Kept = NOTHING) -> PackFee
     most = max(part.size, int(kept.pictures.shape[-1]) if len(kept.texts) else 0)
     still = all(one.frames == 1 for one in recipe.parts)
     whole = opened(pack, most, fill=True)
-    return PaintingsOfPack(
-        whole,
-        kept,
-        size=part.size,
-        low_size=part.low_size,
-        frames=part.frames,
-        low_frames=part.low_frames,
-        crop=part.crop,
-        spun=still and whole.opaque,
-        styled=style_of(recipe),
-    )
+    below = part.low_size, part.frames, max(1, part.low_frames)
+    looks = Looks(part.size, *below, crop=part.crop, spun=still and whole.opaque)
+    return PaintingsOfPack(whole, looks, kept, styled=style_of(recipe))
 
 
 def motions_of(recipe: Animate, part: MotionPart, pack: Path) -> MotionsOfPack:

@@ -243,35 +243,43 @@ def _usual(pack: Pack) -> NDArray[np.int64]:
     return found
 
 
+@dataclass(frozen=True)
+class Looks:
+    """What a stage is shown of a painting or a clip.
+
+    size, frames: of the stage; low_size, low_frames: of the one below, 0 and 1 for none. crop: side
+    of a square that is cut out. spun: whether pictures are turned by quarters and mirrored, as
+    textures may be.
+    """
+
+    size: int
+    low_size: int = 0
+    frames: int = 1
+    low_frames: int = 1
+    crop: int = 0
+    spun: bool = False
+
+
 class PaintingsOfPack:
     """Opaque pictures or clips for one stage of a cascade: whole ones, or crops; and those below.
 
-    size, frames: of the stage; low_size, low_frames: of the one below, 0 for none. crop: side of a
-    square that is cut out. spun: whether pictures are turned by quarters and mirrored, as textures
-    may be.
+    styled: what a model's doors make of a text before it is read.
     """
 
     def __init__(
         self,
         pack: Pack,
+        looks: Looks,
         kept: Kept = NOTHING,
         *,
-        size: int,
-        low_size: int = 0,
-        frames: int = 1,
-        low_frames: int = 1,
-        crop: int = 0,
-        spun: bool = True,
-        encoder: Encoder | None = None,
         styled: Callable[[str], str] = lambda text: text,
     ) -> None:
-        if pack.size % size or (low_size and size % low_size):
-            raise InputError("size", f"{size} pixels on {low_size}, of a pack of {pack.size}")
-        self.samples = Samples(pack, kept, encoder=encoder, styled=styled)
-        self.pack, self.crop, self.spun = pack, crop, spun
-        self.frames, self.low_frames = frames, low_frames
-        self.shrink, self.factor = pack.size // size, size // low_size if low_size else 1
-        self.low = bool(low_size)
+        size, low = looks.size, looks.low_size
+        if pack.size % size or (low and size % low):
+            raise InputError("size", f"{size} pixels on {low}, of a pack of {pack.size}")
+        self.samples = Samples(pack, kept, styled=styled)
+        self.pack, self.looks = pack, looks
+        self.shrink, self.factor = pack.size // size, size // low if low else 1
         self.moving = [one for one in pack.trained if len(self.samples.frames[one]) > 1]
 
     @property
@@ -284,8 +292,8 @@ class PaintingsOfPack:
 
         frames: 1, or the stage's: then clips alone, each from anywhere in its loop.
         """
-        if frames not in (1, self.frames):
-            raise InputError("frames", f"{frames} is neither 1 nor the stage's {self.frames}")
+        if frames not in (1, self.looks.frames):
+            raise InputError("frames", f"{frames} is neither 1 nor the stage's {self.looks.frames}")
         if frames > 1 and not self.moving:
             raise InputError("pack", "holds no clip", "a model of clips learns movement of clips")
         rng = np.random.default_rng((seed, seen))
@@ -308,7 +316,7 @@ class PaintingsOfPack:
         """What is held out, as a batch: of clips where any are and the stage makes them."""
         rng = np.random.default_rng(0)
         clips = [one for one in self.pack.kept_out[:MOST_HELD] if len(self.samples.frames[one]) > 1]
-        if self.frames > 1 and clips:
+        if self.looks.frames > 1 and clips:
             moving = [self._shown(self._clip(one, 0), rng) for one in clips]
             return self._lowered(torch.stack(moving), [self.samples.said[one][0] for one in clips])
         texts, rows = self.samples.held_out()
@@ -327,7 +335,9 @@ class PaintingsOfPack:
     def _clip(self, sample: int, start: int) -> Tensor:
         """(T, 3, P, P) of a clip that moves, the stage's frames evenly around its loop."""
         rows = self.pack.looping(self.samples.frames[sample])
-        when = (start + np.arange(self.frames) * len(rows) / self.frames).astype(np.int64)
+        when = (start + np.arange(self.looks.frames) * len(rows) / self.looks.frames).astype(
+            np.int64
+        )
         return self._opaque(rows[when % len(rows)].tolist())
 
     def _opaque(self, rows: Sequence[int]) -> Tensor:
@@ -338,11 +348,11 @@ class PaintingsOfPack:
     def _shown(self, clip: Tensor, rng: np.random.Generator) -> Tensor:
         """(3, T, S, S) at the stage's size, or a square of it; turned where it may be."""
         x = torch.nn.functional.avg_pool2d(clip, self.shrink)
-        if self.crop:
-            room = (x.shape[-1] - self.crop) // self.factor + 1
+        if self.looks.crop:
+            room = (x.shape[-1] - self.looks.crop) // self.factor + 1
             top, left = (rng.integers(room, size=2) * self.factor).tolist()
-            x = x[:, :, top : top + self.crop, left : left + self.crop]
-        if self.spun:
+            x = x[:, :, top : top + self.looks.crop, left : left + self.looks.crop]
+        if self.looks.spun:
             x = torch.rot90(x, int(rng.integers(4)), (2, 3))
             x = x.flip(3) if rng.random() < 0.5 else x
         return x.transpose(0, 1)
@@ -350,6 +360,6 @@ class PaintingsOfPack:
     def _lowered(self, pictures: Tensor, texts: Sequence[str]) -> tuple[Tensor, Cond]:
         clean = pictures * 2 - 1  # (B, 3, T, S, S)
         cond = self.samples.batch(texts)
-        low_frames = min(clean.shape[2], self.low_frames)
-        low = lowered(clean, low_frames, self.factor) if self.low else None
+        low_frames = min(clean.shape[2], self.looks.low_frames)
+        low = lowered(clean, low_frames, self.factor) if self.looks.low_size else None
         return clean, Cond(cond.words, cond.mask, cond.pooled, low=low)
