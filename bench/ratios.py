@@ -237,15 +237,40 @@ def analogies() -> Iterator[Ratio]:
     import patches as bench
     from PIL import Image
 
-    from kineograph.patches.analogies import FILTER, analogy
+    from kineograph.patches.analogies import FILTER, MODES, analogy
+    from kineograph.patches.rules import overlapped
 
     job, program = "learn a blur, 96²", shutil.which("ebsynth")
+    a, b = pebbles(96, 1), pebbles(96, 2)
+    a2, true = np.rint(bench.blurred(a, 2)).astype(np.uint8), bench.blurred(b, 2)
+    voting, got = "EbSynth's voting (stand-in)", dict[str, Any]()
+
+    def error(light: Any, wanted: Any) -> float:
+        return float(np.sqrt(((light - wanted) ** 2).mean()))
+
+    def both_ways(one: Any, other: Any, query: Any, mode: str) -> tuple[Any, Any]:
+        """Ours, and the mean of all the copies of 5×5 that overlap, as EbSynth takes it."""
+        mine = bench.last(analogy(one, other, query, seed=1, matching=MODES[mode]))
+        plain = bench.last(analogy(one, other, query, seed=1, matching=FILTER))
+        return mine.picture[..., 0], overlapped(
+            plain.source, [other.reshape(96, 96) / 1.0], spread=1e6
+        )
+
+    copied, voted = both_ways(a, a2, b, "filter")
+    errors = error(copied, true.reshape(96, 96)), error(voted, true.reshape(96, 96))
+    yield Ratio(f"{job}, error", "levels", voting, *errors, errors[1] / errors[0])
+    copied, voted = both_ways(a2, a, np.rint(true).astype(np.uint8), "super")
+    errors = error(copied, b.reshape(96, 96)), error(voted, b.reshape(96, 96))
+    yield Ratio("undo a blur, 96², error", "levels", voting, *errors, errors[1] / errors[0])
+    enlarged = error(true.reshape(96, 96), b.reshape(96, 96))
+    yield Ratio(
+        "undo a blur, 96², error", "levels", "plain enlarging", errors[0], enlarged,
+        enlarged / errors[0],
+    )  # fmt: skip
+
     if program is None:
         yield Ratio(job, "", "ebsynth", skipped="no program of that name")
         return
-    a, b = pebbles(96, 1), pebbles(96, 2)
-    a2, true = np.rint(bench.blurred(a, 2)).astype(np.uint8), bench.blurred(b, 2)
-    got: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         names = [str(Path(folder) / f"{name}.png") for name in ("a2", "a", "b", "out")]
         for name, picture in zip(names, (a2, a, b), strict=False):

@@ -35,7 +35,11 @@ def grids() -> Grids:
     clips = np.zeros((0, FRAMES, 64, 64, 3), np.uint8)
     packs = Stickers(64, clips, np.stack(stills), (), tuple(records))
     letters = glyphs({f: (TTF / f"{f}.ttf").read_bytes() for f in FACES})
-    return Grids(packs=packs, glyphs=letters)
+    slopes = np.stack(
+        [np.stack([y * 2 + 128, x * 2 + 128, np.full_like(x, 9 * i)], -1) for i in range(6)]
+    ).astype(np.uint8)
+    whole = {kind: (slopes[:4], slopes[4:]) for kind in ("photographs", "scenes")}
+    return Grids(packs=packs, glyphs=letters, whole=whole)
 
 
 def test_batches_are_a_function_of_seed_and_samples_seen(grids):
@@ -43,7 +47,7 @@ def test_batches_are_a_function_of_seed_and_samples_seen(grids):
     assert torch.equal(a.cells, b.cells)
     assert a.tasks == b.tasks
     assert not torch.equal(a.cells, c.cells)
-    assert a.cells.shape == (6, 4, 3, 32, 32)
+    assert a.cells.shape == (6, 4, 3, 64, 64)
     assert -1 <= float(a.cells.min()) < float(a.cells.max()) <= 1
 
 
@@ -61,9 +65,9 @@ def test_style_pairs_show_one_concept_in_the_two_styles(grids):
     for task, (a, b) in STYLES.items():
         cells = grids.test(task, 4, seed=0).cells
         places = [("3d", "flat", "noto").index(style) for style in (a, b)]
-        green = ((cells[:, 2:, 1, 16, 16] + 1) * 127.5).round()
+        green = ((cells[:, 2:, 1, 32, 32] + 1) * 127.5).round()
         assert (green == torch.tensor([80.0 * p for p in places])).all()
-        assert torch.equal(cells[:, 2, 0, 16, 16], cells[:, 3, 0, 16, 16])
+        assert torch.equal(cells[:, 2, 0, 32, 32], cells[:, 3, 0, 32, 32])
 
 
 def test_tasks_are_what_they_say(grids):
@@ -85,8 +89,25 @@ def test_tasks_are_what_they_say(grids):
     outside = (mask == -1).all(1)
     assert outside.any()
     assert (plain.amin(1)[outside] > 0.8).all()  # the sticker on white
-    assert (laid[:, :, 16, 16] == plain[:, :, 16, 16]).all()  # the sticker itself stays
+    assert (laid[:, :, 32, 32] == plain[:, :, 32, 32]).all()  # the sticker itself stays
     assert (laid.amin(1)[outside] < 0.8).any()
+
+
+def test_whole_pictures_are_changed_and_lie_behind_stickers(grids):
+    def cells(task):
+        return grids.test(task, 5, seed=3).cells[:, 2:]
+
+    for kind in ("photographs", "scenes"):
+        _, picture = cells(f"colourise, {kind}").unbind(1)
+        held = ((picture[:, 2, 0, 0] + 1) * 127.5).round()
+        assert set(held.tolist()) <= {36.0, 45.0}  # the held-out pictures alone
+        laid, mask = cells(f"segment, {kind}").unbind(1)
+        outside = (mask == -1).all(1)
+        slope = torch.linspace(65, 191, 64).expand(5, 64, 64)
+        across = ((laid[:, 1] + 1) * 127.5)[outside]
+        turned = slope.flip(-1)[outside]  # a grid may be flipped
+        near = torch.minimum((across - slope[outside]).abs(), (across - turned).abs())
+        assert near.max() <= 1.5
 
 
 def test_an_example_shows_the_change_of_its_query(grids):
@@ -161,7 +182,7 @@ def test_a_model_that_knows_the_answer_beats_copying_and_one_that_copies_does_no
     row = study.rows["mirror"]
     assert row.held_out
     assert row.distance_model.value == pytest.approx(0, abs=1e-6)
-    assert study.sheet[0].frames.shape == (12, 3, 32, 32)
+    assert study.sheet[0].frames.shape == (12, 3, 64, 64)
     copying = filler_of(lambda cells: cells[:, 2])
     study = [s.value for s in prompts(copying, grids, gap, tasks=["segment"], count=3, seed=0)][-1]
     row = study.rows["segment"]
@@ -183,5 +204,5 @@ def test_miou_is_the_mean_of_both_overlaps():
 def test_patches_answer_in_model_range(grids):
     cells = grids.test("colourise", 1, seed=0).cells
     made = by_patches(cells, "filter", 0)
-    assert made.shape == (1, 3, 32, 32)
+    assert made.shape == (1, 3, 64, 64)
     assert -1 <= float(made.min()) <= float(made.max()) <= 1

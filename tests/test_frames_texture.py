@@ -149,6 +149,30 @@ def test_balloons_are_three_regions_that_loop_better_apart_than_together() -> No
         assert rms(frame, clip.reel[k]) < 0.02
 
 
+def test_a_region_morphs_where_it_is_told_to() -> None:
+    """Of two discs that stroll, the first jumps four pixels: morphed it stays one dark disc."""
+    y, x = np.mgrid[:48, :96].astype(float)
+
+    def frame(k: int) -> Frame:
+        page = np.full((48, 96, 3), 250.0)
+        for column in (18 + (k % 12), 70 + (k % 9)):
+            disc = np.clip(8.5 - np.hypot(y - 24, x - column), 0, 1)[..., None]
+            page = page * (1 - disc) + 20 * disc
+        return page.astype(np.uint8)
+
+    clip = studied([frame(k) for k in range(36)])
+    parts = regions.regions(clip)
+    assert len(parts) == 2
+    order = [0, 1, 2, 7, 8, 9]  # from column 20 to 25
+    films = [
+        list(regions.composed(clip, parts, [order] * 2, fade=2, morphed=[morph] * 2))
+        for morph in (False, True)
+    ]
+    inner = [[(picture[24, 10:40] < 60).all(-1).sum() for picture in film] for film in films]
+    assert min(inner[0]) < 14  # a fade: two faint discs, dark where they overlap alone
+    assert min(inner[1]) >= 14
+
+
 def test_touching_places_are_one_region() -> None:
     rows = ["##..#", "...#.", "#....", "#..##"]
     found = regions.labelled(np.array([[c == "#" for c in row] for row in rows]))

@@ -97,6 +97,7 @@ JOINS = {
     "data.cutout_features": "a frozen encoder: picture features are data",
     "checkpoints.realesrgan": "a published network of the finisher's own shape",
     "study.ways": "three small networks taught on drawn figures, kept by nobody",
+    "study.moving": "a small network taught on drawn clips, kept by nobody",
     "scale.papers": "the papers' models as networks of ours, counted and never trained",
     "tuning.lessons": "an adapter is heard by whatever network it adapts",
     "tuning.tune": "the shape of an adapter follows from the network",
@@ -111,6 +112,7 @@ WEIGHTS = {
 # Who opens pictures or videos outside media, and why it may.
 OPENERS = {
     "data.cutout_packs": "decodes pinned archives checked by hash, thousands of pictures a run",
+    "data.photographs": "decodes pinned archives checked by hash, a dozen pictures",
     "data.shards": "reads and writes packs of pictures, their hashes checked",
     "data.sticker_packs": "decodes pinned archives checked by hash, thousands of pictures a run",
 }

@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 from kineograph import media
 from kineograph.data.composed.scenes import GROUNDS
 from kineograph.data.own import alike, found, said
+from kineograph.data.own import pack as own_pack
 from kineograph.data.own.composing import Composing
 from kineograph.data.own.feed import CutoutsOfPack, Kept, subject_of
 from kineograph.data.own.pack import opened, squared, text_of
@@ -18,7 +20,7 @@ from kineograph.data.own.packing import packed
 from kineograph.data.own.settings import Folder
 from kineograph.data.shards import read, read_about
 from kineograph.values.clip import from_bytes
-from kineograph.values.errors import InputError, KineographError, MissingError
+from kineograph.values.errors import InputError, KineographError, LimitError, MissingError
 from kineograph.values.progress import last
 
 
@@ -321,3 +323,27 @@ def test_a_clip_whose_ends_do_not_meet_goes_there_and_back():
 
     assert rows([0, 50, 100, 150, 200]) == [0, 1, 2, 3, 4, 3, 2, 1]
     assert rows([0, 50, 100, 50]) == [0, 1, 2, 3]
+
+
+def test_a_pack_larger_than_memory_lies_in_a_file_and_reads_the_same(tmp_path, monkeypatch):
+    import torch
+
+    folder = drawings(tmp_path / "mine", 9)
+    pack(folder, tmp_path / "pack")
+    whole = opened(tmp_path / "pack", 16)
+    monkeypatch.setattr(own_pack, "IN_MEMORY", 3 * 4 * 16 * 16)
+    mapped = opened(tmp_path / "pack", 16)
+    assert torch.equal(whole.pixels, mapped.pixels)
+    rows = np.array([7, 0, 7])
+    assert torch.equal(whole.pictures(rows), mapped.pictures(rows))
+
+
+def test_a_full_disk_is_told_with_its_remedy(tmp_path, monkeypatch):
+    folder = drawings(tmp_path / "mine", 5)
+    pack(folder, tmp_path / "pack")
+    monkeypatch.setattr(own_pack, "IN_MEMORY", 0)
+    full = Path("/dev/full").open("r+b", buffering=0)  # noqa: SIM115
+    monkeypatch.setattr(own_pack.tempfile, "TemporaryFile", lambda **_: full)
+    with pytest.raises(LimitError, match="make room"):
+        opened(tmp_path / "pack", 16)
+    full.close()

@@ -7,10 +7,25 @@ import pytest
 import torch
 
 from kineograph.cli import main
+from kineograph.recipe import Phase
 from kineograph.study.compared import ground, judged
 from kineograph.study.figures import CLASSES, Figures, drawn, read, texts
-from kineograph.study.ways import KINDS, RATES, fresh, parameters_of, step_flop, taught, wide
+from kineograph.study.moving import FRAMES, Clips, Moving, judged_clips
+from kineograph.study.ways import (
+    KINDS,
+    RATES,
+    Diffusion,
+    Distilled,
+    Sampling,
+    fresh,
+    parameters_of,
+    step_flop,
+    taught,
+    wide,
+)
 from kineograph.values.progress import last
+
+PHASE = Phase(samples=8, batch=8, frames=1, rate=0.0)
 
 
 def test_the_judge_reads_kind_place_and_size_of_true_figures():
@@ -88,3 +103,61 @@ def test_the_command_prints_intervals(capsys):
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["name"] for row in rows] == list(KINDS)
     assert all(row["judged"]["right"]["low"] <= row["judged"]["right"]["value"] for row in rows)
+
+
+def test_a_student_of_half_the_steps_begins_as_its_teacher_and_lands_where_it_does():
+    """With a teacher that knows the one picture there is, the student's aim is that picture."""
+    learned = Figures(64, 0)
+    teacher = Diffusion(learned, 16)
+    student = Distilled(learned, 16, how=Sampling(4, order=1), teacher=teacher)
+    for name, value in teacher.net.state_dict().items():
+        assert torch.equal(student.net.state_dict()[name], value)
+    first = [float(loss.detach()) for loss in student(student.net, PHASE, seed=0, seen=0)]
+
+    class Knows(torch.nn.Module):
+        def forward(self, x, sigma, cond):
+            return torch.full_like(x, 0.25)
+
+    aims = []
+    teacher.net, miss = Knows(), student.net.miss
+
+    def watched(x, sigma, target, cond, **how):
+        aims.append(target)
+        return miss(x, sigma, target, cond, **how)
+
+    student.net.miss = watched
+    second = [float(loss.detach()) for loss in student(student.net, PHASE, seed=0, seen=0)]
+    assert torch.allclose(aims[0], torch.full_like(aims[0], 0.25), atol=1e-3)
+    assert first != second
+
+
+def test_true_clips_are_judged_right_and_turned_ones_wrong():
+    learned, asked = Clips(128, 0), Clips(96, 5)
+    found = judged_clips(asked.pictures, asked, learned, 0)
+    assert found.right.value > 0.97
+    assert found.off.value < 12
+    assert found.spread.value == pytest.approx(1)
+    assert found.memory.value < 0.1
+    assert judged_clips(asked.pictures.flip(2), asked, learned, 0).right.value == 0
+    still = asked.pictures[:, :, 1:2].expand(-1, -1, FRAMES, -1, -1)
+    assert judged_clips(still, asked, learned, 0).right.value == 0
+
+
+def test_a_joint_lesson_spends_half_on_stills():
+    clips = Clips(64, 0)
+    alone, joint = Moving(clips, None, 16), Moving(clips, Figures(64, 1), 16)
+    assert len(list(alone(alone.net, PHASE, seed=0, seen=0))) == 1
+    assert len(list(joint(joint.net, PHASE, seed=0, seen=0))) == 2
+    assert step_flop(joint) == pytest.approx(step_flop(alone), rel=0.1)
+
+
+@pytest.mark.parametrize("study", ["distillation", "joint"])
+def test_further_studies_print_intervals_and_draw(capsys, tmp_path, study):
+    words = ["study", study, "--budget", "0.5", "--count", "8", "--size", "0", "--figures", "64"]
+    with pytest.raises(SystemExit) as left:
+        main([*words, "--json", "--plot", str(tmp_path / "plot.png")])
+    assert left.value.code == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert len(rows) == {"distillation": 17, "joint": 4}[study]
+    assert all(row["judged"]["off"]["low"] <= row["judged"]["off"]["high"] for row in rows)
+    assert (tmp_path / "plot.png").stat().st_size > 5000

@@ -299,6 +299,22 @@ def test_the_door_fills_a_grid_and_embeds_its_recipe(capsys, model, tmp_path):
     assert (tmp_path / "out.png").read_bytes() == first
 
 
+@pytest.mark.parametrize("way", ["tokens", "both"])
+def test_pictures_unlike_the_codebook_are_told(capsys, model, tmp_path, net, way):
+    """A picture made of codes lies at no distance from them; noise lies beyond the usual."""
+    flat = net.codes[torch.arange(SHAPE.places) % len(net.codes)].bfloat16().float()
+    whole = unfolded(flat[None], SHAPE.patch, SHAPE.places).permute(0, 3, 1, 2)
+    filler = recipe.load(str(model))
+    assert torch.allclose(filler.far(whole), torch.zeros(1), atol=1e-5)
+
+    words = ("a.png", "a2.png", "b.png", "-o", "out.png", "--by", way)
+    assert "finer or rougher" not in door(capsys, model, *words)[1]  # not known what is usual
+    (model / "recipe.json").write_text(recipe.to_json(replace(RECIPE, usual=1e-4)))
+    code, text = door(capsys, model, *words, "--force")
+    assert code == 0
+    assert "A, A2, B: finer or rougher than 99 of 100" in text
+
+
 def test_both_solvers_stand_side_by_side(capsys, model, tmp_path):
     words = ("a.png", "a2.png", "b.png", "-o", "row.png", "--by", "both", "--also", "b.png")
     code, text = door(capsys, model, *words)

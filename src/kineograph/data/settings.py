@@ -62,6 +62,14 @@ class Fonts(Prepared):
     out: Path | None = setting(None, OUT)
 
 
+class Photographs(Prepared):
+    """Squares of free photographs."""
+
+    verb: ClassVar[str] = "data photographs"
+
+    out: Path | None = setting(None, OUT)
+
+
 class Words(Prepared):
     """A text in the public domain."""
 

@@ -26,7 +26,7 @@ from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress
 
 MODES = ("filter", "colour", "numbers")  # of analogies by patches; the best at a task counts
-MASKS = ("segment",)  # tasks whose answer is a mask
+MASKS = ("segment", "segment, photographs", "segment, scenes")  # tasks whose answer is a mask
 AVERAGED = 48  # training grids of a task whose mean answer is the constant
 SHOWN = 2  # grids of a task on the contact sheet
 

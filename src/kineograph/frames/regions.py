@@ -1,9 +1,10 @@
 """Parts of a picture that move on their own, each as a texture of its own.
 
 Three balloons with three beats have no common loop, but each has one. Places that change over time
-are gathered into regions; each region is compared, walked or looped by itself, and the regions are
-laid over the still background with soft borders (Schödl et al., "Video Textures", 2000, §5:
-balloons, swings). Parts that overlap cannot be told apart and become one region.
+are gathered into regions; each is cut out, with all else standing still, and compared, walked or
+looped by itself, and the regions are laid over the still background with soft borders (Schödl et
+al., "Video Textures", 2000, §5: balloons, swings). Parts that overlap cannot be told apart and
+become one region.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from kineograph.frames.distance import Frame, closes, distances
-from kineograph.frames.render import blended, mixtures
-from kineograph.frames.texture import Texture
+from kineograph.frames.distance import Frame, closes, distances, thumbnail
+from kineograph.frames.render import FrameStore
+from kineograph.frames.texture import Texture, pictures
 
 Mask = NDArray[np.float32]  # (H, W) weights in [0, 1]
 
@@ -27,9 +28,14 @@ LEAST = 0.003  # share of the picture; smaller spots are noise
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the picture: its weights over the full frame, and the texture of what it shows."""
+    """A part of the picture.
+
+    mask: its weights over the full frame. box: the rows and columns where they are not 0. texture:
+    of the box, in which everything else stands still.
+    """
 
     mask: Mask
+    box: tuple[slice, slice]
     texture: Texture
 
 
@@ -49,13 +55,24 @@ def regions(texture: Texture) -> list[Region]:
     height, width = texture.reel.shape[:2]
     found = [_soft(_grown(labels == k, 2), height, width) for k in order[:MOST]]
     total = np.maximum(np.sum(found, axis=0), 1.0)
-    parts = []
-    for k, mask in zip(order, found, strict=False):
-        inside = _grown(labels == k, 1)
-        d = distances(np.ascontiguousarray(small[:, inside].reshape(len(small), -1)))
-        own = replace(texture, d=d, circular=closes(d))
-        parts.append(Region((mask / total).astype(np.float32), own))
-    return parts
+    still = background(texture)
+    return [_region(texture, (mask / total).astype(np.float32), still) for mask in found]
+
+
+def _region(texture: Texture, mask: Mask, still: Frame) -> Region:
+    """What a mask shows of every frame, studied as a clip of its own."""
+    rows, columns = (np.flatnonzero(mask.max(axis=axis)) for axis in (1, 0))
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    weights, ground = mask[box][:, :, None], still[box].astype(np.float32)
+    reel, small = FrameStore(), []
+    for number in range(len(texture)):
+        shown = ground + weights * (texture.reel[number][box] - ground)
+        reel.append(np.clip(shown + 0.5, 0, 255).astype(np.uint8))
+        small.append(thumbnail(reel[number]))
+    pictures = np.stack(small)
+    d = distances(np.ascontiguousarray(pictures.reshape(len(pictures), -1)))
+    own = replace(texture, reel=reel, d=d, circular=closes(d), small=pictures)
+    return Region(mask, box, own)
 
 
 def labelled(moving: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -104,16 +121,20 @@ def composed(
     *,
     fade: int,
     closed: bool = False,
+    morphed: Sequence[bool] = (),
 ) -> Iterator[Frame]:
-    """The pictures of several orders of one length, each seen through its region's mask."""
-    still = background(texture).astype(np.float32)
-    mixed = [
-        mixtures(order, len(texture), **part.texture.shown(fade, closed=closed))
-        for part, order in zip(parts, orders, strict=True)
+    """The pictures of several orders of one length, each in its region.
+
+    morphed: for each region whether its fades follow optical flow; none do if it is left out.
+    """
+    still = background(texture)
+    ground = still.astype(np.float32)
+    films = [
+        pictures(part.texture, order, fade=fade, closed=closed, morph=morph)
+        for part, order, morph in zip(parts, orders, morphed or [False] * len(parts), strict=True)
     ]
-    for now in zip(*mixed, strict=True):
-        picture = still.copy()
-        for part, shares in zip(parts, now, strict=True):
-            shown = blended(texture.reel, shares)
-            picture += part.mask[:, :, None] * (shown.astype(np.float32) - still)
+    for now in zip(*films, strict=True):
+        picture = ground.copy()
+        for part, shown in zip(parts, now, strict=True):
+            picture[part.box] += shown - ground[part.box]
         yield np.clip(picture + 0.5, 0, 255).astype(np.uint8)

@@ -32,10 +32,10 @@ from kineograph.patches.luminance import (
     halved,
     remapping,
     rgb,
-    turned,
     yiq,
 )
 from kineograph.patches.projection import Projection, nearest, projection_of
+from kineograph.patches.rules import Rule, filtered, overlapped, relit, turned
 from kineograph.patches.search import (
     Longs,
     Sheet,
@@ -78,7 +78,10 @@ class Matching:
     (luminance of B, colours of A′). labels: match all three colours as they are, for label maps.
     remap: give A and A′ the luminance range of B. guide: weight of A, and of each guide, against B
     beside that of A′ against B′. focus: deviation in pixels of Gaussian weights; 0 is flat.
-    approximate: a short list of candidates instead of all, for large pictures.
+    filtered: the linear filter that is nearest to the change is learned and given to B first; only
+    what it leaves is copied, and where copies of 5×5 overlap, their mean is taken. relight: share
+    of B's soft light that B′ takes over, 0 … 1. approximate: a short list of candidates instead of
+    all, for large pictures.
     """
 
     coherence: float = 0.0
@@ -88,6 +91,8 @@ class Matching:
     remap: bool = True
     guide: float = 1.0
     focus: float = 0.0
+    filtered: bool = False
+    relight: float = 0.0
     approximate: bool = False
 
     def __post_init__(self) -> None:
@@ -101,6 +106,8 @@ class Matching:
             raise InputError("guide", f"{self.guide} is not in 0 … 16", "1 is usual")
         if not 0 <= self.focus <= 100:
             raise InputError("focus", f"{self.focus} is not in 0 … 100 pixels", "0 is flat")
+        if not 0 <= self.relight <= 1:
+            raise InputError("relight", f"{self.relight} is not in 0 … 1", "0 leaves the light")
 
 
 FILTER = Matching()
@@ -111,8 +118,8 @@ MODES = {
     "painterly": Matching(coherence=5.0, focus=1.25),
     "colour": Matching(coherence=0.5, colour="tint"),
     "numbers": Matching(coherence=1.0, colour="copy", labels=True, remap=False),
-    "super": Matching(coherence=0.1, focus=1.25, guide=8.0),
-    "transfer": Matching(coherence=1.0, colour="copy", guide=0.5),
+    "super": Matching(coherence=0.1, focus=1.25, guide=8.0, filtered=True),
+    "transfer": Matching(coherence=2.0, colour="copy", guide=0.25, relight=0.7),
 }
 
 
@@ -130,9 +137,9 @@ class _Level(NamedTuple):
     """One level of the pyramid: planes (P, H, W) float64 of every A and A′, and of B.
 
     answer: weight of A′ against B′; less than 1 where A′ would outshout what it answers to.
-    keeps: A′ keeps the light of A. line: slope and shift of A′'s light by A's where they say nearly
-    all of it; A′ stands here as if it were A and what they leave. guides: how many planes, the last
-    of `plain` and `query`, are guides'; A′ is empty there.
+    keeps: A′ keeps the light of A. rule: what gives A′'s light from A's, where one is learned; A′
+    stands here as A and what the rule leaves, A and B as they are or, by a filter, filtered.
+    guides: how many planes, the last of `plain` and `query`, are guides'; A′ is empty there.
     """
 
     plain: list[Reals]
@@ -140,7 +147,7 @@ class _Level(NamedTuple):
     query: Reals
     answer: float = 1.0
     keeps: bool = True
-    line: tuple[float, float] | None = None
+    rule: Rule | None = None
     guides: int = 0
 
 
@@ -196,20 +203,23 @@ def _matched(
         return _Level(first_planes, rest[0], rest[1][0])
     light = [[yiq(p)[None, :, :, 0] for p in side] for side in (a, a2)]
     goal = yiq(b)[None, :, :, 0]
-    line = None
-    if matching.colour == "carry":
-        line = turned(light[0], light[1], follows(*light))
-    if line is not None:  # what a line says is taken off before matching and put on after
-        pairs = zip(*light, strict=True)
-        light[1] = [changed - line[0] * plain - line[1] + plain for plain, changed in pairs]
-    elif not follows(*light) and matching.colour == "carry":
+    rule = None
+    if matching.filtered:
+        rule = filtered(*light)
+        light[0], goal = [rule(plain) for plain in light[0]], rule(goal)
+    elif matching.colour == "carry":
+        rule = turned(light[0], light[1], follows(*light))
+        if rule is not None:  # what it says is taken off before matching and put on after
+            pairs = zip(*light, strict=True)
+            light[1] = [changed - rule(plain) + plain for plain, changed in pairs]
+    if rule is None and matching.colour == "carry" and not follows(*light):
         sharp = [contrast(p) for p in light[0]]
         spread = [float(np.mean([p.var() for p in side])) for side in (sharp, light[1])]
         answer = min(1.0, spread[0] / max(spread[1], 1e-6))
         return _Level(sharp, light[1], contrast(goal), answer, keeps=False)
     gain, shift = remapping(light[0], goal) if matching.remap else (1.0, 0.0)
     planes = [[gain * p + shift for p in side] for side in light]
-    return _Level(planes[0], planes[1], goal, line=line)
+    return _Level(planes[0], planes[1], goal, rule=rule)
 
 
 def _guided(
@@ -277,14 +287,16 @@ def _drawn(
     fresh = np.ones(source.shape, bool)
     mapped = map_of(source, fresh, coarse.sheet, coarse.firsts, sizes)
     light = _cropped(coarse.canvas.planes[0]) / FINE
-    if (line := levels[0].line) is not None:  # only what the line leaves is copied
+    if (rule := levels[0].rule) is not None:  # only what the rule leaves is copied
         left = [
-            yiq(colours(q))[:, :, 0] - line[0] * yiq(colours(p))[:, :, 0] - line[1]
+            yiq(colours(q))[:, :, 0] - rule(yiq(colours(p))[:, :, 0])
             for p, q in zip(first, second, strict=True)
         ]
-        own = yiq(colours(target))[:, :, 0]
-        light = line[0] * own + line[1] + rendered(mapped, left).reshape(own.shape)
+        copied_rest = overlapped if matching.filtered else rendered
+        light = rule(yiq(colours(target))[:, :, 0]) + copied_rest(mapped, left)
     picture, told = _coloured(mapped, light, (first, second), target, matching)
+    if matching.relight:
+        picture = _relit(picture, target, matching.relight)
     notes = (WIDE,) if len(levels) > 1 and not levels[0].keeps else ()
     yield Progress(1.0, "done", Analogy(_with_alpha(picture, target), mapped, (*notes, *told)))
 
@@ -464,6 +476,17 @@ def _coloured(
     white = float(np.iinfo(target.dtype).max)
     picture: Picture = np.rint(rgb(parts).clip(0, 1) * white).astype(target.dtype)
     return (picture[:, :, :1] if grey else picture), notes
+
+
+def _relit(picture: Picture, target: Picture, share: float) -> Picture:
+    """The picture with a share of B's soft light, which keeps its contrast around the mean here."""
+    white = float(np.iinfo(picture.dtype).max)
+    own, goal = (yiq(colours(p))[:, :, 0] for p in (picture, target))
+    added = relit(own, goal - goal.mean() + own.mean(), share)[:, :, None]
+    shown = picture.shape[2] - (picture.shape[2] in (2, 4))  # alpha has no light
+    changed = picture.copy()
+    changed[:, :, :shown] = np.rint((picture[:, :, :shown] / white + added).clip(0, 1) * white)
+    return changed
 
 
 def _with_alpha(picture: Picture, target: Picture) -> Picture:

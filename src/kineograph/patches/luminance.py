@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 Reals = NDArray[np.float64]
 
-POINTWISE = 0.003  # share of the variance that a change of single pixels may leave
 MOST_CONTRAST = 8.0  # largest gain of the remapping, so that distances fit in 64 bits
 
 # NTSC luminance and chrominance, rows Y, I, Q
@@ -66,27 +65,6 @@ def follows(plain: Sequence[Reals], changed: Sequence[Reals]) -> bool:
     y = np.concatenate([halved(p).reshape(-1) for p in changed])
     x, y = x - x.mean(), y - y.mean()
     return bool((x * y).sum() >= 0.5 * (x * x).sum())
-
-
-def turned(
-    plain: Sequence[Reals], changed: Sequence[Reals], kept: bool
-) -> tuple[float, float] | None:
-    """Slope and shift of A′'s light by A's (P, H, W), where one line says nearly all of it.
-
-    A negative is such a change: it does not keep the light of A, but follows from it. kept: A′
-    keeps the light of A; then the line must say all of it, pixel by pixel (a tint, a fade).
-    """
-    x, y = (
-        np.concatenate([(p if kept else halved(p)).reshape(-1) for p in side])
-        for side in (plain, changed)
-    )
-    spread = float(x.var())
-    if spread < 1e-6:
-        return None
-    slope = float(((x - x.mean()) * (y - y.mean())).mean()) / spread
-    shift = float(y.mean() - slope * x.mean())
-    left = float(((y - slope * x - shift) ** 2).mean())
-    return (slope, shift) if left < (POINTWISE if kept else 0.2) * float(y.var()) else None
 
 
 class Dyed(NamedTuple):

@@ -12,10 +12,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from kineograph.evaluation.sets import Estimate, bootstrap
@@ -23,6 +24,7 @@ from kineograph.study.figures import FAR, LARGE, NEAR, SMALL, Figures, read, tex
 from kineograph.study.ways import (
     RATES,
     Diffusion,
+    Distilled,
     Sampling,
     Way,
     fresh,
@@ -57,6 +59,15 @@ class Row:
     judged: Judged
 
 
+class Known(Protocol):
+    """Pictures (N, 3, 1, 16, 16) of which it is known what they show."""
+
+    @property
+    def kinds(self) -> NDArray[np.int64]: ...
+    @property
+    def pictures(self) -> Tensor: ...
+
+
 class Ground(NamedTuple):
     """What pictures are judged beside: texts (N, 8), their kinds, the training set, a distance.
 
@@ -64,8 +75,8 @@ class Ground(NamedTuple):
     """
 
     text: Tensor
-    asked: Figures
-    learned: Figures
+    asked: Known
+    learned: Known
     near: float
 
 
@@ -76,7 +87,7 @@ def ground(learned: Figures, count: int) -> Ground:
     return Ground(texts(asked.kinds), asked, learned, float(torch.quantile(apart, 0.05)))
 
 
-def nearest(pictures: Tensor, learned: Figures) -> Tensor:
+def nearest(pictures: Tensor, learned: Known) -> Tensor:
     """(N,) distance of each picture to the nearest training figure."""
     return torch.cdist(pictures.flatten(1), learned.pictures.flatten(1)).min(1).values
 
@@ -189,6 +200,46 @@ def guidance(
                         judged(pictures, beside, seed)))  # fmt: skip
         yield Progress(0.6 + 0.4 * (i + 1) / len(hows), f"guidance {name}", None)
     yield Progress(1.0, "done", rows)
+
+
+def distillation(
+    steps: Sequence[int], *, data: int, size: int, flop: float, count: int, seed: int
+) -> Iterator[Progress[list[Row]]]:
+    """A teacher in falling numbers of steps, beside students that halve the steps one by one.
+
+    Every student is taught with a quarter of the teacher's FLOP, by the student before.
+    """
+    learned = Figures(data, seed)
+    beside, rows = ground(learned, count), []
+    teacher = _denoiser(learned, size, seed, "v")
+    weights = parameters_of(teacher.net)
+    seen = 0
+    for step in taught(teacher, flop, seed=seed, rate=RATES["diffusion"]):
+        seen = step.value or seen
+        yield Progress(0.4 * step.done, step.note, None)
+
+    def row(name: str, way: Diffusion, how: Sampling) -> Row:
+        way.how = how
+        pictures, seconds = made(way, beside, seed)
+        return Row(name, weights, data, seen, seconds, judged(pictures, beside, seed))
+
+    solvers: tuple[tuple[str, Literal[1, 2]], ...] = (("DDIM", 1), ("DPM-Solver++", 2))
+    for few in (2 * steps[0], *steps):
+        for solver, order in solvers:
+            rows.append(row(_in_steps(solver, few), teacher, Sampling(few, order=order)))
+    for i, few in enumerate(steps):
+        how = Sampling(few, order=1)
+        student = Distilled(learned, teacher.width, how=how, teacher=teacher)
+        for step in taught(student, flop / 4, seed=seed + i, rate=RATES["diffusion"] / 2):
+            seen = step.value or seen
+            yield Progress(0.5 + 0.5 * (i + step.done) / len(steps), step.note, None)
+        rows.append(row(_in_steps("distilled", few), student, how))
+        teacher = student
+    yield Progress(1.0, "done", rows)
+
+
+def _in_steps(name: str, few: int) -> str:
+    return f"{name}, {few} step" + ("s" if few > 1 else "")
 
 
 def _denoiser(learned: Figures, size: int, seed: int, target: str) -> Diffusion:

@@ -55,3 +55,20 @@ class Guiding(OneSize):
 
     verb: ClassVar[str] = "study guidance"
     about: ClassVar[str] = "ways of guidance"
+
+
+class Distilling(OneSize):
+    """Students that halve the steps of their teacher."""
+
+    verb: ClassVar[str] = "study distillation"
+    about: ClassVar[str] = "progressive distillation"
+
+
+class Joint(OneSize):
+    """Clips with and without stills beside them."""
+
+    verb: ClassVar[str] = "study joint"
+    about: ClassVar[str] = "joint training on clips and stills"
+
+    figures: int = setting(1024, "Training clips; also with a sixteenth.", least=64, most=10**6)
+    stills: int = setting(16_384, "Stills beside them.", least=64, most=10**6)

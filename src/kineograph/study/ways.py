@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from kineograph.diffusion import distillation
 from kineograph.diffusion.denoiser import Denoiser, Precond
 from kineograph.diffusion.guidance import GuidanceSchedule, Guided, Thresholded, oscillating
 from kineograph.diffusion.loss import WEIGHTINGS
@@ -75,13 +76,15 @@ def heard(text: Tensor) -> Cond:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How pictures are sampled from noise: DPM-Solver++ steps, guidance, thresholding."""
+    """How pictures are sampled from noise: steps of DPM-Solver++, guidance, thresholding."""
 
     steps: int = 16
     guidance: float = 1.0
     oscillate: bool = False
     threshold: float = 1.0
     "Quantile of dynamic thresholding; 1 only clips nothing."
+    order: Literal[1, 2] = 2
+    "1 is DDIM."
 
 
 @dataclass
@@ -128,9 +131,40 @@ class Diffusion:
         shape = (len(text), 3, 1, SIZE, SIZE)
         noise = noise_from(row_generators([seed + i for i in range(len(text))]))
         start = noise(torch.empty(shape)) * float(sigmas[0])
-        *_, last = integrate(denoise, start, sigmas, heard(text), order=2)
+        *_, last = integrate(denoise, start, sigmas, heard(text), order=how.order)
         clean: Tensor = last.clean
         return clean
+
+
+@dataclass
+class Distilled(Diffusion):
+    """A student of few steps, each of which does the work of two of its teacher's.
+
+    Salimans & Ho 2022 (Imagen Video distils so): from every level that the student's sampler visits
+    two DDIM steps of the teacher, and the clean picture with which one lands there.
+    """
+
+    teacher: Diffusion | None = None
+    name: str = "distilled"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.teacher is not None:  # a student begins as its teacher
+            self.net.load_state_dict(self.teacher.net.state_dict())
+
+    def __call__(self, net: Any, phase: Phase, *, seed: int, seen: int) -> Iterator[Tensor]:
+        assert self.teacher is not None
+        clean, text = batch_of(self.data, phase.batch, seed, seen)
+        rng = torch.Generator().manual_seed(mixed(seed, seen) ^ 1)
+        steps, cond = self.how.steps, heard(text)
+        first = torch.randint(steps, (1,), generator=rng)
+        places = (first + torch.arange(len(clean)) * steps // len(clean)) % steps
+        levels = distillation.moves(SIGMAS, steps, places)
+        sigma = levels[0].float()
+        x = clean + sigma.view(-1, 1, 1, 1, 1) * torch.randn(clean.shape, generator=rng)
+        with torch.no_grad():
+            aim = distillation.target(self.teacher.net, x, levels, cond)
+        yield net.miss(x, sigma, aim, cond, weighting=WEIGHTINGS[self.weighting]).mean()
 
 
 # -- symbol by symbol ------------------------------------------------------------------------------

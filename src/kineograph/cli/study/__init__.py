@@ -27,6 +27,14 @@ STUDIES: dict[str, tuple[type[Settings], str]] = {
         taught.Guiding,
         "Guidance scales, plain, thresholded, oscillating: what is right against what varies.",
     ),
+    "distillation": (
+        taught.Distilling,
+        "A teacher in fewer and fewer steps beside students that halve them one by one.",
+    ),
+    "joint": (
+        taught.Joint,
+        "Few clips, alone and with many stills beside them, at equal compute.",
+    ),
     "scale": (
         scale.Sizes,
         "The papers' models as networks of ours: parameters beside the papers', FLOP, memory with "

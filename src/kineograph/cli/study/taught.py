@@ -12,14 +12,15 @@ from kineograph.cli.options import Door
 from kineograph.evaluation.sets import Estimate
 from kineograph.files import placed
 from kineograph.products import pyplot
-from kineograph.study import compared
+from kineograph.study import compared, moving
 from kineograph.study.compared import Row
-from kineograph.study.settings import Guiding, OneSize, Targets, Taught, Ways
+from kineograph.study.settings import Distilling, Guiding, Joint, OneSize, Targets, Taught, Ways
 from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
 
 KINDS = ("autoregressive", "diffusion", "adversarial")
 STEPS = (2, 4, 8, 16, 32)
+HALVED = (16, 8, 4, 2, 1)
 SCALES = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
 NAMES = {"right": "right", "off": "off, levels", "spread": "spread", "memory": "memory"}
 
@@ -51,6 +52,10 @@ def _steps(settings: Taught) -> Iterator[Progress[list[Row]]]:
     common |= {"data": settings.figures, "size": settings.size}
     if isinstance(settings, Targets):
         return compared.targets(STEPS, **common)
+    if isinstance(settings, Joint):
+        return moving.joint(stills=settings.stills, **common)
+    if isinstance(settings, Distilling):
+        return compared.distillation(HALVED, **common)
     return compared.guidance(SCALES, **common)
 
 
@@ -94,6 +99,8 @@ def draw(settings: Taught, rows: Sequence[Row], path: Path) -> None:
         figure = _by_data(plot, rows)
     elif isinstance(settings, Guiding):
         figure = _front(plot, rows)
+    elif isinstance(settings, Joint):
+        figure = _by_clips(plot, rows)
     else:
         figure = _by_steps(plot, rows)
     with placed(path) as part:
@@ -127,13 +134,33 @@ def _by_data(plot: Any, rows: Sequence[Row]) -> Any:
 
 
 def _by_steps(plot: Any, rows: Sequence[Row]) -> Any:
+    """Figures against the steps that stand at the end of a row's name; a line a name before."""
+    lines: dict[str, list[Row]] = {}
+    for row in rows:
+        lines.setdefault(row.name.rpartition(", ")[0], []).append(row)
     figure, all_axes = plot.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
     for axes, name in zip(all_axes, ("right", "off", "spread"), strict=True):
-        for target in compared.TARGETS:
-            own = [row for row in rows if row.name.startswith(f"{target},")]
-            _band(axes, STEPS, own, name, marker="o", label=target)
+        every: set[int] = set()
+        for told, own in lines.items():
+            steps = [int(row.name.rpartition(", ")[2].split()[0]) for row in own]
+            every.update(steps)
+            _band(axes, steps, own, name, marker="o", label=told)
         axes.set(xscale="log", xlabel="sampling steps", title=NAMES[name])
-        axes.set_xticks(STEPS, [str(step) for step in STEPS])
+        axes.set_xticks(sorted(every), [str(step) for step in sorted(every)])
+        axes.minorticks_off()
+        axes.spines[["top", "right"]].set_visible(False)
+    all_axes[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def _by_clips(plot: Any, rows: Sequence[Row]) -> Any:
+    """Figures against the number of clips; a line with and one without stills."""
+    figure, all_axes = plot.subplots(1, 4, figsize=(12, 3.2), layout="constrained")
+    for axes, (name, told) in zip(all_axes, NAMES.items(), strict=True):
+        for line in dict.fromkeys(row.name for row in rows):
+            own = [row for row in rows if row.name == line]
+            _band(axes, [row.data for row in own], own, name, marker="o", label=line)
+        axes.set(xscale="log", xlabel="training clips", title=told)
         axes.spines[["top", "right"]].set_visible(False)
     all_axes[0].legend(frameon=False, fontsize=8)
     return figure

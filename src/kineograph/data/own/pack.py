@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from kineograph.data.shards import read, read_about
 from kineograph.values.errors import InputError, LimitError
 
 SEAM = 3.0  # times the usual step from frame to frame, at which an end does not meet a beginning
-MOST_BYTES = 2 * 2**30  # of a pack's pictures in memory
+IN_MEMORY = 2 * 2**30  # bytes of a pack's pictures; a larger pack lies in a file without a name
 
 
 @dataclass(frozen=True)
@@ -83,35 +84,80 @@ def opened(folder: Path, size: int, *, fill: bool = False) -> Pack:
 
     Pictures with alpha are fitted whole into the square. fill: opaque ones fill it, their longer
     side cut; else they are fitted too, and nothing is around them.
-    Raises InputError for a pack of texts, LimitError for one that is too large.
+    Raises InputError for a pack of texts, LimitError for one that neither memory nor disk holds.
     """
     about = read_about(folder)
     if about.get("kind", "pictures") != "pictures":
         raise InputError("pack", f"holds {about['kind']}, not pictures", "use a pack of pictures")
-    pixels, of, captions, files, held = [], [], [], [], []
+    pixels, of, captions, files, held = Growing(size), [], [], [], []
     kept_out = set(about.get("held_out", ()))
     for number, sample in enumerate(read(folder)):
         if isinstance(sample.pixels, str):
             raise InputError("pack", f"{sample.key} is a text", "use a pack of pictures")
         frames = sample.pixels if sample.pixels.ndim == 4 else sample.pixels[None]
         for frame in frames:
-            pixels.append(squared(frame, size, fill=fill))
+            pixels.add(squared(frame, size, fill=fill))
             of.append(number)
-        if len(pixels) * 4 * size**2 > MOST_BYTES:
-            raise LimitError(f"pack '{folder.name}' is too large for memory at {size} pixels")
         captions.append(str(sample.facts.get("caption") or sample.facts.get("name") or ""))
         files.append(str(sample.facts.get("file", sample.key)))
         held.append(sample.key in kept_out or sample.facts.get("split") == "val")
-    if not pixels:
+    if not of:
         raise InputError("pack", f"'{folder.name}' is empty", "make it again")
     return Pack(
         about,
-        torch.stack(pixels),
+        pixels.whole(),
         np.array(of),
         tuple(captions),
         tuple(files),
         np.array(held, dtype=np.bool_),
     )
+
+
+class Growing:
+    """Pictures (4, S, S) uint8 one after another: in memory, or from IN_MEMORY on in a file.
+
+    The file has no name and goes with the process; what is trained on is mapped, so that a pack may
+    be as large as the disk. Raises LimitError where the disk is full.
+    """
+
+    def __init__(self, side: int) -> None:
+        self.side, self.count = side, 0
+        self.kept: list[Tensor] = []
+        self.file: IO[bytes] | None = None
+
+    def add(self, picture: Tensor) -> None:
+        self.count += 1
+        if self.file is None and self.count * picture.numel() > IN_MEMORY:
+            self.file = tempfile.TemporaryFile(prefix="kineograph-")  # noqa: SIM115
+            for one in self.kept:
+                self._write(one)
+            self.kept = []
+        if self.file is None:
+            self.kept.append(picture)
+        else:
+            self._write(picture)
+
+    def whole(self) -> Tensor:
+        """(N, 4, S, S) uint8."""
+        if self.file is None:
+            return torch.stack(self.kept)
+        self.file.flush()
+        shape = (self.count, 4, self.side, self.side)
+        mapped = np.memmap(self.file, np.uint8, "r+", shape=shape)
+        self.file.close()  # the map keeps it
+        return torch.from_numpy(mapped)
+
+    def _write(self, picture: Tensor) -> None:
+        assert self.file is not None
+        try:
+            self.file.write(picture.numpy().tobytes())
+        except OSError as error:
+            told = (
+                f"pack: {self.count * picture.numel():,} bytes do not fit in the temporary folder"
+            )
+            raise LimitError(
+                f"{told} ({error.strerror}); make room or train on smaller pictures"
+            ) from error
 
 
 def squared(pixels: NDArray[np.uint8], side: int, *, fill: bool = False) -> Tensor:

@@ -66,6 +66,7 @@ class Learned(Protocol):
     def about(self) -> About: ...
     def forecast(self, request: Request[Any]) -> Forecast: ...
     def filled(self, settings: ByBoth, seed: int) -> Iterator[Progress[Clip]]: ...
+    def told(self, settings: ByBoth) -> tuple[str, ...]: ...
 
 
 class BothModel:
@@ -103,7 +104,7 @@ class BothModel:
         assert learned is not None and made is not None
         row = _row(settings, learned, made.picture)
         copies = copy_report(made.source)
-        notes: tuple[str, ...] = (*made.notes, str(copies))
+        notes: tuple[str, ...] = (*self.tokens.told(settings), *made.notes, str(copies))
         if made.picture.shape[2] in (2, 4):
             notes = (*notes, "the row shows pictures with transparency over white")
         facts = {"copies": copies._asdict()}
@@ -113,7 +114,7 @@ class BothModel:
 
 def _matched(settings: Matching, seed: int) -> Iterator[Progress[Any]]:
     """The steps of matching by patches; the last value is the Analogy."""
-    wanted = {name: getattr(settings, name) for name in ("coherence", "levels", "guide")}
+    wanted = {name: getattr(settings, name) for name in ("coherence", "levels", "guide", "relight")}
     changed = {name: value for name, value in wanted.items() if value is not None}
     mode = analogies.MODES["numbers" if settings.numbers else settings.mode]
     matching = replace(mode, **changed, approximate=settings.approximate)

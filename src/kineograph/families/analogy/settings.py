@@ -30,6 +30,9 @@ class Matching(Analogy):
     guide: float | None = setting(
         None, "Weight of A, and of each of the guides, beside that of A2.", least=0, most=16
     )
+    relight: float | None = setting(
+        None, "Share of B's soft light that the result takes; transfer takes .7.", least=0, most=1
+    )
     guides: tuple[PictureSource, ...] = setting(
         (),
         "Says what belongs where: a picture for A, one for each further A, then one for B; repeat.",

@@ -11,11 +11,13 @@ from typing import Any, Protocol
 import torch
 
 from kineograph import finishing, media, recipe
+from kineograph.families.text_to_image import look
 from kineograph.families.text_to_image.maker import PictureMaker, Sampling
 from kineograph.families.text_to_image.recipe import Pictures, vocabulary_in
 from kineograph.families.text_to_image.settings import ByDiffusion
 from kineograph.finishing import GFLOP_A_PIXEL, TIMES, enlarging, sized
 from kineograph.machine import convolution_speed
+from kineograph.media.exact import picture_of
 from kineograph.media.ground import grounded
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
@@ -24,6 +26,7 @@ from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress, Prompt
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
+from kineograph.values.source import Source
 
 Adapters = Sequence[tuple[Path, float]]
 "Folders of adapters, each with its weight."
@@ -44,6 +47,8 @@ class Asked(Protocol):
     def guidance(self) -> float | None: ...
     @property
     def finish(self) -> str: ...
+    @property
+    def style(self) -> Source | None: ...
 
 
 MADE = 0.8  # share of the progress until the small picture is there
@@ -99,7 +104,10 @@ class PicturesModel:
         file = media.file_bytes(request.form, (settings.size, settings.size), 1)
         facts = {"size": settings.size, "gflop": gflop}
         memory = int(MEMORY + 2_000 * side**2)
-        return Forecast(gflop / convolution_speed(), memory, file, told, facts)
+        seconds = gflop / convolution_speed()
+        if settings.style is not None:
+            seconds += look.seconds(settings.size)
+        return Forecast(seconds, memory, file, told, facts)
 
     def make(self, request: Request[ByDiffusion], seed: int) -> Iterator[Progress[Clip]]:
         """The picture as it is denoised; the last step carries it, finished, on its ground."""
@@ -146,6 +154,7 @@ class PicturesModel:
     def drawn(self, settings: Asked, seed: int) -> Iterator[Progress[Clip]]:
         """The cut-out itself, with alpha, at the size asked for: the last value."""
         enlarge = enlarging(settings.finish)
+        style = None if settings.style is None else picture_of(settings.style, "style")
         prompt = Prompt(settings.text, settings.negative, seconds=0)
         sampling = Sampling(settings.steps or 0, settings.guidance)
         picture = None
@@ -153,7 +162,12 @@ class PicturesModel:
             picture = step.value
             yield step._replace(done=MADE * step.done)
         assert isinstance(picture, Clip)
-        yield Progress(0.999, "finished", sized(picture, settings.size, enlarge))
+        picture = sized(picture, settings.size, enlarge)
+        if style is not None:
+            for step in look.looked(picture, style, seed):
+                picture = step.value
+                yield step._replace(done=MADE + (0.999 - MADE) * step.done)
+        yield Progress(0.999, "finished", picture)
 
 
 def in_rows(pictures: Sequence[Clip]) -> Clip:

@@ -11,6 +11,7 @@ from kineograph.values.adapters import Adapted, denoiser
 from kineograph.values.ground import GROUNDS, Ground
 from kineograph.values.prompt import clean_text
 from kineograph.values.settings import setting
+from kineograph.values.source import PictureSource
 from kineograph.values.still import Enlarged, TextToImage
 
 MOST_SIZE = 1024  # pixels of a finished picture
@@ -28,6 +29,9 @@ class ByDiffusion(TextToImage, Adapted):
     size: int = setting(256, "Pixels of a side.", unit="pixels", least=16, most=MOST_SIZE)
     steps: int | None = setting(None, "Sampling steps.", least=1, most=1000)
     finish: Finishes = setting("finisher", "What makes the picture larger.")
+    style: PictureSource | None = setting(
+        None, "Take the look of this picture: its colours and its grain."
+    )
     ground: Ground | None = setting(
         None, "What to lay it on; nothing keeps it transparent.", words=GROUNDS
     )

@@ -12,7 +12,7 @@ from kineograph.values.ground import GROUNDS, Ground
 from kineograph.values.output import PRESETS, Output
 from kineograph.values.prompt import clean_text
 from kineograph.values.settings import MOVING, setting, unmarked
-from kineograph.values.source import FolderSource
+from kineograph.values.source import FolderSource, PictureSource
 from kineograph.values.strength import Strength, motion
 
 MOST_SECONDS = 600.0
@@ -100,6 +100,9 @@ class ByPicture(Output, Adapted):
     motion: Strength = motion()
     finish: Literal["finisher", "realesrgan", "filter"] = setting(
         "finisher", "What makes the picture larger."
+    )
+    style: PictureSource | None = setting(
+        None, "Take the look of this picture: its colours and its grain."
     )
     ground: Ground | None = setting(
         None, "What to lay it on; nothing keeps it transparent.", words=GROUNDS

@@ -10,6 +10,7 @@ from kineograph import media
 from kineograph.families.video_texture.settings import Span, VideoTexture, spans_of, speeds_of
 from kineograph.frames.copies import order_report
 from kineograph.frames.distance import WORK_PIXELS, Frame, check_count
+from kineograph.frames.morph import FLOW_PIXELS
 from kineograph.frames.player import PLAYER_PIXELS, texture_page
 from kineograph.frames.regions import composed, regions
 from kineograph.frames.sound import check_audio, music, sound_of
@@ -17,6 +18,7 @@ from kineograph.frames.steady import Shake
 from kineograph.frames.texture import (
     GHOST,
     GOOD_SEAM,
+    MORPHED,
     Looped,
     Texture,
     looped,
@@ -39,6 +41,7 @@ from kineograph.values.result import Result
 # Measured with one thread: 60 … 900 frames of 96x72 … 1280x720, to page, .mp4, .gif, .webp.
 START = 1.3  # seconds until torch and the compiled walk are there
 READ = 3.5e-8  # seconds a pixel of a frame: decoded, brought here, made small
+MORPH = 8e-7  # seconds a pixel of an optical flow
 STEADY = 0.05  # seconds a frame that is laid over the first
 PAIR = 6e-11  # seconds a pair of frames and value compared
 WRITE = 6e-8  # seconds a pixel of a frame: rendered and coded
@@ -84,6 +87,8 @@ class VideoTextureModel:
         seconds = START + READ * pixels * info.frames + PAIR * compared + WRITE * pixels * made
         if settings.steady:
             seconds += STEADY * count
+        if settings.blend != "fade" and not plan.page:
+            seconds += _morphing(plan, settings, info.fps / settings.every, pixels, made)
         shown = settings.shape
         rate = min(1.0, (shown.fps or info.fps) / info.fps)
         file = media.file_bytes(request.form, placed(size, shown).outer, max(1, round(made * rate)))
@@ -161,13 +166,31 @@ def planned(request: Request[VideoTexture]) -> Plan:
                 raise InputError(name, "is not for a player, which never ends", "leave it out")
     elif settings.same_walk:
         raise InputError("same_walk", "is for a player", "a file always shows the seed's walk")
-    if settings.blend == "morph" and (page or settings.regions):
-        what = "a player, which fades" if page else "regions, which fade"
-        raise InputError("blend", f"'morph' is not for {what}", "use auto or fade")
+    if settings.blend == "morph" and page:
+        raise InputError("blend", "'morph' is not for a player, which fades", "use auto or fade")
     for name, changes in (("speed", plan.speeds), ("range", plan.spans)):
         if (page or closed) and len(changes) > 1:
             raise InputError(name, "changes over time", "that needs a file and its seconds")
     return plan
+
+
+def _morphing(
+    plan: Plan, settings: VideoTexture, fps: float, pixels: int, made: int
+) -> float:  # fmt: skip
+    """Seconds of optical flow, two for every picture that is mixed.
+
+    A loop's fades are mixed small for every loop that is tried, and once as they are shown; a walk
+    is thought to jump once a second. `auto` walks fade plainly.
+    """
+    if not plan.closed and settings.blend == "auto":
+        return 0.0
+    fade = settings.fade or max(2, round(fps / 6))
+    if (
+        plan.closed
+    ):  # loops tried with fades of one, two and four times the width; one that is shown
+        tried, shown = MORPHED * 7 * fade * WORK_PIXELS, 2 * fade * min(pixels, FLOW_PIXELS)
+        return MORPH * 2 * (tried + shown)
+    return MORPH * 2 * made / fps * fade * min(pixels, FLOW_PIXELS)
 
 
 def _page(texture: Texture, settings: VideoTexture, plan: Plan, seed: int) -> PageProduct:
@@ -220,12 +243,12 @@ def _film(
 
     each: Callable[[], Iterator[Frame]] = frames
     if settings.regions:
-        each = _apart(texture, order, width, seed, plan, facts, notes)
+        each = _apart(texture, order, width, seed, settings, plan, facts, notes)
     return FilmProduct(each, len(order), fps, (across, height), channels == 4, track)
 
 
 def _apart(
-    texture: Texture, order: list[int], fade: int, seed: int, plan: Plan,
+    texture: Texture, order: list[int], fade: int, seed: int, settings: VideoTexture, plan: Plan,
     facts: dict[str, Any], notes: list[str],
 ) -> Callable[[], Iterator[Frame]]:  # fmt: skip
     """The pictures with each independent region in an order of its own, as long as `order`."""
@@ -234,16 +257,18 @@ def _apart(
         raise InputError("regions", "nothing in the clip moves on its own", "leave it out")
     orders: list[list[int]] = []
     ratios: list[float] = []
+    morphed = [settings.blend == "morph"] * len(parts)
     for number, part in enumerate(parts):
         if plan.closed:
-            found = looped(part.texture, len(order), fade=fade)
+            found = looped(part.texture, len(order), fade=fade, blend=settings.blend)
             orders.append(list(found.loop.order))
             ratios.append(round(found.mismatch, 3))
+            morphed[number] = found.morphed
         else:
             orders.append(played(part.texture, len(order) / texture.fps, seed + number))
-    facts |= {"regions": len(parts), "region_mismatch": ratios}
-    notes.append(f"{len(parts)} regions, each in an order of its own")
-    return lambda: composed(texture, parts, orders, fade=fade, closed=plan.closed)
+    facts |= {"regions": len(parts), "region_mismatch": ratios, "regions_morphed": sum(morphed)}
+    notes.append(f"{len(parts)} regions, each in an order of its own, {sum(morphed)} morphed")
+    return lambda: composed(texture, parts, orders, fade=fade, closed=plan.closed, morphed=morphed)
 
 
 def _heard(settings: VideoTexture, form: str, plan: Plan) -> tuple[media.Sound | None, list[str]]:

@@ -23,7 +23,7 @@ from kineograph.values.result import Result
 from kineograph.values.source import Source
 
 ROUND = 0.03  # seconds a pair and round of the embedded model, one thread
-SMALL = "cells are 32 pixels: a larger answer is an enlarged one"
+NAMES = {"a": "A", "a2": "A2", "b": "B", "also": "a picture of also"}
 
 
 class Filled(Protocol):
@@ -74,6 +74,20 @@ class VisualPromptsModel:
         pairs = list(zip(cells[::2], cells[1::2], strict=True))
         yield from self.filler.with_rounds(settings.rounds).make(pairs, query, seed)
 
+    def told(self, settings: Filled) -> tuple[str, ...]:
+        """What a person should know: the size of cells, pictures unlike what was taught."""
+        filler, pictures = self.filler, settings.pictures
+        small = f"cells are {filler.cell} pixels: a larger answer is an enlarged one"
+        unlike = filler.unlike([picture_clip(source, name) for name, source in pictures])
+        if not unlike:
+            return (small,)
+        named = ", ".join(dict.fromkeys(NAMES.get(pictures[i][0], pictures[i][0]) for i in unlike))
+        strange = (
+            f"{named}: finer or rougher than 99 of 100 pictures that {self.recipe.name} was "
+            "taught; by patches may do better"
+        )
+        return small, strange
+
     def make(self, request: Request[ByTokens], seed: int) -> Iterator[Progress[Clip]]:
         """The answer round by round; the last step carries it."""
         made: Clip | None = None
@@ -83,7 +97,7 @@ class VisualPromptsModel:
         assert made is not None
         made = _with_alpha(made, request.settings.b)
         record = record_of(self, request, seed)
-        result = Result(ClipProduct(made), seed, record, (SMALL,))
+        result = Result(ClipProduct(made), seed, record, self.told(request.settings))
         yield Progress(1.0, "done", made, None, result)
 
 

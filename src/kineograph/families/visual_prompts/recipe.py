@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kineograph.families.visual_prompts.filler import Filler
-from kineograph.nets.masked import Masked, MaskedShape
+from kineograph.nets.masked import Masked, MaskedShape, patches
 from kineograph.recipe.fields import Phase, Recipe, plain_word, within
 from kineograph.recipe.loading import Loading, trained
 
@@ -58,10 +58,12 @@ class VisualPrompts(Recipe):
     "Rounds in which the codes of the hole are decided; 0 takes the pixels at once."
     temperature: float = 0.0
     "How evenly codes are drawn; 0 takes the best."
+    usual: float = 0.0
+    "Distance from the codebook that 99 of 100 taught pictures stay under; 0: not known."
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        within(self, steps=(0, 1000), temperature=(0, 100))
+        within(self, steps=(0, 1000), temperature=(0, 100), usual=(0, 2))
 
     @property
     def parts(self) -> tuple[FillerPart, ...]:
@@ -87,6 +89,19 @@ def filler(recipe: VisualPrompts, net: Masked) -> Filler:
             log_weights, pixels = net(cells, both, ids)
         return log_weights[:, 1].float(), pixels.float()
 
+    def far(pictures: Tensor) -> Tensor:
+        flat = patches(pictures, shape.patch)
+        return (flat - net.values(net.ids(flat))).abs().mean((1, 2))
+
     shape = recipe.filler.shape
     apart = torch.cdist(net.codes, net.codes, p=1) / net.codes.shape[1]
-    return Filler(guess, apart, shape.cell, shape.places, recipe.steps, recipe.temperature)
+    return Filler(
+        guess,
+        apart,
+        shape.cell,
+        shape.places,
+        recipe.steps,
+        recipe.temperature,
+        far,
+        recipe.usual,
+    )
