@@ -188,7 +188,9 @@ def card(work: Work, figures: Figures, place: Path) -> str:
     """The card in Markdown."""
     about, recipe = read_about(work.pack), work.recipe
     adapter = not work.settings.whole
-    kind = f"an adapter of `{work.about.name}`" if adapter else f"all weights of `{work.about.name}`"
+    kind = (
+        f"an adapter of `{work.about.name}`" if adapter else f"all weights of `{work.about.name}`"
+    )
     licence = about.get("licence", "not said")
     lines = [
         f"# {recipe.name}",
