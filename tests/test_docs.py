@@ -48,7 +48,7 @@ def grey(x, sigma, cond):
     return x * 0
 
 
-def small_maker(model, *, stages=None, text_encoder=None):
+def small_maker(model, *, stages=None, text_encoder=None, adapters=()):
     """What `recipe.load` gives, with a Denoiser that needs no weights."""
     stages = (CascadeStage("base", grey, Schedule(0.01, 100.0), 32, 64, steps=2),)
     return CascadeMaker(stages, lambda texts: Cond(), 3.0)

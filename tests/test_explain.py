@@ -1,5 +1,6 @@
 """explain: what made a file, told from a making that is run again and watched."""
 
+import html
 import json
 import re
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import kineograph as kg
+import tiny_models
 from kineograph import record
 from kineograph.cli import main
 from kineograph.explain import by_example, story
@@ -77,6 +79,107 @@ def test_a_loop_is_told_by_its_distances_and_jumps(tmp_path):
     assert run("explain", made) == 0
     page = (tmp_path / "loop.explained.html").read_text("utf-8")
     assert "Every frame against every frame" in page and "comes instead" in page
+
+
+def titles_of(page):
+    return re.findall(r"<h2><span>\d+</span> (.*?)</h2>", page)
+
+
+def explained(made, *more):
+    """The page on a file, its entities read."""
+    assert run("explain", made, "-o", made.with_suffix(".told.html"), "--force", *more) == 0
+    page = made.with_suffix(".told.html").read_text("utf-8")
+    assert not re.search(r'(src|href)="(?!data:)', page), "nothing comes from elsewhere"
+    assert titles_of(page)[0] == "What was asked" and titles_of(page)[-1] == "What came out"
+    return html.unescape(page)
+
+
+def test_a_cascade_is_told_stage_by_stage(tmp_path):
+    tiny = tiny_models.scenes(tmp_path / "tiny")
+    made = tmp_path / "made.png"
+    assert run("image", "a moon", "--by", "cascade", "--model", tiny, "--seed", 1, "-o", made) == 0
+    page = explained(made, "--model", tiny)
+    assert titles_of(page)[1:-1] == [
+        "From text to numbers",
+        "From noise to a clip: base",
+        "From noise to a clip: more",
+    ]
+    assert "base, step 1 of 2" in page and "enlarged, and adds what is finer" in page
+    assert "cascade (usual)" not in page, "it was asked for"
+
+
+def test_a_zoom_is_told_by_all_its_levels(tmp_path):
+    tiny = tiny_models.scenes(tmp_path / "tiny")
+    words = ("--level", "a moon", "--level", "a rock", "--model", tiny, "--seconds", 0.5)
+    for name in ("made.webp", "made.html"):
+        made = tmp_path / name
+        more = () if name == "made.html" else ("--fps", 4, "--size", 32)
+        assert run("zoom", *words, *more, "--seed", 1, "-o", made, "--force") == 0
+        page = explained(made, "--model", tiny)
+        assert titles_of(page)[1:-1] == [
+            "From text to numbers",
+            "From noise to a world at every scale",
+        ]
+        assert "moon" in page and "2 pictures, each the middle of the one before" in page
+    assert "open it in a browser" in page
+
+
+def test_a_sprite_is_told_by_what_is_cut_out(tmp_path):
+    clip = kg.read(EXAMPLES + "fish.webp")[:24].save(tmp_path / "fish.webp")
+    made = tmp_path / "sprite.html"
+    assert run("sprite", clip, "--seed", 1, "-o", made) == 0
+    page = explained(made)
+    assert titles_of(page)[1:-1] == ["The figure is cut out"]
+    assert "cutting frame" in page and "open it in a browser" in page
+
+
+def test_tokens_are_told_code_by_code(tmp_path):
+    tiny = tiny_models.tokens(tmp_path / "tiny")
+    made = tmp_path / "made.png"
+    assert run("image", "a moon", "--by", "tokens", "--model", tiny, "--seed", 1, "-o", made) == 0
+    page = explained(made, "--model", tiny)
+    assert titles_of(page)[1:-1] == ["From text to numbers", "Code by code"]
+    assert "code 1 of 16" in page and "16x16 pixels, opaque" in page
+
+
+@pytest.mark.parametrize(
+    ("by", "titles"),
+    [
+        ("patches", ["Row by row, from coarse to fine", "Where every pixel came from"]),
+        ("tokens", ["The fourth cell"]),
+        ("both", ["Row by row, from coarse to fine", "The fourth cell"]),
+    ],
+)
+def test_an_analogy_is_told_as_it_was_made(by, titles, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("a", "a2", "b"):
+        pixels = rng.integers(0, 255, (1, 12, 12, 3), dtype=np.uint8)
+        from_bytes(pixels).save(tmp_path / f"{name}.png")
+    made, three = tmp_path / "made.png", [tmp_path / f"{name}.png" for name in ("a", "a2", "b")]
+    assert run("analogy", *three, "--by", by, "--seed", 1, "-o", made) == 0
+    page = explained(made)
+    assert titles_of(page)[1:-1] == titles
+    assert ("level 0, row" in page) == (by != "tokens")
+    assert ("filled" in page) == (by != "patches")
+
+
+def test_a_transformer_is_told_by_shares_of_pieces(tmp_path):
+    made = tmp_path / "made.txt"
+    assert run("write", "--model", "words", "-n", 8, "--seed", 1, "-o", made) == 0
+    page = explained(made)
+    assert titles_of(page)[1:-1] == ["What it was drawn from"]
+    assert "A transformer reads all pieces" in page and 'class="bars"' in page
+
+
+def test_a_picture_that_comes_alive_is_told_by_its_motion(tmp_path):
+    tiny = tiny_models.animate(tmp_path / "tiny")
+    noise = np.random.default_rng(0).integers(1, 255, (1, 16, 16, 3), dtype=np.uint8)
+    picture = from_bytes(noise).save(tmp_path / "picture.png")
+    made = tmp_path / "made.webp"
+    assert run("video", "--image", picture, "--model", tiny, "--seed", 1, "-o", made) == 0
+    page = explained(made, "--model", tiny)
+    assert titles_of(page)[1:-1] == ["How it moves"]
+    assert "block 1 of 1, step 1 of 2" in page and "image: picture.png" in page
 
 
 def test_an_input_that_is_gone_or_changed_is_named_and_may_lie_elsewhere(grown, capsys):

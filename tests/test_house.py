@@ -27,6 +27,7 @@ FLOORS = (
         "trust.watermark",
         "signals",
         "machine",
+        "own_code",
         "pages",
         "optical_flow",
     ),
@@ -354,6 +355,7 @@ MANY = {
     "families.zoom.maker.jointly": "the options of the paper's joint sampling",
     "families.zoom.maker.by_text": "the options of the paper's joint sampling",
     "data.scenes.pencils._lay": "one stroke: its place, shape and colours",
+    "cli.batch.batch": "a flag a parameter, as typer reads them",
     "values.settings.setting": "one field: all that can be said of it",
 }
 

@@ -5,7 +5,7 @@ import torch
 
 import tiny_models
 from kineograph import recipe as recipes
-from kineograph.nets.low_rank import LowRank, LowRankShape, added, places_of
+from kineograph.nets.low_rank import LowRank, LowRankShape, Place, added, places_of
 from kineograph.recipe import Adapter, AdapterPart, Worn
 from kineograph.recipe.adapter import places_in
 from kineograph.values.errors import InputError
@@ -107,3 +107,12 @@ def test_an_adapter_of_other_weights_is_refused(base, tmp_path):
         loaded(base, [Worn(base)])
     with pytest.raises(InputError, match="is no adapter"):
         loaded(base, [Worn(tmp_path)])
+
+
+def test_narrow_matrices_have_more_rank_where_that_is_asked():
+    wide, narrow, least = Place("a", 64, 576), Place("b", 32, 16), Place("c", 4, 64)
+    shape = LowRankShape(2, (wide, narrow, least), narrow=4)
+    assert [shape.rank_of(place) for place in shape.places] == [2, 8, 8]
+    plain = LowRankShape(2, (wide, narrow, least))
+    assert [plain.rank_of(place) for place in plain.places] == [2, 2, 2]
+    assert [tuple(up.shape) for up in LowRank(shape).up.values()] == [(64, 2), (32, 8), (4, 8)]

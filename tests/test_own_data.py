@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from kineograph import media
+from kineograph.data.composed.scenes import GROUNDS
 from kineograph.data.own import alike, found, said
 from kineograph.data.own import pack as own_pack
+from kineograph.data.own.composing import Composing
 from kineograph.data.own.feed import CutoutsOfPack, Kept, subject_of
 from kineograph.data.own.pack import opened, squared, text_of
 from kineograph.data.own.packing import packed
@@ -255,6 +257,72 @@ def test_squares_keep_a_picture_whole_or_fill_with_it():
     wide = picture(0, (10, 30), alpha=False)
     assert squared(wide, 16)[3].float().mean() < 255  # nothing above and below
     assert int(squared(wide, 16, fill=True)[3].min()) == 255
+
+
+def test_a_composed_picture_shows_what_is_said_of_it():
+    import torch
+
+    from kineograph.evaluation.composing import pieces
+
+    thing = torch.zeros(4, 32, 32)
+    thing[1:, 6:26, 6:26] = 1.0  # a turquoise square
+    other = torch.zeros(4, 32, 32)
+    other[2:, 10:22, 10:22] = 1.0  # a blue one
+    make = Composing("blip", [("box", other)])
+    rng, kinds = np.random.default_rng(0), set()
+    numbers = {"two": 2, "2": 2, "three": 3, "3": 3, "four": 4, "4": 4}
+    for _ in range(300):
+        made, text = make(thing, 48, rng)
+        words = text.split()
+        assert text in make.texts
+        ground = GROUNDS[words[-2]] if words[-1] in ("ground", "background") else None
+        if ground is not None:
+            assert made[:3, 0, 0].tolist() == pytest.approx(ground)
+            continue
+        count = numbers.get(words[0], 2 if "box" in words else 1)
+        kinds.add((count, "box" in words))
+        assert pieces(made[3]) == count, text
+    assert kinds == {(1, False), (2, False), (3, False), (4, False), (2, True)}
+
+
+def test_a_thing_beside_another_takes_the_colour_that_is_said():
+    import torch
+
+    from kineograph.data.composed.colours import HUES, mean_hue
+
+    thing, other = torch.zeros(2, 4, 32, 32)
+    thing[3, 6:26, 6:26] = 1.0  # black
+    other[2:, 10:22, 10:22] = 1.0
+    make = Composing("blip", [("box", other)])
+    rng, seen = np.random.default_rng(1), 0
+    for _ in range(200):
+        made, text = make(thing, 48, rng)
+        colour = next((word for word in text.split() if word in HUES), "")
+        if "box" in text and colour:
+            hue = mean_hue(made)[0]
+            assert min(abs(hue - HUES[colour]), 1 - abs(hue - HUES[colour])) < 0.02
+            seen += 1
+    assert seen > 10
+
+
+def test_the_subject_is_the_first_of_the_words_that_captions_share():
+    swaying = ["a blip swaying", "a happy blip swaying", "a blip with a hat swaying"]
+    assert subject_of(swaying) == "blip"
+    assert subject_of(["a cat", "a dog"]) == ""
+
+
+def test_a_clip_whose_ends_do_not_meet_goes_there_and_back():
+    import torch
+
+    from kineograph.data.own.pack import Pack
+
+    def rows(values):
+        pixels = torch.tensor(values, dtype=torch.uint8)[:, None, None, None].expand(-1, 4, 2, 2)
+        whole = Pack({}, pixels, np.zeros(len(values), int), ("",), ("",), np.array([False]))
+        return whole.looping(np.arange(len(values))).tolist()
+
+    assert rows([0, 50, 100, 150, 200]) == [0, 1, 2, 3, 4, 3, 2, 1]
+    assert rows([0, 50, 100, 50]) == [0, 1, 2, 3]
 
 
 def test_a_pack_larger_than_memory_lies_in_a_file_and_reads_the_same(tmp_path, monkeypatch):

@@ -1,7 +1,9 @@
 """A person's own denoiser in our loops, from the docs; ours as a file, equal to 1e-4."""
 
+import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,61 @@ def test_it_flies_through_a_zoom_and_makes_a_cascade(denoiser, tmp_path):
     run("image", "clouds", "--by", "cascade", "--model", "./tiny", "--seed", "1", "-o", "ours.png")
     assert not torch.equal(read("own.png").frames, read("ours.png").frames)
     assert record_in(Path("own.png")).settings["denoiser"] == denoiser
+
+
+def test_a_denoiser_of_motion_moves_a_picture(tmp_path, monkeypatch):
+    tiny_models.animate(tmp_path / "tiny")
+    (tmp_path / "still.py").write_text(
+        "def denoise(x, sigma, cond):\n"
+        "    assert x.shape[1] == 5 and cond.first is not None\n"
+        "    return 0 * x\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    from PIL import Image
+
+    Image.linear_gradient("L").resize((16, 16)).convert("RGB").save("picture.png")
+    run("video", "--image", "picture.png", "--denoiser", "still:denoise", "--model", "./tiny",
+        "--seed", "1", "-o", "still.webp")  # fmt: skip
+    frames = read("still.webp").frames
+    assert len(frames) > 1
+    assert float((frames - frames[:1]).abs().max()) < 0.02, "no motion is no motion"
+    sys.modules.pop("still", None)
+
+
+def test_a_file_of_requests_names_code_where_the_person_says_so(denoiser, tmp_path, capsys):
+    tiny_models.scenes(tmp_path / "tiny")
+    asked = {"verb": "image", "text": "clouds", "by": "cascade", "model": "./tiny", "seed": 1,
+             "denoiser": denoiser, "out": "own.png"}  # fmt: skip
+    (tmp_path / "asked.jsonl").write_text(json.dumps(asked))
+    with pytest.raises(SystemExit) as left:
+        main(["batch", "asked.jsonl", "-o", "out"])
+    assert left.value.code == 2
+    assert "names code" in capsys.readouterr().err
+    run("batch", "asked.jsonl", "-o", "out", "--own-code")
+    run("image", "clouds", "--by", "cascade", "--denoiser", denoiser, "--model", "./tiny",
+        "--seed", "1", "-o", "own.png")  # fmt: skip
+    assert torch.equal(read("out/own.png").frames, read("own.png").frames)
+
+
+def test_a_recipe_learns_of_a_persons_own_feed_where_they_say_so(tmp_path, monkeypatch):
+    text = DOCS.read_text("utf-8")
+    (tmp_path / "stripes.py").write_text(
+        re.search(r"```python\n# stripes.py\n(.*?)```", text, re.DOTALL)[1]
+    )
+    monkeypatch.chdir(tmp_path)
+    from kineograph import recipe as recipes
+
+    about = recipes.read(tiny_models.pictures(tmp_path / "tiny"))
+    own = replace(about, data="stripes:Stripes")
+    (tmp_path / "mine.json").write_text(recipes.to_json(own))
+    with pytest.raises(SystemExit) as left:
+        main(["train", "mine.json", "--out", "run"])
+    assert left.value.code == 2
+    assert "stripes" not in sys.modules
+    run("train", "mine.json", "--out", "run", "--own-code", "--resume")
+    run("train", "--out", "run", "--export", "model")
+    assert recipes.load("./model").size == 16
+    sys.modules.pop("stripes", None)
 
 
 def test_no_record_and_no_file_of_requests_names_code(denoiser, tmp_path):

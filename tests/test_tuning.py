@@ -1,12 +1,17 @@
 """Tuned models: cut and resumed to the same bytes, judged, written with a card, used by name."""
 
 import json
+import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 import tiny_models
+from kineograph import media
 from kineograph import recipe as recipes
+from kineograph.cli import main
 from kineograph.training.loop import Run, State
 from kineograph.training.settings import Train
 from kineograph.tuning import tune
@@ -15,6 +20,7 @@ from kineograph.tuning.likeness import in_style, likeness, style_of
 from kineograph.tuning.settings import Tune
 from kineograph.tuning.subjects import asked_of, remembered
 from kineograph.tuning.train import expected, trained_on
+from kineograph.values.clip import from_bytes
 from kineograph.values.errors import InputError
 from kineograph.values.progress import last
 from test_own_data import drawings, pack
@@ -112,7 +118,7 @@ def test_a_pack_of_the_wrong_kind_and_a_model_that_does_not_learn_are_told(groun
     pack(texts, tmp_path / "said")
     with pytest.raises(InputError, match="holds texts"):
         next(tune.tuned(settings(ground, pack=tmp_path / "said"), tmp_path / "out"))
-    with pytest.raises(InputError, match="cannot be tuned yet"):
+    with pytest.raises(InputError, match="does not learn"):
         next(tune.tuned(settings(ground, model="finisher"), tmp_path / "out"))
 
 
@@ -136,6 +142,98 @@ def test_a_cascade_is_tuned_stage_by_stage(tmp_path, ground):
     assert {"base.safetensors", "more.safetensors"} <= set(files(tmp_path / "out"))
 
 
+# -- the other models ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """A pack of nine clips of six frames, a square that goes from left to right."""
+    folder = tmp_path_factory.mktemp("clips") / "mine"
+    folder.mkdir()
+    for n in range(9):
+        own = (
+            np.random.default_rng(n).integers(0, 255, (6, 6, 3), np.uint8).repeat(2, 0).repeat(2, 1)
+        )
+        frames = np.full((6, 24, 24, 3), 255, np.uint8)
+        for t in range(6):
+            frames[t, 6:18, 2 * t : 2 * t + 12] = own
+        media.save(from_bytes(frames, fps=6), folder / f"a blip {n} sliding.gif")
+    pack(folder, folder.parent / "pack", licence="own")
+    return folder.parent / "pack"
+
+
+def test_a_writer_of_codes_is_tuned_and_its_adapter_is_heard(ground, tmp_path):
+    tiny_models.tokens(tmp_path / "tiny")
+    given = settings(ground, model=str(tmp_path / "tiny"), samples=320, rate=0.02)
+    last(tune.tuned(given, tmp_path / "out"))
+    assert set(files(tmp_path / "out")) >= {"writer.safetensors", "CARD.md", "sheet.png"}
+    assert "codec" not in (tmp_path / "out" / "CARD.md").read_text()
+    before, after = held_out(tmp_path / "out" / "CARD.md")
+    assert after < before
+    words = ["a blip", "--by", "tokens", "--model", tmp_path / "tiny", "--seed", 1]
+    run("image", *words, "-o", tmp_path / "before.png")
+    run("image", *words, "--adapter", f"{tmp_path / 'out'}:4", "-o", tmp_path / "after.png")
+    assert (tmp_path / "before.png").read_bytes() != (tmp_path / "after.png").read_bytes()
+
+
+def test_movement_is_tuned_to_clips_and_its_adapter_is_heard(ground, clips, tmp_path):
+    tiny_models.animate(tmp_path / "tiny")
+    given = settings(ground, model=str(tmp_path / "tiny"), pack=clips, samples=160, rate=0.02)
+    last(tune.tuned(given, tmp_path / "out"))
+    assert set(files(tmp_path / "out")) == {
+        "CARD.md",
+        "base.safetensors",
+        "recipe.json",
+        "sheet.png",
+    }
+    before, after = held_out(tmp_path / "out" / "CARD.md")
+    assert after < before
+    picture = ground / "mine" / "thing_00.png"
+    words = ["--image", picture, "--model", tmp_path / "tiny", "--seed", 1]
+    run("video", *words, "-o", tmp_path / "before.webp")
+    run("video", *words, "--adapter", tmp_path / "out", "-o", tmp_path / "after.webp")
+    assert (tmp_path / "before.webp").read_bytes() != (tmp_path / "after.webp").read_bytes()
+
+
+def test_a_cascade_of_clips_learns_frames_of_clips_and_pictures_beside(ground, clips, tmp_path):
+    tiny_models.clips(tmp_path / "tiny")
+    given = settings(ground, model=str(tmp_path / "tiny"), pack=clips, samples=16)
+    last(tune.tuned(given, tmp_path / "out"))
+    (phase,) = recipes.read_adapter(tmp_path / "out").adapted[0].phases
+    assert (phase.frames, phase.batch, phase.pictures) == (4, 4, 8)
+    given = settings(ground, model=str(tmp_path / "tiny"), samples=32)
+    last(tune.tuned(given, tmp_path / "still"))
+    (phase,) = recipes.read_adapter(tmp_path / "still").adapted[0].phases
+    assert (phase.frames, phase.pictures) == (1, 0)
+
+
+def test_movement_is_not_learned_of_pictures(ground, tmp_path):
+    with pytest.raises(InputError, match="holds no clip"):
+        next(tune.tuned(settings(ground, model="animate"), tmp_path / "out"))
+    assert not (tmp_path / "out.run").exists()
+
+
+def test_whole_tuning_leaves_the_other_parts_as_they_are(ground, tmp_path):
+    tiny_models.tokens(tmp_path / "tiny")
+    given = settings(ground, model=str(tmp_path / "tiny"), samples=32, whole=True)
+    last(tune.tuned(given, tmp_path / "out"))
+    own, old = files(tmp_path / "out"), files(tmp_path / "tiny")
+    assert own["codec.safetensors"] == old["codec.safetensors"]
+    assert own["writer.safetensors"] != old["writer.safetensors"]
+
+
+def held_out(card):
+    """The loss of what is held out before and after, as a card tells it."""
+    told = re.search(r"held out ([\d.]+) before, ([\d.]+) after", card.read_text())
+    return float(told[1]), float(told[2])
+
+
+def run(*words):
+    with pytest.raises(SystemExit) as left:
+        main([str(word) for word in words])
+    assert not left.value.code, words
+
+
 # -- from nothing ---------------------------------------------------------------------------------
 
 
@@ -152,6 +250,30 @@ def test_a_recipe_is_built_of_the_right_size_and_trained_on_the_pack(ground, tmp
     assert list((tmp_path / "run" / "base").glob("samples-*.png"))
     told = (tmp_path / "run" / "base" / "held.jsonl").read_text().splitlines()
     assert json.loads(told[-1])["seen"] == 8
+
+
+def test_a_cascade_of_clips_is_trained_from_nothing_and_its_samples_come(clips, ground, tmp_path):
+    tiny_models.clips(tmp_path / "tiny")
+    found = expected(str(tmp_path / "tiny"), clips, 1.0)
+    (phase,) = found.recipe.parts[0].phases
+    assert (phase.frames, phase.batch, phase.pictures) == (4, 4, 8)
+    short = replace(phase, samples=8)
+    about = tune.with_phases(found.recipe, {"base": (short,)})
+    run = Run(about, tmp_path / "run")
+    run.begin(resume=False)
+    last(trained_on(run, clips))
+    assert list((tmp_path / "run" / "base").glob("samples-*.png"))
+    with pytest.raises(InputError, match="holds no clip"):
+        expected(str(tmp_path / "tiny"), ground / "pack", 1.0)
+
+
+def test_the_stages_of_a_cascade_of_pictures_show_samples_too(ground, tmp_path):
+    about = recipes.read(tiny_models.scenes(tmp_path / "tiny"))
+    run = Run(about, tmp_path / "run")
+    run.begin(resume=False)
+    last(trained_on(run, ground / "pack"))
+    for part in ("base", "more"):
+        assert list((tmp_path / "run" / part).glob("samples-*.png"))
 
 
 def test_a_part_that_over_fits_is_stopped_and_its_best_weights_kept(tmp_path):

@@ -7,7 +7,14 @@ import torch
 
 from kineograph import recipe as recipes
 from kineograph.diffusion.schedule import Schedule
+from kineograph.families.image_to_video.recipe import Animate, EncoderPart, MotionPart
+from kineograph.families.image_tokens.codec_recipe import CodecPart
+from kineograph.families.image_tokens.recipe import Tokens, Writer
 from kineograph.families.text_to_image.recipe import Pictures
+from kineograph.nets.causal import CausalShape
+from kineograph.nets.codec import CodecShape
+from kineograph.nets.image_to_video_unet import ImageToVideoUNetShape, Routes
+from kineograph.nets.picture_encoder import PictureShape
 from kineograph.nets.video_unet import VideoUNetShape
 from kineograph.recipe import Cascade, Phase, Stage
 
@@ -61,6 +68,37 @@ def clips(folder: Path) -> Path:
     about = Cascade(
         "tiny-clips", "stickers", style="3d", styles=("3d",), seconds=1.0, text="minilm",
         stages=(base,), steps=(2,), guidance=(1.0,),
+    )  # fmt: skip
+    return written(about, folder)
+
+
+def tokens(folder: Path) -> Path:
+    """A writer of pictures of 16 pixels in 4 x 4 codes."""
+    codec = CodecPart(
+        "codec", 16, 0, CodecShape(4, (8,), (1, 1), 4, 16, 0), PHASES, perceptual=0, adversarial=0
+    )
+    writing = CausalShape(size=16, width=16, depth=1, head=8, window=16, places=True, words=384)
+    about = Tokens(
+        "tiny-tokens", "stickers", style="3d", styles=("3d",), text="minilm", codec=codec,
+        writer=Writer("writer", writing, PHASES),
+    )  # fmt: skip
+    return written(about, folder)
+
+
+def animate(folder: Path) -> Path:
+    """A model that moves pictures of 16 pixels, by motion on 4 x 4 places; it refines none."""
+    moving = ImageToVideoUNetShape(
+        channels=5, sees=3, fold=4, patch=1, widths=(8,), depth=1, attention=(True,), head=8,
+        state=16, text=384, tokens=8, embedding=8, period=2.0,
+    )  # fmt: skip
+    routes = Routes(semantics=True, detail="beside", text=True, fps=True)
+    base = MotionPart("base", 16, moving, routes, Schedule(0.02, 20.0, 0.6), PHASES)
+    finer = replace(moving, channels=3, fold=1, patch=4)
+    refine = MotionPart("refine", 32, finer, Routes(), Schedule(0.02, 20.0), PHASES)
+    about = Animate(
+        "tiny-animate", "stickers", text="minilm", seconds=1.0, frames=4,
+        picture=EncoderPart("picture", PictureShape(16, 4, (8,), 1, 384, 8), PHASES),
+        base=base, refine=refine, steps=(2, 2), pinned=1,
     )  # fmt: skip
     return written(about, folder)
 

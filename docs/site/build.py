@@ -49,7 +49,7 @@ def composed(source: Path, *, tiny: bool) -> None:
     shutil.copytree(ROOT / "docs", source / "docs", ignore=ignored)
     for name in AT_ROOT:
         shutil.copy(ROOT / name, source / name)
-    for name in ("conf.py", "index.md"):
+    for name in ("conf.py", "index.md", "site.css"):
         shutil.copy(SITE / name, source / name)
     for lesson in sorted((ROOT / "docs" / "lessons").glob("[0-9]*.md")):
         shutil.copy(run(lesson, tiny=tiny), source / "docs" / "lessons" / f"{lesson.stem}.ipynb")
@@ -129,8 +129,9 @@ def command(verb: str) -> str:
             for word in choices(one.model_fields[name])
         )
         takes = " or ".join(words) or f"{limits_of(field)} {extra.get('unit', '')}".strip()
-        usual = field.default
-        usual = "" if field.is_required() or usual in (None, "", ()) else f"`{usual}`"
+        chosen = families[-1].model_fields.get(name, field)  # of the family that is usual
+        usual = chosen.default
+        usual = "" if chosen.is_required() or usual in (None, "", ()) else f"`{usual}`"
         typed = "by place" if extra.get("place") else f"`{flag(name)}`"
         cells = (f"`{name}`", typed, takes or "", usual, field.description or "")
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

@@ -14,7 +14,9 @@ html_theme = "furo"
 html_title = "kineograph"
 html_show_sphinx = False
 html_copy_source = False
-html_static_path = []
+html_show_copyright = False
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 html_math_renderer = "mathml"
 exclude_patterns = ["**/site/**", "**/lessons/figures.py"]
 # A picture shown is a picture; links to source files lead into the repository, not into the site.

@@ -95,9 +95,10 @@ class Engine(Protocol):
     def __call__(self, items: Sequence[Item], folder: Path) -> Iterator[Made]: ...
 
 
-def read(path: Path) -> list[Item]:
+def read(path: Path, *, trusted: bool = False) -> list[Item]:
     """The items of a .jsonl or .toml file; files they name are relative to it.
 
+    trusted: the person who runs it says that it may name code.
     Raises InputError, naming the line and the field, for the first that is refused.
     """
     if not path.is_file():
@@ -110,7 +111,7 @@ def read(path: Path) -> list[Item]:
     if len(requests) > MOST_ITEMS:
         raise LimitError(f"file: {len(requests):,} requests, the limit is {MOST_ITEMS:,}; split it")
     items = [
-        item_of(values, path.parent, number=number, place=place)
+        item_of(values, path.parent, number=number, place=place, trusted=trusted)
         for number, (place, values) in enumerate(requests, 1)
     ]
     names = Counter(name.casefold() for item in items for name in item.files)
@@ -167,11 +168,17 @@ def _grid(place: str, row: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]
 
 
 def item_of(
-    values: Mapping[str, Any], folder: Path, *, number: int = 1, place: str = "the request"
+    values: Mapping[str, Any],
+    folder: Path,
+    *,
+    number: int = 1,
+    place: str = "the request",
+    trusted: bool = False,
 ) -> Item:
     """One flat request, checked; files that it names are relative to `folder`.
 
     number: gives the seed and the name where none is said. place: where it stands, for refusals.
+    trusted: the person who runs it says that it may name code.
     Raises InputError, naming the field.
     """
     asked = dict(values)
@@ -181,7 +188,7 @@ def item_of(
     seed = checked_seed(seed, of=f" of {place}")
     extras = {name: asked.pop(name) for name in _seconds(verb) if name in asked}
     try:
-        settings = models.settings_of(verb, _beside(verb, asked, folder))
+        settings = models.settings_of(verb, _beside(verb, asked, folder), trusted=trusted)
         for field, source in settings.sources():
             source.there(field.partition(".")[0])
     except InputError as error:

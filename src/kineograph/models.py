@@ -187,19 +187,21 @@ def _video(settings: Settings) -> Model[Any, Any]:
 
             own = _denoiser(settings.denoiser)
             encoder = _folder(settings.text_encoder)
-            return TextToVideoModel(settings.model, text_encoder=encoder, denoiser=own)
+            return TextToVideoModel(
+                settings.model, text_encoder=encoder, adapters=settings.adapters(), denoiser=own
+            )
         case ImageToVideo():
             from kineograph.families.image_to_video.model import ImageToVideoModel
 
-            return ImageToVideoModel(settings.model, text_encoder=_folder(settings.text_encoder))
+            return ImageToVideoModel(settings.model, **_moving(settings))
         case Extend():
             from kineograph.families.image_to_video.model import ExtendModel
 
-            return ExtendModel(settings.model, text_encoder=_folder(settings.text_encoder))
+            return ExtendModel(settings.model, **_moving(settings))
         case Refine():
             from kineograph.families.image_to_video.model import RefineModel
 
-            return RefineModel(settings.model, text_encoder=_folder(settings.text_encoder))
+            return RefineModel(settings.model, **_moving(settings))
         case CheckpointVideo():
             from kineograph.families.checkpoint.model import CheckpointModel
 
@@ -207,6 +209,15 @@ def _video(settings: Settings) -> Model[Any, Any]:
                 settings.model, motion=settings.motion, loras=settings.adapters()
             )
     raise TypeError(f"{type(settings).__name__} is no video")
+
+
+def _moving(settings: Any) -> dict[str, Any]:
+    """What a model that moves pictures is made with."""
+    return {
+        "text_encoder": _folder(settings.text_encoder),
+        "adapters": settings.adapters(),
+        "denoiser": _denoiser(getattr(settings, "denoiser", None)),
+    }
 
 
 def _image(settings: Settings) -> Model[Any, Any]:
@@ -225,7 +236,7 @@ def _image(settings: Settings) -> Model[Any, Any]:
                 settings.model, adapters=settings.adapters(), denoiser=_denoiser(settings.denoiser)
             )
         case ByTokens():
-            return TokensModel(settings.model)
+            return TokensModel(settings.model, adapters=settings.adapters())
     raise TypeError(f"{type(settings).__name__} is no image")
 
 

@@ -5,17 +5,13 @@
     FILE.pt2              a network saved by torch.export, as `exported` saves ours
 
 What is named here runs as code. So it is taken from the person alone, at the command or in Python:
-no record, no file of requests and no page can name it (`values.settings.trusted`).
+no record and no page can name it, and a file of requests only where the person says that it may
+(`values.settings.trusted`).
 """
 
 from __future__ import annotations
 
-import importlib
 import io
-import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,11 +21,11 @@ from torch import Tensor, nn
 from kineograph import recipe as recipes
 from kineograph.diffusion.denoiser import Denoiser
 from kineograph.files import placed
+from kineograph.own_code import found
 from kineograph.values.errors import InputError, KineographError, MissingError
 from kineograph.values.export import Export
 from kineograph.values.prompt import Cond
 
-MODULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 TOKENS = 24  # of a text in an exported network: longer ones are cut
 CLOSE = 1e-4  # that an exported network may differ from ours
 
@@ -41,32 +37,11 @@ def denoiser_of(given: str) -> Denoiser:
     """
     if given.endswith(".pt2"):
         return Checked(_from_file(Path(given)), given)
-    if not MODULE.fullmatch(given):
-        raise InputError("denoiser", f"'{given}' is no place of one", "say package.module:name")
-    module, _, name = given.partition(":")
-    with _here():
-        try:
-            found: Any = importlib.import_module(module)
-        except ImportError as error:
-            raise MissingError(f"denoiser '{given}': {error}; install or write it") from error
-        for part in name.split("."):
-            if not hasattr(found, part):
-                raise MissingError(f"denoiser '{given}': '{module}' has no '{name}'")
-            found = getattr(found, part)
-        found = found() if isinstance(found, type) else found
-    if not callable(found):
+    named: Any = found(given, "denoiser")
+    named = named() if isinstance(named, type) else named
+    if not callable(named):
         raise InputError("denoiser", f"'{given}' cannot be called", "see docs/own_parts.md")
-    return Checked(cast(Denoiser, found), given)
-
-
-@contextmanager
-def _here() -> Iterator[None]:
-    """While this lasts, modules in the folder that the person stands in are found."""
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(Path.cwd()))
+    return Checked(cast(Denoiser, named), given)
 
 
 class Checked:

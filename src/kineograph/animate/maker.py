@@ -117,6 +117,10 @@ class AnimateMaker:
     noising: str = "ddim"
     style: str = ""
 
+    def with_base(self, denoise: Denoiser | None) -> AnimateMaker:
+        """The same, its base another Denoiser; itself when there is none."""
+        return self if denoise is None else replace(self, base=replace(self.base, denoise=denoise))
+
     # -- from a picture ---------------------------------------------------------------------------
 
     def make(self, prompt: Prompt, seed: int, sampling: Sampling) -> Iterator[Progress]:

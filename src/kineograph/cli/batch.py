@@ -33,6 +33,10 @@ def batch(
     address: Annotated[
         str, typer.Option(help="Ray's head, HOST:PORT or auto; left out, one starts here.")
     ] = "",
+    own_code: Annotated[
+        bool,
+        typer.Option("--own-code", help="Requests may name code of yours: a denoiser."),
+    ] = False,
     as_json: door.Json = False,
 ) -> None:
     """Make every request of a file; started again, it goes on where it was."""
@@ -40,7 +44,7 @@ def batch(
     from kineograph import batch as many
     from kineograph.values.errors import KineographError
 
-    items = many.read(file)
+    items = many.read(file, trusted=own_code)
     if dry_run:
         for item in items:
             typer.echo(f"{item.out}  seed {item.seed}")

@@ -75,17 +75,34 @@ class MotionFeed:
         feed = self.feed
         which = rng.integers(len(feed.base), size=batch)
         rows = feed.base[which]
-        start = rng.integers(FRAMES, size=(batch, 1))
-        start[rng.random(batch) < self.rest] = 0
-        when = (start + stride(fps) * np.arange(frames)) % FRAMES
-        z = torch.from_numpy(self.motions[which[:, None], when]).float().transpose(1, 2)
-        z = z.clamp(-MOST, MOST)
+        z, turned = blocks(self.motions, which, frames, fps, self.rest, rng)
         first = bytes_to_model(torch.from_numpy(feed.clips[rows, :1]))  # (B, 3, 1, S, S)
-        turned = torch.from_numpy(rng.random(batch) < 0.5)
-        z[turned], first[turned] = mirrored(z[turned]), first[turned].flip(-1)
+        first[turned] = first[turned].flip(-1)
         captions = drawn(feed.clip_captions[rows], rng)
         rate = torch.full((batch,), float(fps))
         return z, Cond(*feed.states(captions), first=first, fps=rate)
+
+
+def blocks(
+    motions: NDArray[np.float16],
+    which: NDArray[np.int64],
+    frames: int,
+    fps: int,
+    rest: float,
+    rng: np.random.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Blocks (B, 5, T, h, w) of motions (N, 32, 5, h, w), and which of them (B,) are mirrored.
+
+    rest: share of them that begin with the rest pose.
+    """
+    start = rng.integers(FRAMES, size=(len(which), 1))
+    start[rng.random(len(which)) < rest] = 0
+    when = (start + stride(fps) * np.arange(frames)) % FRAMES
+    z = torch.from_numpy(motions[which[:, None], when]).float().transpose(1, 2)
+    z = z.clamp(-MOST, MOST)
+    turned = torch.from_numpy(rng.random(len(which)) < 0.5)
+    z[turned] = mirrored(z[turned])
+    return z, turned
 
 
 def mirrored(z: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ from kineograph.diffusion.schedule import Schedule
 from kineograph.values.clip import to_clips
 from kineograph.values.errors import InputError
 from kineograph.values.progress import first
-from kineograph.values.prompt import Cond, Progress, Prompt, check_seeds, clean_text
+from kineograph.values.prompt import Cond, Progress, Prompt, check_seeds, clean_text, styled
 
 
 @dataclass(frozen=True)
@@ -253,10 +253,7 @@ class CascadeMaker:
 
     def styled(self, text: str) -> str:
         """The text after the model's own style word, where it names none."""
-        word = text.split(":", 1)[0].strip().lower()
-        if not self.style or (":" in text and word in self.styles):
-            return text
-        return f"{self.style}: {text}"
+        return styled(text, self.style, self.styles)
 
 
 def _guided(

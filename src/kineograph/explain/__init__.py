@@ -34,7 +34,8 @@ def asked(explain: Explain) -> Again:
     Raises InputError when it carries no record, or an input is not there; MissingError when its
     model is not here.
     """
-    return again(Path(explain.file), inputs=explain.inputs)
+    changed = {"model": explain.model} if explain.model else {}
+    return again(Path(explain.file), changed=changed, inputs=explain.inputs)
 
 
 def explained(explain: Explain, known: Again) -> Iterator[Progress[str]]:
@@ -51,10 +52,11 @@ def explained(explain: Explain, known: Again) -> Iterator[Progress[str]]:
     settings = known.request.settings
     chapters = [asked_of(settings, known)]
     chapters += told_of(settings, model, seen, result, explain.steps, known.seed)
-    chapters.append(ending(Path(explain.file), known, result))
+    chapters.append(ending(Path(explain.file), known, seen, result))
     file = Path(explain.file)
     record = record_of(model, Request(explain, ".html"), known.seed)
     record["settings"]["file"] = file.name
     record["settings"].pop("input", None)
+    record["settings"].pop("model", None)  # a record names no path
     record["inputs"] = {"file": {"name": file.name, "sha256": Source(file).sha256()}}
     yield Progress(1.0, "told", page(f"How {file.name} was made", chapters, record))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kineograph import media
-from kineograph.explain.seen import Seen
+from kineograph.explain.seen import Seen, figures
 from kineograph.explain.story import Chapter, Figure
 from kineograph.frames.texture import Texture, study
 from kineograph.patches.source_map import SourceMap, map_picture
@@ -34,16 +34,55 @@ def copied(settings: Settings, seen: Seen, result: Result[Any], count: int) -> l
         ),
         seen.row(count),
     )
-    product = result.extras.get("map")
-    source = None if product is None else product.value()
-    if not isinstance(source, SourceMap):
+    source = _source(result)
+    if source is None:
         return [grown]
     example = _example(settings, int(source.example[source.fresh][0]))
     whole = result.product.value()
     found = _asked(settings, example, whole, source, seen)
+    return [grown, *([found] if found else []), _maps(source)]
+
+
+def matched(settings: Settings, seen: Seen, result: Result[Any], count: int) -> list[Chapter]:
+    """An analogy by patches: coarse to fine, row by row; the source map."""
+    row = Chapter(
+        "Row by row, from coarse to fine",
+        (
+            "A is to A' as B is to what is made. Level 0 is the finest; of coarser ones every "
+            "point stands for many. For each point of B the place in A is sought whose "
+            "surroundings are alike, in A and A' and in the level before, and the middle of that "
+            "place in A' is copied.",
+            "Where the pictures here are grey, brightness alone is copied and the colours stay "
+            "those of B. What is black is not made yet.",
+        ),
+        figures([(note, one) for _, note, one in seen.pictures if note.startswith("level")], count),
+    )
+    source = _source(result)
+    maps = [] if source is None else [_maps(source)]
+    by_tokens = [(note, one) for _, note, one in seen.pictures if note.startswith("fill")]
+    return [row, *maps, *([filled(by_tokens, count)] if by_tokens else [])]
+
+
+def filled(steps: list[tuple[str, Clip]], count: int) -> Chapter:
+    """An analogy by a learned model: the fourth cell of a grid."""
+    text = (
+        "A, A' and B are laid into a grid of two by two as codes of a dictionary; the fourth cell "
+        "is hidden. A transformer that was taught to complete such grids says the codes there.",
+    )
+    return Chapter("The fourth cell", text, figures(steps, count))
+
+
+def _source(result: Result[Any]) -> SourceMap | None:
+    product = result.extras.get("map")
+    source = None if product is None else product.value()
+    return source if isinstance(source, SourceMap) else None
+
+
+def _maps(source: SourceMap) -> Chapter:
+    """Where every pixel was copied from, beside the example in the same colours."""
     painted = Figure(from_bytes(map_picture(source)[None]), "the result, by where from", 200)
     key = Figure(from_bytes(_ramp(source)[None]), "the first example, painted by place", 200)
-    maps = Chapter(
+    return Chapter(
         "Where every pixel came from",
         (
             "Red grows to the right of the example, green downwards. Where the result changes "
@@ -51,7 +90,6 @@ def copied(settings: Settings, seen: Seen, result: Result[Any], count: int) -> l
         ),
         (painted, key),
     )
-    return [grown, *([found] if found else []), maps]
 
 
 def _example(settings: Settings, number: int) -> Clip | None:
@@ -68,7 +106,7 @@ def _asked(
     settings: Settings, example: Clip | None, made: Clip, source: SourceMap, seen: Seen
 ) -> Chapter | None:
     """Some pixels of a texture, each with the places of the example that fitted what was known."""
-    if settings.verb == "analogy" or example is None:
+    if example is None:
         return None
     width = int(getattr(settings, "window", None) or WINDOW)
     sample, picture = example.over().array()[0], made.over().array()[0]

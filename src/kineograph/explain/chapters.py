@@ -15,7 +15,7 @@ from kineograph.trajectories.placed import Placed
 from kineograph.values.clip import Clip
 from kineograph.values.errors import KineographError
 from kineograph.values.result import Result
-from kineograph.values.settings import Settings
+from kineograph.values.settings import PAGE, Settings
 from kineograph.values.source import Source
 
 DRAWN, FINISHED, ALIVE = 0.32, 0.4, 0.9  # shares of `video TEXT` at which its parts are done
@@ -28,11 +28,12 @@ OUT_OF = "What it was drawn from"
 def asked_of(settings: Settings, known: Again) -> Chapter:
     """The request in words: what was set, what each setting means, what was read."""
     rows = [("setting", "value", "what it means")]
+    known_as = models.families(settings.verb)[-1].model_fields  # of the family that is usual
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         if value in (None, "", (), False):
             continue
-        usual = "" if value != field.default else " (usual)"
+        usual = " (usual)" if value == known_as.get(name, field).default else ""
         rows.append((name, f"{_said(value)}{usual}", field.description or ""))
     rows.append(("seed", str(known.seed), "Every chance in it is drawn from this number."))
     shown = tuple(filter(None, (_input(name, one) for name, one in settings.sources())))
@@ -40,19 +41,24 @@ def asked_of(settings: Settings, known: Again) -> Chapter:
     return Chapter("What was asked", text, shown, rows=tuple(rows))
 
 
-def ending(file: Path, known: Again, result: Result[Any]) -> Chapter:
+def ending(file: Path, known: Again, seen: Seen, result: Result[Any]) -> Chapter:
     """What came out, what is known of it, and how it is made again."""
     shown: tuple[Figure, ...] = ()
     value = result.product.value()
-    if isinstance(value, Clip):
-        shown = (Figure(_modest(value), repr(value), side=256),)
-    text = (str(value)[:2000],) if isinstance(value, str) else ()
+    text: tuple[str, ...] = ()
+    if file.suffix.lower() in PAGE:
+        text = ("A page that plays by itself, without a network: open it in a browser.",)
+        shown = tuple(Figure(one, "the last that was seen", 256) for *_, one in seen.pictures[-1:])
+    elif isinstance(value, Clip):
+        shown = (Figure(_modest(value), sized(value), side=256),)
+    elif isinstance(value, str):
+        text = (value[:2000],)
     again = (
         f"The same bytes once more: kineograph rerun {file.name}",
         f"Another one: the same command with the seed set to {known.seed + 1}, or to any other.",
     )
     changed = tuple(f"Since then: {line}." for line in known.changes)
-    told = tuple(f"{line}." for line in result.notes)
+    told = tuple(f"{line[:1].upper()}{line[1:]}." for line in result.notes)
     model = result.record.get("model", {})
     rows = [(name, f"sha256 {digest}") for name, digest in model.get("weights", {}).items()]
     if rows:
@@ -64,10 +70,12 @@ def told_of(
     settings: Settings, model: Any, seen: Seen, result: Result[Any], count: int, seed: int
 ) -> list[Chapter]:
     """The chapters between: those of the family that the settings belong to."""
+    from kineograph.families.analogy.settings import Matching
+    from kineograph.families.image_to_video.settings import Moved
     from kineograph.families.image_tokens.settings import ByTokens
     from kineograph.families.text_to_image.settings import ByDiffusion
     from kineograph.families.text_to_video.settings import ByPicture
-    from kineograph.families.zoom.settings import Zoom
+    from kineograph.families.zoom.settings import FromTexts, Zoom
 
     match settings:
         case ByPicture():
@@ -77,10 +85,17 @@ def told_of(
         case ByTokens():
             return [_read(settings.text), _codes(seen, count)]
         case Zoom():
-            return [_levels(seen, result, count)]
+            texts = [_read(" · ".join(settings.level))] if isinstance(settings, FromTexts) else []
+            return [*texts, _levels(seen, result, count)]
+        case Moved():
+            return _moved(settings, seen, count)
+        case Matching():
+            return by_example.matched(settings, seen, result, count)
     match settings.verb.split(" ")[0]:
-        case "texture" | "analogy":
+        case "texture":
             return by_example.copied(settings, seen, result, count)
+        case "analogy":
+            return [by_example.filled(seen.between(0.0, 1.0), count)]
         case "loop":
             return by_example.looped(settings, result)
         case "sprite":
@@ -182,16 +197,61 @@ def _stages(seen: Seen, count: int) -> list[Chapter]:
     """The steps in groups by the first words of their notes: the stages of a cascade."""
     groups: dict[str, list[tuple[str, Clip]]] = {}
     for _, note, one in seen.pictures:
-        groups.setdefault(note.split(",")[0].partition(" step")[0], []).append((note, one))
-    text = (
-        "All frames lie under the noise together. At each step the network answers what is most "
-        "likely under it; the pictures are the middle frame of each answer.",
-    )
-    later = ("This stage is shown the result of the one before, and adds what is finer.",)
-    return [
-        Chapter(f"From noise to a clip: {name}", text if not number else later, figures(own, count))
-        for number, (name, own) in enumerate(groups.items())
-    ]
+        groups.setdefault(_stage(note), []).append((note, one))
+    told, side = [], 0
+    for name, own in groups.items():
+        text = STAGE_FIRST if not side else STAGE_TIME if _side(own[-1][1]) == side else STAGE_SIZE
+        side = _side(own[-1][1])
+        told.append(Chapter(f"From noise to a clip: {name}", (text,), figures(own, count)))
+    return told
+
+
+STAGE_FIRST = (
+    "All frames lie under the noise together. At each step the network answers what is most likely "
+    "under it; the pictures are the middle frame of each answer."
+)
+STAGE_TIME = "This stage is shown the result of the one before, and adds frames between its frames."
+STAGE_SIZE = "This stage is shown the result of the one before, enlarged, and adds what is finer."
+
+
+def _stage(note: str) -> str:
+    """The stage that a step belongs to: what its note says before the step's number."""
+    return note.split(",")[0].partition(" step")[0]
+
+
+def _moved(settings: Any, seen: Seen, count: int) -> list[Chapter]:
+    """A picture that comes alive, or a clip that goes on or is refined."""
+    text = getattr(settings, "text", "")
+    told = [_read(text)] if text else []
+    for title, starts, words in MOVING:
+        own = [(note, one) for _, note, one in seen.pictures if note.startswith(starts)]
+        if own:
+            told.append(Chapter(title, words, figures(own, count)))
+    return told
+
+
+MOVING = (
+    (
+        "How it moves",
+        "block",
+        (
+            "The picture is the first frame, and all other frames lie under noise at once. At each "
+            "step a network answers, for every frame, from where in the picture each point is "
+            "fetched and what must be painted anew. So detail stays the picture's own.",
+            "The pictures are the middle frame of each answer.",
+        ),
+    ),
+    (
+        "Finer",
+        "refine",
+        (
+            "The clip is enlarged, brought under a little noise and denoised once more by a second "
+            "network, which sees the text alone.",
+        ),
+    ),
+    ("There and back", "between", ("What was made from both ends is blended over.",)),
+)
+"Chapters of a clip from a picture: title, how the notes of its steps begin, text."
 
 
 def _levels(seen: Seen, result: Result[Any], count: int) -> Chapter:
@@ -199,7 +259,7 @@ def _levels(seen: Seen, result: Result[Any], count: int) -> Chapter:
     text = (
         f"{result.facts.get('levels', 'Some')} pictures, each the middle of the one before, are "
         "denoised together. After every step their answers are made to agree where they overlap, "
-        "so that each lies inside the one before. The pictures show the widest level.",
+        "so that each lies inside the one before. The pictures show all levels, the widest first.",
         "The flight is then rendered from these levels; nothing is drawn while one flies.",
     )
     return Chapter("From noise to a world at every scale", text, seen.row(count))
@@ -261,6 +321,15 @@ def _modest(clip: Clip, most: int = 512) -> Clip:
     """The clip with every so-manieth pixel, so that a page stays small."""
     every = max(1, -(-max(clip.frames.shape[2:]) // most))
     return Clip(clip.frames[:, :, ::every, ::every], clip.fps)
+
+
+def sized(clip: Clip) -> str:
+    """What a clip is, for a caption: `32 frames of 64x64 pixels, 10.7 a second, opaque`."""
+    count, channels, height, width = clip.frames.shape
+    kind = "with alpha" if channels == 4 else "opaque"
+    if count == 1:
+        return f"{width}x{height} pixels, {kind}"
+    return f"{count} frames of {width}x{height} pixels, {clip.fps:.3g} a second, {kind}"
 
 
 def _side(clip: Clip) -> int:

@@ -23,6 +23,7 @@ class Explain(Settings):
     input: tuple[str, ...] = setting(
         (), "Where an input lies, if not beside FILE, as FIELD=FILE; repeat."
     )
+    model: str = setting("", "Where its model lies, if it is not one that ships: a folder.")
     steps: int = setting(8, "Steps that a row of pictures shows.", least=2, most=24)
 
     @field_validator("input")

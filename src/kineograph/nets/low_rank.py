@@ -42,9 +42,11 @@ class LowRankShape:
     """Sizes of an adapter of one network."""
 
     rank: int
-    "Columns of up, rows of down."
+    "Columns of up, rows of down, of the widest matrix."
     places: tuple[Place, ...]
     "The matrices it adapts."
+    narrow: int = 1
+    "Most times the rank of a matrix that is narrower than the widest: there fine lines are drawn."
 
     def __post_init__(self) -> None:
         if not 1 <= self.rank <= MOST_RANK:
@@ -54,6 +56,14 @@ class LowRankShape:
         for place in self.places:
             if not all(1 <= side <= MOST_SIDE for side in (place.outward, place.inward)):
                 raise InputError("places", f"'{place.name}' has no matrix of usual size")
+        if not 1 <= self.narrow <= MOST_RANK:
+            raise InputError("narrow", f"{self.narrow} is not in 1 … {MOST_RANK}")
+
+    def rank_of(self, place: Place) -> int:
+        """Columns of a place's up: the rank, times how much narrower it is than the widest."""
+        widest = max(min(one.outward, one.inward) for one in self.places)
+        times = widest // min(place.outward, place.inward)
+        return self.rank * min(self.narrow, times)
 
 
 def places_of(net: nn.Module) -> tuple[Place, ...]:
@@ -75,9 +85,10 @@ class LowRank(nn.Module):
         self.up = nn.ParameterDict()
         for place in shape.places:
             bound = math.sqrt(3 / place.inward)
-            down = torch.empty(shape.rank, place.inward).uniform_(-bound, bound)
+            rank = shape.rank_of(place)
+            down = torch.empty(rank, place.inward).uniform_(-bound, bound)
             self.down[_key(place.name)] = nn.Parameter(down)
-            self.up[_key(place.name)] = nn.Parameter(torch.zeros(place.outward, shape.rank))
+            self.up[_key(place.name)] = nn.Parameter(torch.zeros(place.outward, rank))
 
     @contextmanager
     def heard(self, net: nn.Module) -> Iterator[None]:

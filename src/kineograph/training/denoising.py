@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from kineograph.data.feed import Feed as StickerFeed
 from kineograph.data.scenes.feed import ScenesFeed
 from kineograph.diffusion.denoiser import Precond
+from kineograph.own_code import found, is_place
 from kineograph.recipe import Cascade, Phase, Stage
 from kineograph.training.seeds import mixed
 from kineograph.values.errors import InputError
@@ -71,7 +72,18 @@ def groups(
 
 def of_cascade(recipe: Cascade, part: Stage, folder: Path | None) -> Denoising:
     """The objective of a stage of a cascade."""
-    return Denoising(part, _feed(recipe.data, part, folder))
+    return Denoising(part, own_feed(recipe.data, part) or _feed(recipe.data, part, folder))
+
+
+def own_feed(data: str, stage: Stage) -> Feed | None:
+    """A person's own training examples, made of the stage; None for a data set of ours.
+
+    data: `package.module:name` of what takes a Stage and returns a Feed.
+    """
+    if not is_place(data):
+        return None
+    made: Feed = found(data, "recipe.data")(stage)
+    return made
 
 
 def _feed(data: str, stage: Stage, folder: Path | None) -> Feed:

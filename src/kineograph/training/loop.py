@@ -177,11 +177,12 @@ def optimizers(net: nn.Module, kind: str) -> list[torch.optim.Optimizer]:
     hidden = _hidden(net) if kind == "muon" else set()
     matrices = [p for name, p in net.named_parameters() if name in hidden]
     rest = [p for name, p in net.named_parameters() if name not in hidden]
-    adamw = torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
-    if not matrices:
-        return [adamw]
-    muon = torch.optim.Muon(matrices, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
-    return [muon, adamw]
+    found: list[torch.optim.Optimizer] = []
+    if matrices:
+        found.append(torch.optim.Muon(matrices, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"))
+    if rest:
+        found.append(torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.0, fused=True))
+    return found
 
 
 def _hidden(net: nn.Module) -> set[str]:

@@ -11,17 +11,28 @@ from pathlib import Path
 from typing import Any
 
 from kineograph.files import sha256_of
+from kineograph.own_code import is_place
 from kineograph.recipe import Part, Recipe
 from kineograph.training.loop import Objective
+from kineograph.values.errors import InputError
 
 
 def objective_of(
-    recipe: Recipe, part: Part, folder: Path | None = None, *, run: Path | None = None
+    recipe: Recipe,
+    part: Part,
+    folder: Path | None = None,
+    *,
+    run: Path | None = None,
+    own_code: bool = False,
 ) -> Objective:
     """The objective of one part. `folder` holds the data set; None is the user's cache.
 
-    `run` is the folder of the run, where a part finds the parts trained before it.
+    `run` is the folder of the run, where a part finds the parts trained before it. own_code: the
+    person says that the recipe may name code of theirs as its data. Raises InputError where it does
+    and they do not.
     """
+    if is_place(recipe.data) and not own_code:
+        raise InputError("recipe.data", f"'{recipe.data}' names code", "set own_code to trust it")
     own: Any = part  # of the kind that the recipe holds
     made: Objective = recipe.objective(own, folder, run)
     return made

@@ -11,7 +11,7 @@ from kineograph.values.duration import seconds_of
 from kineograph.values.settings import Settings, setting
 from kineograph.values.source import FolderSource
 
-Like = Literal["pictures", "scenes", "words"]
+Like = Literal["pictures", "stickers", "scenes", "words"]
 
 
 class Training(Settings):
@@ -51,6 +51,7 @@ class Train(Training):
     stage: str = setting("", "Train only this part.")
     start: str = setting("", "Begin with the weights of this model, or with realesrgan.")
     export: Path | None = setting(None, "Write the weights so far as a model folder, and stop.")
+    own_code: bool = setting(False, "The recipe's data may be code of yours: package.module:name.")
 
 
 class Distill(Training):

@@ -12,25 +12,34 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kineograph.animate.maker import AnimateMaker, Sampling
 from kineograph.data.cutouts import straightened
-from kineograph.data.own.feed import Kept
+from kineograph.data.own.composing import Composing
+from kineograph.data.own.feed import Kept, named
 from kineograph.data.own.pack import Pack, opened
 from kineograph.data.own.packing import shrunk
 from kineograph.data.own.page import contact_sheet
 from kineograph.data.shards import read_about
+from kineograph.evaluation.composing import pieces
+from kineograph.families.image_to_video.recipe import Animate
 from kineograph.families.language.words.language import Said, continued
 from kineograph.files import sha256_of
+from kineograph.recipe import Cascade
 from kineograph.sequence.draw import Draw
 from kineograph.tuning.lessons import kept_in
 from kineograph.tuning.likeness import in_style, likeness, style_of
 from kineograph.tuning.making import pictures
-from kineograph.tuning.subjects import asked_of
+from kineograph.tuning.subjects import asked_of, counted_of
+from kineograph.values.clip import Clip
 from kineograph.values.progress import Progress
+from kineograph.values.prompt import Prompt
 
 if TYPE_CHECKING:
     from kineograph.tuning.tune import Work
 
 SEED = 5
+LAID = 64  # composed pictures that the judge of style sees
+SHOWN = 8  # frames of a clip on the sheet
 LETTERS = 160  # of a text that is shown
 
 
@@ -42,6 +51,7 @@ class Figures:
     pictures in the pack's style, before and after. nearest: median distance of made pictures to the
     nearest training picture; held: the same of what is held out; copies: share nearer than any that
     is held out. neighbours: (prompt, distance, file). texts: before and after, of a language.
+    counted: pictures of two or three of the thing with so many pieces, of how many.
     """
 
     asked: list[str] = field(default_factory=list)
@@ -52,6 +62,7 @@ class Figures:
     copies: float | None = None
     neighbours: list[tuple[str, float, str]] = field(default_factory=list)
     texts: tuple[str, str] | None = None
+    counted: tuple[int, int] | None = None
 
 
 def figured(work: Work, before: Any, after: Any) -> Iterator[Progress[Any]]:
@@ -60,10 +71,14 @@ def figured(work: Work, before: Any, after: Any) -> Iterator[Progress[Any]]:
         texts = tuple(_spoken(language) for language in (before, after))
         yield Progress(1.0, "written", Figures(texts=(texts[0], texts[1])))
         return
+    if isinstance(work.about, Animate):
+        yield from moved(work, before, after)
+        return
     kept = kept_in(work.run)
-    size = work.about.parts[-1].size
-    pack = opened(work.pack, size, fill=True)
-    asked = asked_of(kept.subject, [pack.captions[i] for i in pack.trained])
+    small = opened(work.pack, 16, fill=True)
+    order = [*small.kept_out, *small.trained]  # what was not seen is asked first
+    subject = "" if small.opaque else kept.subject
+    asked = asked_of(subject, [small.captions[i] for i in order])
     rows = []
     same = replace(after, read=before.read)  # one text encoder serves both
     for number, maker in enumerate((before, same)):
@@ -71,7 +86,39 @@ def figured(work: Work, before: Any, after: Any) -> Iterator[Progress[Any]]:
             yield step._replace(done=(number + step.done) / 2, value=None)
             made = step.value
         rows.append(made)
-    yield Progress(1.0, "judged", judged(pack, kept, asked, rows))
+    pack = opened(work.pack, rows[0].shape[-1], fill=True)
+    figures = judged(pack, kept, asked, rows)
+    if subject and rows[1].shape[1] == 4:
+        for step in pictures(same, counted_of(subject), seed=SEED):
+            yield step._replace(done=0.99, value=None)
+            made = step.value
+        wanted = [2 + number % 2 for number in range(len(made))]
+        right = [pieces(one[3]) == many for one, many in zip(made, wanted, strict=True)]
+        figures.counted = (sum(right), len(right))
+    yield Progress(1.0, "judged", figures)
+
+
+def moved(work: Work, before: AnimateMaker, after: AnimateMaker) -> Iterator[Progress[Any]]:
+    """Clips from the first frame of one that is held out, or of the first of the pack."""
+    pack = opened(work.pack, work.about.base.size, fill=True)
+    lasting = [one for one in range(len(pack.captions)) if len(pack.frames_of(one)) > 1]
+    sample = next((one for one in lasting if pack.held[one]), lasting[0])
+    x = pack.pictures(pack.looping(pack.frames_of(sample)))
+    own = x[:, :3] + 1 - x[:, 3:]  # (T, 3, S, S)
+    prompt = Prompt(pack.captions[sample], image=Clip(own[:1], 1.0), seconds=work.about.seconds)
+    rows = []
+    for number, maker in enumerate((before, replace(after, read=before.read))):
+        for step in maker.make(prompt, SEED, Sampling()):
+            yield step._replace(done=(number + step.done) / 2, value=None)
+            made = step.value
+        rows.append(_some(made.over().frames))
+    figures = Figures([pack.captions[sample]], sheet=[*rows, _some(own)])
+    yield Progress(1.0, "judged", figures)
+
+
+def _some(frames: Tensor) -> Tensor:
+    """SHOWN frames of (T, 3, S, S), evenly."""
+    return frames[torch.arange(SHOWN) * len(frames) // SHOWN]
 
 
 def judged(pack: Pack, kept: Kept, asked: Sequence[str], rows: list[Tensor]) -> Figures:
@@ -94,10 +141,20 @@ def judged(pack: Pack, kept: Kept, asked: Sequence[str], rows: list[Tensor]) -> 
         figures.copies = float((near.nearest < usual.min()).double().mean())
     if len(kept.texts) >= 4:
         others = kept.pictures.float() / 255
-        judge = style_of(train, others)
+        judge = style_of(torch.cat([train, *_composed(train, kept)]), others)
         figures.style = (in_style(rows[0], judge), in_style(rows[1], judge))
     figures.sheet = [rows[0], rows[1], train[near.of]]
     return figures
+
+
+def _composed(train: Tensor, kept: Kept) -> list[Tensor]:
+    """The pack's thing on grounds and in numbers: in its style too, whatever is around it."""
+    if not kept.subject or train.shape[1] != 4:
+        return []
+    rng = np.random.default_rng(0)
+    make = Composing(kept.subject, named(kept))
+    some = (train[int(rng.integers(len(train)))] for _ in range(LAID))
+    return [torch.stack([make(one, train.shape[-1], rng)[0] for one in some])]
 
 
 def _channels(x: Tensor, channels: int) -> Tensor:
@@ -131,7 +188,9 @@ def card(work: Work, figures: Figures, place: Path) -> str:
     """The card in Markdown."""
     about, recipe = read_about(work.pack), work.recipe
     adapter = not work.settings.whole
-    kind = f"an adapter of `{work.about.name}`" if adapter else f"`{work.about.name}`, tuned whole"
+    kind = (
+        f"an adapter of `{work.about.name}`" if adapter else f"all weights of `{work.about.name}`"
+    )
     licence = about.get("licence", "not said")
     lines = [
         f"# {recipe.name}",
@@ -145,14 +204,14 @@ def card(work: Work, figures: Figures, place: Path) -> str:
         lines.append("- **the licence of the pack was not said: say it before you pass this on**")
     if adapter and recipe.subject:
         lines.append(f"- subject: `{recipe.subject}`")
-    for part in recipe.parts:
+    for part in (one for one in recipe.parts if one.name in work.losses):
         file = place / f"{part.name}.safetensors"
         before, after = work.losses[part.name]
         told = (
             f"- `{file.name}`: {file.stat().st_size:,} bytes, {work.seen[part.name]:,} samples seen"
         )
         if before is not None and after is not None:
-            unit = "bits a letter" if work.is_text else "loss"
+            unit = UNITS.get(work.about.family, "loss")
             told += f"; {unit} of what is held out {before:.4f} before, {after:.4f} after"
         if part.name in work.over:
             told += "; it over-fitted, the best weights before that are kept"
@@ -177,23 +236,42 @@ def _told(figures: Figures) -> list[str]:
                 f" (of what is held out {figures.held:.3f}; {figures.copies:.0%} nearer than any)"
             )
         lines.append(told)
+    if figures.counted is not None:
+        right, of = figures.counted
+        lines.append(f"- asked for two or three of it: {right} of {of} show so many")
     if figures.neighbours:
         lines += ["", "| asked | nearest training picture | distance |", "|---|---|---|"]
         lines += [f"| {text} | {file} | {apart:.3f} |" for text, apart, file in figures.neighbours]
         lines += ["", "`sheet.png`: before, after, the nearest training pictures, in that order."]
+    elif figures.sheet is not None:
+        lines += ["", "`sheet.png`: a clip from one picture before, after, and as it is."]
     if figures.texts is not None:
         lines += ["", f"Before: {figures.texts[0]}", "", f"After: {figures.texts[1]}"]
     return lines
 
 
+UNITS = {"language": "bits a letter", "tokens": "nats a code"}
+"What a loss of what is held out counts, by family."
 USE = {
     "language": (
         "kineograph write --model {base} --adapter {name}",
         "kineograph write --model ./{name}",
     ),
+    "clips": (
+        'kineograph video "{asked}" --by cascade --model {base} --adapter {name} -o clip.webp',
+        'kineograph video "{asked}" --by cascade --model ./{name} -o clip.webp',
+    ),
     "cascade": (
         'kineograph image "{asked}" --by cascade --model {base} --adapter {name} -o picture.png',
         'kineograph image "{asked}" --by cascade --model ./{name} -o picture.png',
+    ),
+    "tokens": (
+        'kineograph image "{asked}" --by tokens --model {base} --adapter {name} -o picture.png',
+        'kineograph image "{asked}" --by tokens --model ./{name} -o picture.png',
+    ),
+    "animate": (
+        'kineograph video "{asked}" --image FILE.png --model {base} --adapter {name} -o clip.webp',
+        'kineograph video "{asked}" --image FILE.png --model ./{name} -o clip.webp',
     ),
     "pictures": (
         'kineograph image "{asked}" --adapter {name} -o picture.png',
@@ -203,9 +281,15 @@ USE = {
 "The command that makes something with an adapter, and with a whole model, by family."
 
 
+def _door(work: Work) -> str:
+    """Which command makes something with it: a cascade of clips is asked for clips."""
+    moves = isinstance(work.about, Cascade) and work.about.stages[-1].frames > 1
+    return "clips" if moves else str(work.about.family)
+
+
 def _use(work: Work, figures: Figures) -> str:
     """The command that makes something with what was tuned."""
-    adapter, whole = USE[work.about.family]
+    adapter, whole = USE[_door(work)]
     asked = figures.asked[0] if figures.asked else ""
     command = whole if work.settings.whole else adapter
     return command.format(base=work.about.name, name=work.out.name, asked=asked.replace('"', ""))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from kineograph import recipe as recipes
-from kineograph.diffusion.cascade import CascadeMaker
+from kineograph.diffusion.cascade import CascadeMaker, CascadeStage
 from kineograph.diffusion.cascade import Sampling as CascadeSampling
-from kineograph.families.text_to_image.maker import PictureMaker, Sampling
+from kineograph.diffusion.sampling import integrate
+from kineograph.families.image_tokens.maker import TokenSampling, TokensMaker
+from kineograph.families.text_to_image.maker import PictureMaker, Sampling, Within
 from kineograph.values.progress import Progress
-from kineograph.values.prompt import Prompt
+from kineograph.values.prompt import Cond, Prompt
 
 AT_ONCE = 8  # pictures in one network call
 
@@ -46,9 +49,32 @@ def _walk(
         for share, x in maker.pixels(some, seeds, Sampling(steps, chunk=len(some))):
             yield share, (x[:, :, 0] + 1) / 2
         return
+    if isinstance(maker, TokensMaker):
+        for step in maker.make_all(some, seeds, TokenSampling(candidates=1)):
+            if step.value is not None:
+                yield step.done, torch.stack([clip.frames[0] for clip in step.value])
+        return
     assert isinstance(maker, CascadeMaker)
     for step in maker.still().make_all(some, seeds, CascadeSampling(steps=steps)):
         yield step.done, torch.stack([clip.frames[0] for clip in step.value])
+
+
+def of_stage(stage: CascadeStage, cond: Cond, rng: torch.Generator) -> Tensor:
+    """(B, 3, T, S, S) in [-1, 1] of one stage by itself, from conditions that hold what is below.
+
+    cond: with `low` as it is, without noise; T is the stage's.
+    """
+    assert cond.words is not None
+    count = len(cond.words)
+    if cond.low is not None:
+        noise = torch.randn(cond.low.shape, generator=rng)
+        level = torch.full((count,), stage.augmentation)
+        cond = replace(cond, low=cond.low + stage.augmentation * noise, low_sigma=level)
+    shape = (count, 3, stage.frames, stage.size, stage.size)
+    x = torch.randn(shape, generator=rng) * stage.schedule.high
+    levels = stage.schedule.grid(stage.steps)
+    *_, last = integrate(Within(stage.denoise), x, levels, stage.prepare(cond), order=2)
+    return last.clean
 
 
 def maker_of(model: str, adapters: Sequence[recipes.Worn] = ()) -> Any:

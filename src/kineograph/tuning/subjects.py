@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kineograph.data.composed.scenes import GROUNDS
-from kineograph.data.own.feed import article
+from kineograph.data.own.composing import article
 from kineograph.data.phrases import plural
 from kineograph.families.text_to_image.recipe import vocabulary_in
 from kineograph.recipe.files import read_tensors
@@ -34,6 +34,11 @@ def asked_of(subject: str, captions: Sequence[str], count: int = 6) -> list[str]
         f"{one} standing on its head",
     ]
     return asked[:count]
+
+
+def counted_of(subject: str, count: int = 12) -> list[str]:
+    """Prompts for two and three of a thing, by turns."""
+    return [f"{('two', 'three')[number % 2]} {plural(subject)}" for number in range(count)]
 
 
 def remembered(folder: Path, count: int, seed: int) -> list[str]:

@@ -23,12 +23,20 @@ from kineograph.families.language.words.language import cost
 from kineograph.families.text_to_image.recipe import Pictures, picture_maker
 from kineograph.files import placed
 from kineograph.recipe import Phase
+from kineograph.recipe.cascade import cascade_stage
 from kineograph.training.loop import Run
 from kineograph.tuning.card import tiles
 from kineograph.tuning.judge import Judge
-from kineograph.tuning.lessons import PackFeed, feed_of, held_loss, lesson_of, trained_text
-from kineograph.tuning.making import pictures
-from kineograph.tuning.tune import seconds_a_sample, with_phases
+from kineograph.tuning.lessons import (
+    PackFeed,
+    feed_of,
+    held_loss,
+    lesson_of,
+    moves,
+    trained_text,
+)
+from kineograph.tuning.making import of_stage, pictures
+from kineograph.tuning.tune import BESIDE, CLIPS, seconds_a_sample, with_phases
 from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress, last
 
@@ -67,7 +75,7 @@ def expected(like: str, pack: Path, seconds: float) -> Expected:
     elif isinstance(base, Pictures):
         recipe = _pictures(base, about, seconds)
     else:
-        recipe = replace(base, name=about["name"], data=about["name"])
+        recipe = _cascade(base, pack, about["name"])
     left = max(1.0, seconds * USED - (time.monotonic() - began))
     phases: dict[str, tuple[Phase, ...]] = {}
     told: list[str] = []
@@ -78,7 +86,9 @@ def expected(like: str, pack: Path, seconds: float) -> Expected:
         if kind != "texts":
             samples = min(samples, TIMES * int(about["pictures"]))
         samples = max(8, samples // batch) * batch
-        phases[part.name] = (_phase(samples, batch, part.phases[0].rate),)
+        first = _phase(samples, batch, part.phases[0].rate)
+        clip = part.phases[0]
+        phases[part.name] = (replace(first, frames=clip.frames, pictures=clip.pictures),)
         weights = sum(p.numel() for p in recipes.network(part).parameters())
         told.append(
             f"{part.name}: {weights:,} weights, {samples:,} samples in about "
@@ -110,6 +120,23 @@ def _pictures(base: Pictures, about: dict[str, Any], seconds: float) -> Pictures
         if seconds * _rate(chosen) >= ENOUGH:
             break
     return replace(base, name=about["name"], data=about["name"], base=chosen)
+
+
+def _cascade(base: Any, pack: Path, name: str) -> Any:
+    """The cascade's own networks, with a phase each that looks at what the pack holds.
+
+    Raises InputError for a cascade of clips and a pack without any.
+    """
+    moving = base.stages[-1].frames > 1
+    if moving and not moves(pack):
+        raise InputError("data", "holds no clip", "build a recipe like pictures or scenes")
+    recipe = replace(base, name=name, data=name)
+    phases: dict[str, tuple[Phase, ...]] = {}
+    for part in recipe.parts:
+        usual = part.phases[0]
+        clip = Phase(10**9, CLIPS, part.frames, usual.rate, pictures=BESIDE, warm=1)
+        phases[part.name] = (clip if moving else replace(usual, frames=1, pictures=0),)
+    return with_phases(recipe, phases)
 
 
 def _rate(stage: recipes.Stage) -> float:
@@ -168,7 +195,7 @@ def _loss(recipe: Any, part: Any, pack: Path) -> Callable[[nn.Module], float | N
     if isinstance(recipe, Language):
         text = trained_text(recipe, pack)[1][:20_000]
         return lambda net: _bits(recipe, net, text) if len(text) > 1 else None
-    feed = feed_of(part, pack)
+    feed = feed_of(recipe, part, pack)
     return lambda net: held_loss(part, feed, net)
 
 
@@ -182,14 +209,14 @@ def _shown(
 ) -> Callable[[int, float | None, nn.Module], None]:
     """What a person sees of a look: a sheet of samples, and events where TensorBoard is there."""
     board = _board(folder)
-    feed = feed_of(part, pack) if isinstance(recipe, Pictures) else None
+    feed = feed_of(recipe, part, pack) if isinstance(recipe, Pictures | recipes.Cascade) else None
 
     def show(seen: int, loss: float | None, net: nn.Module) -> None:
         if board is not None and loss is not None:
             board.add_scalar("held out", loss, seen)
             board.flush()
         if feed is not None:
-            made = _samples(recipe, feed, net)
+            made = _samples(recipe, part, feed, net)
             with placed(folder / f"samples-{seen:09d}.png") as path:
                 contact_sheet(tiles(made), path)
             if board is not None:
@@ -198,14 +225,28 @@ def _shown(
     return show
 
 
-def _samples(recipe: Pictures, feed: PackFeed, net: Any) -> Tensor:
-    """What the network makes of the pack's first captions, always from the same noise."""
-    from kineograph.recipe.loading import texts
+def _samples(recipe: Any, part: Any, feed: PackFeed, net: Any) -> Tensor:
+    """What the network makes of the pack's captions, always from the same noise.
 
-    captions = list(dict.fromkeys(feed.captions))[:SHOWN]
+    A stage that stands on another is shown the pack's own pictures, small.
+    """
+    from kineograph.recipe.loading import frozen, prepared, texts
+
     trains = net.training
-    maker = picture_maker(recipe, net.eval(), texts())
-    made: Tensor = last(pictures(maker, captions, seed=0, steps=12))
+    net.eval()
+    if isinstance(recipe, Pictures):
+        captions = list(dict.fromkeys(feed.captions))[:SHOWN]
+        made: Tensor = last(
+            pictures(picture_maker(recipe, net, texts()), captions, seed=0, steps=12)
+        )
+    else:
+        number = [one.name for one in recipe.parts].index(part.name)
+        stage = cascade_stage(recipe, number, frozen(net), prepared(net))
+        frames = part.phases[0].frames
+        _, cond = feed(SHOWN, frames, seed=0, seen=0)
+        rng = torch.Generator().manual_seed(0)
+        x = of_stage(replace(stage, frames=frames), cond, rng)
+        made = (x[:, :, frames // 2] + 1) / 2
     net.train(trains)
     return made.clamp(0, 1)
 

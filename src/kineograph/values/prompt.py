@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # families without networks start without torch
 
     from kineograph.values.clip import Clip
 
-__all__ = ["MAX_LETTERS", "Cond", "Progress", "Prompt", "check_seeds", "clean_text"]
+__all__ = ["MAX_LETTERS", "Cond", "Progress", "Prompt", "check_seeds", "clean_text", "styled"]
 
 MAX_LETTERS = 2000
 
@@ -37,6 +37,14 @@ def clean_text(text: str, field: str = "text") -> str:
     if not any(unicodedata.category(letter)[0] in "LNSP" for word in words for letter in word):
         raise InputError(field, "is empty", "say in a few words what the picture should show")
     return " ".join(words)
+
+
+def styled(text: str, style: str, styles: Sequence[str]) -> str:
+    """The text after a model's own style word, where it names none of `styles` before a colon."""
+    word = text.split(":", 1)[0].strip().lower()
+    if not style or (":" in text and word in styles):
+        return text
+    return f"{style}: {text}"
 
 
 @dataclass(frozen=True)

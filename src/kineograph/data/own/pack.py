@@ -18,6 +18,7 @@ from kineograph.data.own.packing import shrunk
 from kineograph.data.shards import read, read_about
 from kineograph.values.errors import InputError, LimitError
 
+SEAM = 3.0  # times the usual step from frame to frame, at which an end does not meet a beginning
 IN_MEMORY = 2 * 2**30  # bytes of a pack's pictures; a larger pack lies in a file without a name
 
 
@@ -51,9 +52,22 @@ class Pack:
         """Samples that are held out."""
         return np.flatnonzero(self.held)
 
+    @property
+    def opaque(self) -> bool:
+        """Whether every picture fills its square: textures and paintings, no cut-outs."""
+        return bool((self.pixels[:, 3] == 255).all())
+
     def frames_of(self, sample: int) -> NDArray[np.int64]:
         """Rows of `pixels` that show a sample."""
         return np.flatnonzero(self.of == sample)
+
+    def looping(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of a clip as a loop: as they are, or there and back where its ends do not meet."""
+        x = self.pictures(rows)
+        steps = (x.roll(-1, 0) - x).square().flatten(1).mean(1).sqrt()
+        if len(rows) < 3 or float(steps[-1]) <= SEAM * float(steps[:-1].median()) + 1e-6:
+            return rows
+        return np.concatenate([rows, rows[-2:0:-1]])
 
     def pictures(self, rows: NDArray[np.int64]) -> Tensor:
         """(B, 4, S, S) in [0, 1], premultiplied."""

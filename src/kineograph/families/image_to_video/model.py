@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from kineograph import media, recipe
 from kineograph.animate.maker import MOST_PIXELS, AnimateMaker, Sampling
+from kineograph.diffusion.denoiser import Denoiser
 from kineograph.families.image_to_video.between import between, gone_on, on_canvas
 from kineograph.families.image_to_video.forecast import forecast
 from kineograph.families.image_to_video.recipe import Animate
@@ -39,11 +40,21 @@ LARGEST = 512  # pixels of the longer side that a photograph keeps unasked
 class _Animate:
     """A model that moves pictures, its weights loaded when it first makes.
 
-    model: a shipped model's name, or a folder. Raises MissingError when there is no such model,
-    InputError when it moves no picture.
+    model: a shipped model's name, or a folder. adapters: folders and weights of what is added to
+    it. denoiser: a person's own in place of its base; see `own_parts`. Raises MissingError when
+    there is no such model, InputError when it moves no picture.
     """
 
-    def __init__(self, model: str = "animate", *, text_encoder: Path | None = None) -> None:
+    def __init__(
+        self,
+        model: str = "animate",
+        *,
+        text_encoder: Path | None = None,
+        adapters: Sequence[tuple[Path, float]] = (),
+        denoiser: Denoiser | None = None,
+    ) -> None:
+        self.adapters = tuple(recipe.Worn(*one) for one in adapters)
+        self.denoiser = denoiser
         self.folder = recipe.folder_of(model)
         about = recipe.read(self.folder)
         if not isinstance(about, Animate):
@@ -56,8 +67,10 @@ class _Animate:
 
     @cached_property
     def maker(self) -> AnimateMaker:
-        made: AnimateMaker = recipe.load(str(self.folder), text_encoder=self.text_encoder)
-        return made
+        made: AnimateMaker = recipe.load(
+            str(self.folder), text_encoder=self.text_encoder, adapters=self.adapters
+        )
+        return made.with_base(self.denoiser)
 
     def _sampling(self, settings: Moved) -> Sampling:
         """The sampling; with `level` the refinement is asked for."""
@@ -102,8 +115,10 @@ class ImageToVideoModel(_Animate):
         *,
         trajectories: str = "trajectories",
         text_encoder: Path | None = None,
+        adapters: Sequence[tuple[Path, float]] = (),
+        denoiser: Denoiser | None = None,
     ) -> None:
-        super().__init__(model, text_encoder=text_encoder)
+        super().__init__(model, text_encoder=text_encoder, adapters=adapters, denoiser=denoiser)
         self.trajectories = recipe.folder_of(trajectories) if trajectories else None
 
     @cached_property

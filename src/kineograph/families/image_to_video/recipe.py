@@ -191,12 +191,12 @@ class Animate(Recipe):
 
     def ready(self, folder: Path, how: Loading) -> AnimateMaker:
         """What moves pictures with the weights in a folder, without a refinement that has none."""
-        base: Precond = loading.trained(self.base, folder)
+        base: Precond = loading.trained(self.base, folder, adapters=how.adapters)
         if how.routes is not None:
             base = narrowed(base, how.routes)
         refine = None
         if (folder / f"{self.refine.name}.safetensors").is_file():
-            refine = loading.frozen(loading.trained(self.refine, folder))
+            refine = loading.frozen(loading.trained(self.refine, folder, adapters=how.adapters))
         eye = loading.trained(self.picture, folder)
         codec = None
         if self.codec:

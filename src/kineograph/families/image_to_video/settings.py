@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import field_validator, model_validator
 
+from kineograph.values.adapters import Adapted, denoiser
 from kineograph.values.errors import InputError
 from kineograph.values.output import Output
 from kineograph.values.prompt import clean_text
@@ -18,7 +19,7 @@ MOST_SECONDS = 600.0
 MOST_SIZE = 1024  # pixels
 
 
-class Moved(Output):
+class Moved(Output, Adapted):
     """What moving and refining share."""
 
     verb: ClassVar[str] = "video"
@@ -55,6 +56,7 @@ class ImageToVideo(Moved):
     about: ClassVar[str] = "a picture that comes alive"
 
     image: PictureSource = setting(..., "A picture that comes alive.")
+    denoiser: str | None = denoiser()
     motion: Strength = motion()
     loop: bool = setting(False, "Ask for a clip that loops.")
     moves: PictureSource | None = setting(
@@ -83,6 +85,7 @@ class Extend(Moved):
     about: ClassVar[str] = "a clip that goes on"
 
     extend: ClipSource = setting(..., "A clip to go on from.")
+    denoiser: str | None = denoiser()
     motion: Strength = motion()
 
     @classmethod

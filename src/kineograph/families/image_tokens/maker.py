@@ -22,7 +22,7 @@ from kineograph.sequence.draw import Draw, NextSymbol, extend, row_generators
 from kineograph.values.clip import Clip, to_clips, to_model
 from kineograph.values.errors import InputError
 from kineograph.values.progress import first
-from kineograph.values.prompt import Cond, Progress, Prompt, check_seeds, clean_text
+from kineograph.values.prompt import Cond, Progress, Prompt, check_seeds, clean_text, styled
 
 MOST_CANDIDATES = 64
 SEAM = 4  # rows of pixels over which a given upper half fades into what was written
@@ -190,11 +190,7 @@ class TokensMaker:
 
     def _styled(self, text: str) -> str:
         """The text after the style word, unless it names a style itself (as a cascade does)."""
-        text = clean_text(text)
-        word = text.split(":", 1)[0].strip().lower()
-        if not self.style or (":" in text and word in self.styles):
-            return text
-        return f"{self.style}: {text}"
+        return styled(clean_text(text), self.style, self.styles)
 
 
 def seeds_of(seed: int, count: int) -> list[int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 
 from kineograph import media, recipe
 from kineograph.families.image_tokens.maker import TokenSampling, TokensMaker
@@ -21,11 +22,14 @@ SECONDS_A_CANDIDATE = 0.12  # measured: 8 candidates of the shipped model, one t
 class TokensModel:
     """A picture written code by code, the best of some candidates.
 
-    model: a shipped model's name, or a folder. Raises MissingError when there is no such model,
-    InputError when it writes no pictures.
+    model: a shipped model's name, or a folder. adapters: folders and weights of what is added to
+    it. Raises MissingError when there is no such model, InputError when it writes no pictures.
     """
 
-    def __init__(self, model: str = "tokens") -> None:
+    def __init__(
+        self, model: str = "tokens", *, adapters: Sequence[tuple[Path, float]] = ()
+    ) -> None:
+        self.adapters = tuple(recipe.Worn(*one) for one in adapters)
         self.folder = recipe.folder_of(model)
         about = recipe.read(self.folder)
         if not isinstance(about, Tokens):
@@ -38,7 +42,7 @@ class TokensModel:
 
     @cached_property
     def maker(self) -> TokensMaker:
-        made: TokensMaker = recipe.load(str(self.folder))
+        made: TokensMaker = recipe.load(str(self.folder), adapters=self.adapters)
         return made
 
     def forecast(self, request: Request[ByTokens]) -> Forecast:

@@ -107,7 +107,9 @@ class Tokens(Recipe):
 
     def ready(self, folder: Path, how: Loading) -> TokensMaker:
         """What writes pictures with the weights in a folder."""
-        codec, writer = (loading.trained(part, folder) for part in self.parts)
+        codec, writer = (
+            loading.trained(part, folder, adapters=how.adapters) for part in self.parts
+        )
         width = self.writer.shape.words
         read = loading.of_width(loading.texts(how.text_encoder), width)
         return tokens_maker(self, codec, writer, read, judge(self.judge, how.read))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from kineograph.values.adapters import Adapted
 from kineograph.values.settings import setting
 from kineograph.values.source import PictureSource
 from kineograph.values.still import Enlarged
 
 
-class ByTokens(Enlarged):
+class ByTokens(Enlarged, Adapted):
     """A picture that is written in codes, one after another."""
 
     about: ClassVar[str] = "a picture by tokens"

@@ -8,13 +8,13 @@ from kineograph.data.composed.feed import ComposedFeed
 from kineograph.data.cutout_feed import CutoutFeed
 from kineograph.families.text_to_image.recipe import Pictures
 from kineograph.recipe import Stage
-from kineograph.training.denoising import Denoising
+from kineograph.training.denoising import Denoising, own_feed
 from kineograph.values.errors import InputError
 
 
 def of_pictures(recipe: Pictures, part: Stage, folder: Path | None) -> Denoising:
     """The objective of a picture network."""
-    return Denoising(part, _cutouts(recipe, folder))
+    return Denoising(part, own_feed(recipe.data, part) or _cutouts(recipe, folder))
 
 
 def _cutouts(recipe: Pictures, folder: Path | None) -> CutoutFeed | ComposedFeed:

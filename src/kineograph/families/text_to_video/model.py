@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,9 @@ class TextToVideoModel:
     """A cascade of diffusion models behind the face of every model.
 
     model: a shipped model's name, or a folder. text_encoder: a folder that takes the place of the
-    model's own encoder. denoiser: a person's own in place of its first stage; see `own_parts`.
-    Raises MissingError when there is no such model, InputError when it is no cascade.
+    model's own encoder. adapters: folders and weights of what is added to it. denoiser: a person's
+    own in place of its first stage; see `own_parts`. Raises MissingError when there is no such
+    model, InputError when it is no cascade.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class TextToVideoModel:
         model: str = "stickers",
         *,
         text_encoder: Path | None = None,
+        adapters: Sequence[tuple[Path, float]] = (),
         denoiser: Denoiser | None = None,
     ) -> None:
+        self.adapters = tuple(recipe.Worn(*one) for one in adapters)
         self.denoiser = denoiser
         self.folder = recipe.folder_of(model)
         self.recipe = recipe.read_cascade(model)
@@ -89,7 +92,12 @@ class TextToVideoModel:
     def maker(self, stages: int) -> CascadeMaker:
         """The first `stages` stages, loaded once."""
         if self._maker is None or len(self._maker.stages) < stages:
-            made = recipe.load(str(self.folder), stages=stages, text_encoder=self.text_encoder)
+            made = recipe.load(
+                str(self.folder),
+                stages=stages,
+                text_encoder=self.text_encoder,
+                adapters=self.adapters,
+            )
             self._maker = with_base(made, self.denoiser)
         return self._maker
 

@@ -20,7 +20,7 @@ MOST_SIDE = 1024  # pixels of a clip by picture
 MOST_PRESET = 512  # of one that a preset asks for
 
 
-class TextToVideo(Output):
+class TextToVideo(Output, Adapted):
     """A clip from words, all of its frames denoised together."""
 
     verb: ClassVar[str] = "video"
