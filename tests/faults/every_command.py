@@ -39,6 +39,8 @@ WORDS: dict[str, Words] = {
     "study ways": ("study", "ways", *TAUGHT, "--sizes", 1, "--data", "64"),
     "study targets": ("study", "targets", *FIGURES),
     "study guidance": ("study", "guidance", *FIGURES),
+    "study distillation": ("study", "distillation", *FIGURES),
+    "study joint": ("study", "joint", *FIGURES),
     "study scale": ("study", "scale", "--paper", "parti"),
     "study cost": ("study", "cost", "--rounds", 1),
     "study fleet": ("study", "fleet", "--runs", 2, "--days", 1),
@@ -86,6 +88,7 @@ WITHOUT = {
     "data stickers out": PACKED,
     "data stickers sheet": PACKED,
     "data fonts out": PACKED,
+    "data photographs out": PACKED,
     "data words out": PACKED,
     "data scenes out": "paints for minutes, by `files.placed`; `tests/test_data_scenes.py` runs it",
     "data scenes sheet": "paints for minutes; its sheet goes through `media.save`",
@@ -128,7 +131,7 @@ NEEDING: dict[str, Words] = {
 }
 "Commands that need a data set that is not here: they end with 3 and fetch nothing unasked."
 FETCHING = ("data cutouts", "data composed", "data stickers", "data fonts", "data words")
-FETCHING += ("data scenes", "influences")
+FETCHING += ("data scenes", "data photographs", "influences")
 "Commands that fetch, as their help says."
 LISTENING = ("studio", "serve")
 "Commands that wait for requests, on this machine alone."
@@ -218,7 +221,7 @@ def cases() -> tuple[list[Case], list[str]]:
 
 CASES, MISSING = cases()
 HEAVY = ("study cost", "study guidance", "study scale", "study targets", "study ways")
-HEAVY += ("models export",)
+HEAVY += ("study distillation", "study joint", "models export")
 "Commands that take ten seconds or more, however small: with `make faults` alone."
 
 
