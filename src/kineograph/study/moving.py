@@ -7,6 +7,7 @@ are there; both models have as many FLOP, of which the joint one spends half on 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -176,9 +177,10 @@ def joint(
         for step in taught(way, flop, seed=seed, rate=RATES["diffusion"]):
             seen = step.value or seen
             yield Progress((i + 0.9 * step.done) / len(jobs), step.note, None)
-        asked = Clips(count, seed + HELD_OUT)
+        asked, begun = Clips(count, seed + HELD_OUT), time.process_time()
         made = torch.cat([way.make(asked.text[k : k + 64], seed + k) for k in range(0, count, 64)])
         name = "clips and stills" if beside else "clips alone"
-        rows.append(Row(name, parameters_of(way.net), clips, seen, 0.0,
+        seconds = (time.process_time() - begun) / count
+        rows.append(Row(name, parameters_of(way.net), clips, seen, seconds,
                         judged_clips(made, asked, learned, seed)))  # fmt: skip
     yield Progress(1.0, "done", rows)
