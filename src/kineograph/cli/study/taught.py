@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,14 @@ def _band(axes: Any, x: Sequence[float], rows: Sequence[Row], name: str, **how: 
     axes.errorbar(x, [one.value for one in found], (down, up), capsize=2, lw=1, ms=3, **how)
 
 
+def _by_number(axes: Any, numbers: Iterable[int], **labels: str) -> None:
+    """A logarithmic axis whose ticks are the numbers there are."""
+    every = sorted(set(numbers))
+    axes.set(xscale="log", **labels)
+    axes.set_xticks(every, [f"{one:,}" for one in every])
+    axes.minorticks_off()
+
+
 def _by_data(plot: Any, rows: Sequence[Row]) -> Any:
     """Each figure against the share of data: a colour a way, darker the larger the model."""
     figure, all_axes = plot.subplots(1, 4, figsize=(12, 3.2), layout="constrained")
@@ -127,7 +135,7 @@ def _by_data(plot: Any, rows: Sequence[Row]) -> Any:
                 shade = 0.35 + 0.65 * (i + 1) / len(sizes)
                 _band(axes, [row.data for row in line], line, name, color=f"C{colour}",
                       alpha=shade, marker="os^Dv"[i], label=f"{kind}, {weights:,}")  # fmt: skip
-        axes.set(xscale="log", xlabel="training figures", title=told)
+        _by_number(axes, [row.data for row in rows], xlabel="training figures", title=told)
         axes.spines[["top", "right"]].set_visible(False)
     all_axes[0].legend(frameon=False, fontsize=6)
     return figure
@@ -145,9 +153,7 @@ def _by_steps(plot: Any, rows: Sequence[Row]) -> Any:
             steps = [int(row.name.rpartition(", ")[2].split()[0]) for row in own]
             every.update(steps)
             _band(axes, steps, own, name, marker="o", label=told)
-        axes.set(xscale="log", xlabel="sampling steps", title=NAMES[name])
-        axes.set_xticks(sorted(every), [str(step) for step in sorted(every)])
-        axes.minorticks_off()
+        _by_number(axes, every, xlabel="sampling steps", title=NAMES[name])
         axes.spines[["top", "right"]].set_visible(False)
     all_axes[0].legend(frameon=False, fontsize=8)
     return figure
@@ -160,7 +166,7 @@ def _by_clips(plot: Any, rows: Sequence[Row]) -> Any:
         for line in dict.fromkeys(row.name for row in rows):
             own = [row for row in rows if row.name == line]
             _band(axes, [row.data for row in own], own, name, marker="o", label=line)
-        axes.set(xscale="log", xlabel="training clips", title=told)
+        _by_number(axes, [row.data for row in rows], xlabel="training clips", title=told)
         axes.spines[["top", "right"]].set_visible(False)
     all_axes[0].legend(frameon=False, fontsize=8)
     return figure
