@@ -25,7 +25,6 @@ from kineograph.values.errors import InputError, KineographError, is_full, unwri
 if sys.platform != "win32":
     import fcntl
 
-PATIENCE = 1.0  # seconds that the lock of an output is asked for
 SIGNATURE = ".c2pa"
 "Behind a file's name: its C2PA manifest (`trust.manifest`), which holds for these bytes alone."
 
@@ -153,8 +152,7 @@ def claimed(target: Path) -> Iterator[None]:
     """Keep the name of an output for this process while the block runs.
 
     Raises InputError when another process writes it. The lock is a hidden file beside it, which
-    goes with the block. A process that was killed as it started another leaves the lock to that one
-    until it has begun, so it is asked for again for PATIENCE seconds.
+    goes with the block.
     """
     if sys.platform == "win32":
         yield
@@ -163,10 +161,6 @@ def claimed(target: Path) -> Iterator[None]:
     path = target.with_name(f".kineograph-{short}.lock")
     with writing(target):
         file = _claim(path)
-        until = time.monotonic() + PATIENCE
-        while file is None and time.monotonic() < until:
-            time.sleep(PATIENCE / 20)
-            file = _claim(path)
     if file is None:
         raise InputError(
             "out", f"another job is writing '{target.name}'", "wait for it or choose another name"

@@ -209,7 +209,8 @@ def killed(
             wrong += not whole
             gone_on += _pieces(target)
             is_run = name == "train" and (target / "recipe.json").exists()
-            _run([*words, *(["--resume"] if is_run else [])], inputs, target)
+            more = ["--resume"] if is_run else ["--force"] if target.is_file() else []
+            _run([*words, *more], inputs, target)  # killed as it ended, the file is there
             wrong += _content(target) != expected
             left = (path.name for path in target.parent.iterdir())
             wrong += any(one.startswith(".kine") or one.endswith(".run") for one in left)
