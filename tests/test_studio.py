@@ -12,19 +12,25 @@ import sys
 from http.client import HTTPConnection
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 from starlette.testclient import TestClient
 
 from browser import CHROMIUM, browser
 from kineograph import batch, models, record
-from kineograph.studio import requests, serve
+from kineograph.studio import requests, serve, shown, worker
 from kineograph.studio.downloads import converted
 from kineograph.studio.guard import MOST_BODY, Guard
 from kineograph.studio.home import Home
 from kineograph.studio.rooms import ROOMS
 from kineograph.studio.server import PAGE, Studio, create
 from kineograph.studio.worker import Worker
+from kineograph.trace import Trace
+from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError
+from kineograph.values.progress import Progress
 from studio_driving import KEY, Running, waiting
 
 TOKEN, PORT = "a token of the test", 8000
@@ -513,3 +519,19 @@ def test_a_made_picture_is_had_in_another_form_with_its_record(running, tmp_path
     assert record.read(made).settings["size"] == "8x8"
     with pytest.raises(InputError, match=r"takes a \.gif"):
         converted(folder / "wall.png", ".mp4", "emoji")
+
+
+def test_steps_of_a_text_are_drawn_when_somebody_looks(tmp_path):
+    trace = Trace()
+    for share, text in ((0.5, "a clip"), (1.0, "a clip of rain")):
+        trace.add(Progress(share, "writing", text, facts={"choices": [("rain", 0.75)]}))
+    trace.add(Progress(1.0, "a picture", Clip(torch.zeros(3, 3, 4, 4), 8.0)))
+    assert worker._kept(trace, tmp_path) == 3
+    files = sorted(path.name for path in (tmp_path / "steps").iterdir())
+    assert files == ["002.webp", "steps.json"]
+
+    seen = [shown.step(tmp_path / "steps", place) for place in range(4)]
+    assert seen[3] is None and seen[2] == (tmp_path / "steps" / "002.webp").read_bytes()
+    drawn = [np.asarray(Image.open(io.BytesIO(one)).convert("L"), int) for one in seen[:2]]
+    assert abs(drawn[0] - drawn[1]).max() > 100  # one says more than the other
+    assert shown.step(tmp_path / "none", 0) is None

@@ -7,10 +7,10 @@ A folder holds `NNNNN.png` and `steps.json` with every step's share, note, facts
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -26,33 +26,42 @@ SIDE = 256  # pixels that a small picture is brought to
 STILL = (".png", ".jpg", ".jpeg")
 
 
+class Kept(NamedTuple):
+    """A step that is kept. shown: a clip of one frame, or a text, which is drawn when asked for."""
+
+    shown: Clip | str
+    told: dict[str, Any]
+
+    def picture(self) -> Clip:
+        """(1, 3 or 4, H, W)."""
+        return text_picture(self.shown, self.told) if isinstance(self.shown, str) else self.shown
+
+
 @dataclass
 class Trace:
     """The steps so far, thinned to at most MOST: every stride-th of `count`."""
 
-    pictures: list[Clip] = field(default_factory=list)
-    steps: list[dict[str, Any]] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
     stride: int = 1
     count: int = 0
 
     def add(self, step: Progress[Any]) -> None:
-        if self.count % self.stride == 0 and (shown := picture_of(step)) is not None:
-            self.pictures.append(shown)
+        if self.count % self.stride == 0 and (shown := shown_of(step)) is not None:
             told = {"done": round(step.done, 6), "note": step.note, **(step.facts or {})}
-            if isinstance(step.value, str):
-                told["text"] = step.value[-LETTERS:]
-            self.steps.append(told)
-            if len(self.pictures) > MOST:
-                self.pictures, self.steps = self.pictures[::2], self.steps[::2]
+            if isinstance(shown, str):
+                told["text"] = shown[-LETTERS:]
+            self.kept.append(Kept(shown, told))
+            if len(self.kept) > MOST:
+                self.kept = self.kept[::2]
                 self.stride *= 2
         self.count += 1
 
-    def clip(self) -> Clip:
-        """The steps as one clip; a smaller picture is enlarged, pixel by pixel, to the largest."""
-        height = max(one.frames.shape[2] for one in self.pictures)
-        width = max(one.frames.shape[3] for one in self.pictures)
-        frames = [_fitted(one, height, width) for one in self.pictures]
-        return Clip(torch.cat(frames), FPS)
+
+def clip_of(pictures: Sequence[Clip]) -> Clip:
+    """One clip of them; a smaller picture is enlarged, pixel by pixel, to the largest."""
+    height = max(one.frames.shape[2] for one in pictures)
+    width = max(one.frames.shape[3] for one in pictures)
+    return Clip(torch.cat([_fitted(one, height, width) for one in pictures]), FPS)
 
 
 def traced(
@@ -74,9 +83,10 @@ def save(trace: Trace, path: Path, record: dict[str, Any] | None = None) -> None
     """Write the steps: a film by its suffix, a sheet as a still, a folder without suffix."""
     from kineograph import media
 
-    if not trace.pictures:
+    if not trace.kept:
         return
-    clip = trace.clip()
+    pictures = [one.picture() for one in trace.kept]
+    clip = clip_of(pictures)
     suffix = path.suffix.lower()
     if suffix in STILL:
         columns = min(len(clip), 8)
@@ -86,22 +96,22 @@ def save(trace: Trace, path: Path, record: dict[str, Any] | None = None) -> None
     else:
         with placed(path) as part:
             part.mkdir()
-            for number, picture in enumerate(trace.pictures):
+            for number, picture in enumerate(pictures):
                 media.save(picture, part / f"{number:05d}.png")
-            (part / "steps.json").write_text(json.dumps(trace.steps, indent=1), "utf-8")
+            (part / "steps.json").write_text(
+                json.dumps([one.told for one in trace.kept], indent=1), "utf-8"
+            )
             if record is not None:
                 (part / "recipe.json").write_text(json.dumps(record), "utf-8")
 
 
-def picture_of(step: Progress[Any]) -> Clip | None:
-    """What a step shows, as a clip of one frame; None where there is nothing to see."""
+def shown_of(step: Progress[Any]) -> Clip | str | None:
+    """What a step shows, a clip by one frame; None where there is nothing to see."""
     value = step.value
     if isinstance(value, Clip):
         middle = len(value) // 2
         return value[middle : middle + 1]
-    if isinstance(value, str):
-        return text_picture(value, step.facts or {})
-    return None
+    return value if isinstance(value, str) else None
 
 
 def text_picture(text: str, facts: dict[str, Any]) -> Clip:

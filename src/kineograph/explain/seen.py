@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kineograph.explain.story import Bars, Figure
-from kineograph.trace import picture_of
+from kineograph.trace import shown_of
 from kineograph.values.clip import Clip
 from kineograph.values.progress import Progress
 
@@ -37,9 +37,9 @@ class Seen:
             self._keep(step)
 
     def _keep(self, step: Progress[Any]) -> None:
-        shown = picture_of(step) if self.count % self.stride == 0 else None
+        shown = shown_of(step) if self.count % self.stride == 0 else None
         self.count += 1
-        if shown is not None:
+        if isinstance(shown, Clip):
             self.pictures.append((step.done, step.note, shown))
             if len(self.pictures) > MOST:
                 self.pictures = self.pictures[::2]

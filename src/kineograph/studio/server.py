@@ -31,7 +31,7 @@ from pydantic import Field
 import kineograph
 from kineograph import models
 from kineograph.files import remove
-from kineograph.studio import copied, downloads, inside, nearest, requests
+from kineograph.studio import copied, downloads, inside, nearest, requests, shown
 from kineograph.studio.described import described
 from kineograph.studio.events import Events
 from kineograph.studio.guard import Guard
@@ -459,8 +459,9 @@ async def steps(request: Request, number: Number) -> Response:
 @gallery.get("/results/{number}/steps/{place}")
 async def step(request: Request, number: Number, place: Place) -> Response:
     """The picture of one step."""
-    path = _of(request).home.folder(number) / "steps" / f"{place:03d}.webp"
-    return _file(path) if path.is_file() else Response("none", 404)
+    folder = _of(request).home.folder(number) / "steps"
+    found = await _aside(partial(shown.step, folder, place))
+    return Response("none", 404) if found is None else Response(found, media_type="image/webp")
 
 
 @gallery.get("/results/{number}/inside")

@@ -6,8 +6,10 @@ These are for looking only; what is kept and what carries a record is written by
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +33,19 @@ def picture(value: Any, *, side: int = SIDE, frames: int = FRAMES) -> bytes | No
     stride = -(-len(value) // frames)
     thin = Clip(value.frames[::stride], value.fps)
     return webp(to_bytes(thin), value.fps / stride, side)
+
+
+def step(folder: Path, place: int) -> bytes | None:
+    """The picture of a kept step of a making: as it was written, or drawn of its text."""
+    from kineograph.trace import text_picture
+
+    file, told = folder / f"{place:03d}.webp", folder / "steps.json"
+    if file.is_file():
+        return file.read_bytes()
+    steps = json.loads(told.read_text("utf-8")) if told.is_file() else []
+    if place >= len(steps) or "text" not in steps[place]:
+        return None
+    return picture(text_picture(steps[place]["text"], steps[place]))
 
 
 def webp(frames: Sequence[Any] | NDArray[np.uint8], fps: float, side: int = SIDE) -> bytes:

@@ -21,13 +21,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from kineograph import batch
 from kineograph.studio import inside, requests, shown
 from kineograph.studio.home import Home
 from kineograph.values.errors import KineographError, LimitError, is_full, is_memory
 from kineograph.values.progress import Progress
+
+if TYPE_CHECKING:
+    from kineograph.trace import Trace
 
 EVERY = 0.2  # seconds between two previews
 STEPS = 64  # pictures of a making that are kept
@@ -127,17 +130,20 @@ def _seen(step: Progress[Any]) -> dict[str, Any]:
     return seen
 
 
-def _kept(trace: Any, folder: Path) -> int:
-    """Write the pictures of a trace, `steps/NNN.webp`, and what is told of them; how many."""
-    stride = max(1, -(-len(trace.pictures) // STEPS))
-    chosen = list(range(0, len(trace.pictures), stride))
-    if trace.pictures and chosen[-1] != len(trace.pictures) - 1:
-        chosen[-1] = len(trace.pictures) - 1
+def _kept(trace: Trace, folder: Path) -> int:
+    """Write what is told of a trace, and its pictures, `steps/NNN.webp`; how many steps.
+
+    A text has no picture: the server draws it when somebody looks (`shown.step`).
+    """
+    stride = max(1, -(-len(trace.kept) // STEPS))
+    chosen = trace.kept[::stride]
+    if trace.kept:
+        chosen[-1] = trace.kept[-1]
     (folder / "steps").mkdir(exist_ok=True)
-    for place, number in enumerate(chosen):
-        small = shown.picture(trace.pictures[number])
-        (folder / "steps" / f"{place:03d}.webp").write_bytes(small or b"")
-    told = json.dumps([trace.steps[number] for number in chosen], default=str)
+    for place, one in enumerate(chosen):
+        if not isinstance(one.shown, str):
+            (folder / "steps" / f"{place:03d}.webp").write_bytes(shown.picture(one.shown) or b"")
+    told = json.dumps([one.told for one in chosen], default=str)
     (folder / "steps" / "steps.json").write_text(told, "utf-8")
     return len(chosen)
 
