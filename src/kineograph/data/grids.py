@@ -168,7 +168,7 @@ class Grids:
                 return self._changed(change, of, style, rng)
             picture = self._picture(kind, held, rng, coloured=task == "colourise")
             if task in GROUNDED:
-                return self._grounded(task, picture, of, rng)
+                return self._changed(_laid(task, picture), of, "", rng)
             return change(picture, np.ones(picture.shape[:2], bool), rng)
 
         pairs = [pair(self.train, held=False), pair(pool, held)]
@@ -196,14 +196,6 @@ class Grids:
             if not coloured or np.ptp(picture, axis=-1).mean() > GREY:
                 break
         return picture
-
-    def _grounded(self, task: str, picture: Picture, pool: Pool, rng: Rng) -> Pair:
-        """A sticker on a whole picture, to its mask or to itself."""
-        rows = pool.by_style[stickers.STYLES[rng.integers(3)]]
-        row = rows[rng.integers(len(rows))]
-        x, mask = np.asarray(self.stills[row]), self.masks[row]
-        answer = x if task == "cut out" else _coloured(mask.astype(np.uint8) * 255)
-        return over(x, mask, picture), answer
 
     def _letters(self, rng: Rng, *, held: bool, new: bool, examples: int) -> list[Pair]:
         known, asked = (self.glyphs.letter_rows(which) for which in (False, held))
@@ -300,14 +292,21 @@ def outlines(x: Picture) -> Picture:
 
 
 def _segment(rng: Rng) -> Change:
-    def change(x: Picture, mask: NDArray[np.bool_], rng: Rng) -> Pair:
-        return over(x, mask, ground(rng)), _coloured(mask.astype(np.uint8) * 255)
-
-    return change
+    return lambda x, mask, rng: _laid("segment", ground(rng))(x, mask, rng)
 
 
 def _cut_out(rng: Rng) -> Change:
-    return lambda x, mask, rng: (over(x, mask, ground(rng)), x)
+    return lambda x, mask, rng: _laid("cut out", ground(rng))(x, mask, rng)
+
+
+def _laid(task: str, back: Picture) -> Change:
+    """A sticker on a picture, to its mask or to itself."""
+
+    def change(x: Picture, mask: NDArray[np.bool_], rng: Rng) -> Pair:
+        answer = x if task == "cut out" else _coloured(mask.astype(np.uint8) * 255)
+        return over(x, mask, back), answer
+
+    return change
 
 
 def over(x: Picture, mask: NDArray[np.bool_], back: Picture) -> Picture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from kineograph.families.analogy.settings import ByBoth, ByPatches, Matching
 from kineograph.media.exact import Picture, picture_of
 from kineograph.patches import analogies
 from kineograph.patches.source_map import copied_result, copy_report
-from kineograph.products import ClipProduct, picture_clip
+from kineograph.products import ClipProduct
 from kineograph.products import clip_of as shown
 from kineograph.record import record_of
 from kineograph.values.analogy import Analogy
@@ -22,11 +22,6 @@ from kineograph.values.clip import Clip, from_bytes
 from kineograph.values.progress import Progress
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
-
-# Measured with one thread: 96 and 256 pixels a side by patches, 0 and 8 rounds by tokens.
-START = 1.4  # seconds until the compiled search is there
-PLACE = 1.2e-9  # seconds a pixel made and place searched
-SHORT = 3e-5  # seconds a pixel made from a short list of places
 
 
 class PatchesModel:
@@ -39,12 +34,13 @@ class PatchesModel:
         pictures = _pictures(request.settings)
         height, width = pictures[-1].shape[:2]
         places = sum(picture.shape[0] * picture.shape[1] for picture in pictures[:-1:2])
-        each = SHORT if request.settings.approximate else PLACE * places
+        approximate = request.settings.approximate
+        seconds = analogies.seconds(height * width, places, approximate=approximate)
         told = f"{width}x{height} pixels from {places:,} places by patches"
         file = media.file_bytes(request.form or ".png", (width, height), 1)
         memory = int(250e6 + 300 * (places + height * width))
         facts = {"pixels": height * width, "places": places}
-        return Forecast(START + 1.33 * each * height * width, memory, file, told, facts)
+        return Forecast(seconds, memory, file, told, facts)
 
     def make(self, request: Request[ByPatches], seed: int) -> Iterator[Progress[Clip]]:
         """The luminance as it is matched; the last step carries the picture, with its map."""
@@ -65,8 +61,11 @@ class Learned(Protocol):
     @property
     def about(self) -> About: ...
     def forecast(self, request: Request[Any]) -> Forecast: ...
-    def filled(self, settings: ByBoth, seed: int) -> Iterator[Progress[Clip]]: ...
-    def told(self, settings: ByBoth) -> tuple[str, ...]: ...
+    def cells(self, settings: ByBoth) -> list[Clip]: ...
+    def filled(
+        self, settings: ByBoth, cells: Sequence[Clip], seed: int
+    ) -> Iterator[Progress[Clip]]: ...
+    def told(self, settings: ByBoth, cells: Sequence[Clip]) -> tuple[str, ...]: ...
 
 
 class BothModel:
@@ -92,7 +91,8 @@ class BothModel:
         """The steps of one, then of the other; the last carries the row of pictures."""
         settings = request.settings
         learned: Clip | None = None
-        for step in self.tokens.filled(settings, seed):
+        cells = self.tokens.cells(settings)
+        for step in self.tokens.filled(settings, cells, seed):
             learned = step.value
             yield step._replace(done=0.3 * step.done)
         made: analogies.Analogy | None = None
@@ -102,9 +102,9 @@ class BothModel:
             else:
                 yield step._replace(done=0.3 + 0.69 * step.done, value=shown(step.value))
         assert learned is not None and made is not None
-        row = _row(settings, learned, made.picture)
+        row = _row(cells, learned, made.picture)
         copies = copy_report(made.source)
-        notes: tuple[str, ...] = (*self.tokens.told(settings), *made.notes, str(copies))
+        notes: tuple[str, ...] = (*self.tokens.told(settings, cells), *made.notes, str(copies))
         if made.picture.shape[2] in (2, 4):
             notes = (*notes, "the row shows pictures with transparency over white")
         facts = {"copies": copies._asdict()}
@@ -129,17 +129,12 @@ def _pictures(settings: Analogy) -> list[Picture]:
     return [picture_of(source, name) for name, source in settings.pictures]
 
 
-def _row(settings: Analogy, learned: Clip, answer: Picture) -> Clip:
+def _row(given: Sequence[Clip], learned: Clip, answer: Picture) -> Clip:
     """A, A2, B and both answers as one picture."""
     if answer.dtype != np.uint8:
         answer = answer // 257
     colours = answer[:, :, :3] if answer.shape[2] > 2 else np.repeat(answer[:, :, :1], 3, 2)
-    cells = [
-        picture_clip(settings.a, "a"),
-        picture_clip(settings.a2, "a2"),
-        picture_clip(settings.b, "b"),
-    ]
-    row = [*cells, learned, from_bytes(colours.astype(np.uint8)[None])]
+    row = [given[0], given[1], given[-1], learned, from_bytes(colours.astype(np.uint8)[None])]
     page = Clip(torch.cat([cell.over().frames for cell in row]))
     scale = max(1, 128 // page.frames.shape[-1])
     return media.sheet(page, columns=len(row), scale=scale)

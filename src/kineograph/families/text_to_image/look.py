@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from kineograph.patches.analogies import MODES, analogy
+from kineograph.patches import analogies
 from kineograph.patches.luminance import colours
 from kineograph.values.clip import Clip, from_bytes
 from kineograph.values.errors import InputError
@@ -29,14 +29,13 @@ LONGER = 256  # pixels: a larger picture is brought to it, so that its grain fit
 EXACT = 256  # pixels of a side of a cut-out, up to which every place is searched
 SMALLEST = 16  # pixels of a side of the picture
 SOFT, SMOOTH = 3.0, 1.0  # pixels: of the picture's blur, which is its grain, and of the cut-out's
-STROKES = replace(MODES["painterly"], coherence=3.0, guide=0.7, remap=False)
+STROKES = replace(analogies.MODES["painterly"], coherence=3.0, guide=0.7, remap=False)
 NOISE = 1e-4  # added to variances: a flat colour has none
 
 
 def seconds(size: int) -> float:
     """What a cut-out of `size` pixels a side takes at most, measured on one thread."""
-    each = 1.2e-9 * LONGER**2 if size <= EXACT else 3e-5  # a pixel, by all places or a short list
-    return 1.4 + 1.33 * each * size**2
+    return analogies.seconds(size**2, LONGER**2, approximate=size > EXACT)
 
 
 def looked(cutout: Clip, picture: NDArray[Any], seed: int) -> Iterator[Progress[Clip]]:
@@ -61,7 +60,7 @@ def looked(cutout: Clip, picture: NDArray[Any], seed: int) -> Iterator[Progress[
     a, a2, b = (_bytes(one) for one in (_blurred(style, SOFT), style, _blurred(tinted, SMOOTH)))
     strokes = replace(STROKES, approximate=max(b.shape[:2]) > EXACT)
     made: Any = None
-    for step in analogy(a, a2, b, seed=seed, matching=strokes):
+    for step in analogies.analogy(a, a2, b, seed=seed, matching=strokes):
         made = step.value
         yield Progress(step.done * 0.999, step.note, cutout)
     answer = from_bytes(made.picture[None], cutout.fps).frames

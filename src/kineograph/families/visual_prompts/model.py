@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -68,17 +68,23 @@ class VisualPromptsModel:
         file = media.file_bytes(request.form or ".png", (width, height), 1)
         return Forecast(seconds, int(450e6), file, told, {"pixels": height * width, "pairs": pairs})
 
-    def filled(self, settings: Filled, seed: int) -> Iterator[Progress[Clip]]:
+    def cells(self, settings: Filled) -> list[Clip]:
+        """Its pictures, as clips of one frame, B last."""
+        return [picture_clip(source, name) for name, source in settings.pictures]
+
+    def filled(
+        self, settings: Filled, cells: Sequence[Clip], seed: int
+    ) -> Iterator[Progress[Clip]]:
         """The answer to B round by round, a clip of one frame of its size."""
-        *cells, query = (picture_clip(source, name) for name, source in settings.pictures)
-        pairs = list(zip(cells[::2], cells[1::2], strict=True))
+        *examples, query = cells
+        pairs = list(zip(examples[::2], examples[1::2], strict=True))
         yield from self.filler.with_rounds(settings.rounds).make(pairs, query, seed)
 
-    def told(self, settings: Filled) -> tuple[str, ...]:
+    def told(self, settings: Filled, cells: Sequence[Clip]) -> tuple[str, ...]:
         """What a person should know: the size of cells, pictures unlike what was taught."""
         filler, pictures = self.filler, settings.pictures
         small = f"cells are {filler.cell} pixels: a larger answer is an enlarged one"
-        unlike = filler.unlike([picture_clip(source, name) for name, source in pictures])
+        unlike = filler.unlike(cells)
         if not unlike:
             return (small,)
         named = ", ".join(dict.fromkeys(NAMES.get(pictures[i][0], pictures[i][0]) for i in unlike))
@@ -91,19 +97,20 @@ class VisualPromptsModel:
     def make(self, request: Request[ByTokens], seed: int) -> Iterator[Progress[Clip]]:
         """The answer round by round; the last step carries it."""
         made: Clip | None = None
-        for step in self.filled(request.settings, seed):
+        cells = self.cells(request.settings)
+        for step in self.filled(request.settings, cells, seed):
             made = step.value
             yield step._replace(done=min(step.done, 0.99))
         assert made is not None
-        made = _with_alpha(made, request.settings.b)
+        made = _with_alpha(made, cells[-1])
         record = record_of(self, request, seed)
-        result = Result(ClipProduct(made), seed, record, self.told(request.settings))
+        result = Result(ClipProduct(made), seed, record, self.told(request.settings, cells))
         yield Progress(1.0, "done", made, None, result)
 
 
-def _with_alpha(made: Clip, query: Source) -> Clip:
+def _with_alpha(made: Clip, query: Clip) -> Clip:
     """The answer with the transparency of B, where it has any."""
-    given = picture_clip(query, "b").frames
+    given = query.frames
     if given.shape[1] != 4 or made.frames.shape[-2:] != given.shape[-2:]:
         return made
     return Clip(torch.cat([made.frames[:, :3], given[:1, 3:]], dim=1), made.fps)
