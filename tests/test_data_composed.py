@@ -254,13 +254,13 @@ def folders(tmp_path_factory):
     index = {"stills": cutouts.rows_of(RECORDS), "frames": []}
     (packs / "index.json").write_text(json.dumps(index))
     list(cutout_texts.encode(packs, encoder=encoder))
-    list(feed.encode(texts, packs=cutouts.load(packs), count=120, encoder=encoder))
+    list(feed.encode(texts, packs=cutouts.load(packs), count=120, mixed_count=40, encoder=encoder))
     return packs, texts
 
 
 def test_a_share_of_every_batch_is_composed(folders):
     packs, texts = folders
-    mixed = feed.ComposedFeed(32, share=0.25, count=120, folder=packs, texts=texts)
+    mixed = feed.ComposedFeed(32, share=0.25, count=120, mixed_count=40, folder=packs, texts=texts)
     clean, cond = mixed(16, 1, seed=1, seen=0)
     assert clean.shape == (16, 4, 1, 32, 32)
     assert cond.words.shape[:2] == cond.mask.shape
@@ -275,11 +275,10 @@ def test_a_share_of_every_batch_is_composed(folders):
 
 def test_what_is_composed_shows_what_its_caption_says(folders):
     packs, texts = folders
-    mixed = feed.ComposedFeed(32, share=1.0, count=120, folder=packs, texts=texts)
+    mixed = feed.ComposedFeed(32, share=1.0, count=120, mixed_count=40, folder=packs, texts=texts)
     said = {
         float(mixed.text.pooled[mixed.text.row[text], 0]): scene.kind
-        for number in range(120)
-        for scene in [mixed.ground.scenes(number)]
+        for scene in mixed.ground.streamed(120, 40)
         for text in scene.texts
     }
     clean, cond = mixed(60, 1, seed=0, seen=0)

@@ -7,13 +7,13 @@ from pathlib import Path
 import torch
 
 from kineograph.data import cutouts
-from kineograph.data.composed.feed import COUNT, Ground
+from kineograph.data.composed.feed import Ground
 from kineograph.data.cutout_feed import TRAINED
 from kineograph.data.cutout_texts import captions_of, load_texts
 from kineograph.data.phrases import plain
 from kineograph.families.text_to_image.vocabulary import Vocabulary, vocabulary
 
-SCENES = 2_000  # of the stream: their words come again and again
+SCENES = 2_000  # of each stream: their words come again and again
 
 
 def known(folder: Path | None = None) -> Vocabulary:
@@ -22,8 +22,7 @@ def known(folder: Path | None = None) -> Vocabulary:
     trained = [record for record in packs.still_records if record.split in TRAINED]
     every = zip(packs.records, captions_of(packs.records), strict=True)
     said = [text for record, some in every if record.split in TRAINED for text in some]
-    scenes = Ground(packs).scenes
-    said += [one for number in range(min(SCENES, COUNT)) for one in scenes(number).texts]
+    said += [one for scene in Ground(packs).streamed(SCENES, SCENES) for one in scene.texts]
     names = sorted({plain(record) for record in trained if plain(record) in text.row})
     rows = [text.row[name] for name in names]
     states = torch.from_numpy(text.pooled[rows].astype("float32"))

@@ -1,6 +1,6 @@
 """Which composed pictures come next, beside the plain ones? A pure function of (seed, seen).
 
-A share of every batch are scenes of the stream, drawn from its first COUNT numbers, whose captions
+A share of every batch are scenes of the two streams, drawn from their first numbers, whose captions
 the frozen encoder has read once. Held-out combinations are passed over. Of what moves the picture
 is the thing at rest, whole: another model moves it. The rest are the cut-outs as they are.
 """
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from kineograph.data import cutouts
 from kineograph.data.composed.colours import mean_hue, recoloured
+from kineograph.data.composed.mixed import mixed
 from kineograph.data.composed.scenes import KINDS, Scene, Scenes
 from kineograph.data.cutout_features import pixels
 from kineograph.data.cutout_feed import TRAINED, CutoutFeed
@@ -24,15 +25,16 @@ from kineograph.data.sticker_texts import Encoder
 from kineograph.trajectories.placed import Placed, rendered
 from kineograph.values.prompt import Cond, Progress
 
-COUNT = 30_000  # numbers of the stream that are drawn from
-SHARE = 0.2  # of a batch
+COUNT, MIXED = 30_000, 24_000  # numbers of the two streams that are drawn from
+SHARE = 0.35  # of a batch
 MIX = {
-    "colour": 0.1,
-    "count": 0.15,
-    "place": 0.1,
-    "relation": 0.35,
-    "ground": 0.2,
-    "movement": 0.1,
+    "colour": 0.05,
+    "count": 0.1,
+    "place": 0.05,
+    "relation": 0.25,
+    "ground": 0.1,
+    "movement": 0.08,
+    "mixed": 0.37,
 }  # share of each kind among them: what is hard to learn comes more often
 STILL = tuple(kind for kind in KINDS if kind != "movement")
 
@@ -45,6 +47,19 @@ class Ground:
         self.pictures = pixels(packs, self.rows)  # (N, 4, 64, 64) in [0, 1], premultiplied
         records = [packs.still_records[row] for row in self.rows]
         self.scenes = Scenes(records, [mean_hue(picture)[1] for picture in self.pictures])
+
+    def streamed(self, count: int, mixed_count: int) -> Iterator[Scene]:
+        """The first scenes of both streams."""
+        yield from (self.scenes(number) for number in range(count))
+        yield from (mixed(self.scenes, number) for number in range(mixed_count))
+
+    def some(self, rng: np.random.Generator, count: int, mixed_count: int) -> Scene:
+        """One of the first scenes of both streams, its kind drawn by MIX."""
+        kind = str(rng.choice(list(MIX), p=list(MIX.values())))
+        if kind == "mixed":
+            return mixed(self.scenes, int(rng.integers(mixed_count)))
+        turn = list(KINDS).index(kind)  # kinds come in turn in the first stream
+        return self.scenes(turn + len(KINDS) * int(rng.integers(count // len(KINDS))))
 
     def drawn(self, scene: Scene, side: int, *, time: float | None = 0.0) -> Tensor:
         """(4, side, side) in [0, 1], premultiplied: the scene at a time of its loop.
@@ -72,11 +87,12 @@ def encode(
     *,
     packs: cutouts.Cutouts | None = None,
     count: int = COUNT,
+    mixed_count: int = MIXED,
     encoder: Encoder | None = None,
 ) -> Iterator[Progress]:
     """Store the states of the captions of the first scenes; the last value is their number."""
-    scenes = Ground(packs or cutouts.load()).scenes
-    said = (text for number in range(count) for text in scenes(number).texts)
+    ground = Ground(packs or cutouts.load())
+    said = (text for scene in ground.streamed(count, mixed_count) for text in scene.texts)
     texts = list(dict.fromkeys(["", *said]))
     yield from store(folder or composed_folder(), texts, encoder=encoder)
 
@@ -90,6 +106,7 @@ class ComposedFeed:
         *,
         share: float = SHARE,
         count: int = COUNT,
+        mixed_count: int = MIXED,
         styles: tuple[str, ...] = cutouts.STYLES,
         folder: Path | None = None,
         texts: Path | None = None,
@@ -97,7 +114,8 @@ class ComposedFeed:
         self.plain = CutoutFeed(size, styles=styles, folder=folder)
         self.ground = Ground(cutouts.load(folder))
         self.text = load_texts(texts or composed_folder())
-        self.size, self.share, self.count = size, share, count
+        self.size, self.share = size, share
+        self.counts = count, mixed_count
 
     def __call__(self, batch: int, frames: int, *, seed: int, seen: int) -> tuple[Tensor, Cond]:
         """clean (B, 4, 1, S, S) in [-1, 1], premultiplied; composed pictures come first."""
@@ -106,7 +124,7 @@ class ComposedFeed:
         made: list[Tensor] = []
         rows: list[int] = []
         while len(made) < many:
-            scene = self.ground.scenes(_number(rng, self.count))
+            scene = self.ground.some(rng, *self.counts)
             if scene.held:
                 continue
             made.append(self.ground.drawn(scene, self.size, time=None))
@@ -119,12 +137,6 @@ class ComposedFeed:
             return first, said
         clean, cond = self.plain(batch - many, frames, seed=seed, seen=seen)
         return torch.cat([first, clean]), joined(said, cond)
-
-
-def _number(rng: np.random.Generator, count: int) -> int:
-    """A number of the stream below `count`, its kind drawn by MIX; kinds come in turn there."""
-    kind = int(np.searchsorted(np.cumsum([MIX[kind] for kind in KINDS]), rng.random(), "right"))
-    return min(kind, len(KINDS) - 1) + len(KINDS) * int(rng.integers(count // len(KINDS)))
 
 
 def joined(first: Cond, second: Cond) -> Cond:

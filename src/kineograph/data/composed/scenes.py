@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kineograph.data.composed.colours import HUES
+from kineograph.data.composed.colours import HUES, LEAST_SATURATED
 from kineograph.data.composed.movements import MOVEMENTS, SPEEDS, sped
 from kineograph.data.cutouts import Cutout
 from kineograph.data.phrases import plain, plural, with_article
@@ -57,7 +57,8 @@ RELATIONS_SAID = {
     "above": ("{0} above {1}", "{0} over {1}", "{1} below {0}"),
     "below": ("{0} below {1}", "{0} under {1}", "{1} above {0}"),
 }
-WHOLE_GROUPS = {"animals-nature", "food-drink", "objects", "travel-places", "activities"}
+WHOLE_GROUPS = frozenset(("animals-nature", "food-drink", "objects", "travel-places", "activities"))
+WIDE_GROUPS = WHOLE_GROUPS | {"smileys-emotion"}  # of mixed scenes: faces, hearts, ghosts too
 COLOURED = frozenset((*HUES, *GROUNDS, "brown", "gold", "silver", "rainbow", "colour", "golden"))
 
 
@@ -99,8 +100,14 @@ class Scenes:
         self.records = records
         fit = [row for row, record in enumerate(records) if _fits(record)]
         self.rows = np.array(fit, dtype=np.int64)
-        vivid = [row for row in fit if saturations[row] > 0.25 and _recolours(records[row])]
-        self.vivid = np.array(vivid, dtype=np.int64)
+        self.recolourable = {
+            row
+            for row, record in enumerate(records)
+            if saturations[row] > LEAST_SATURATED and _recolours(record)
+        }
+        self.vivid = np.array([row for row in fit if row in self.recolourable], dtype=np.int64)
+        wide = [row for row, record in enumerate(records) if _fits(record, WIDE_GROUPS)]
+        self.wide = np.array(wide, dtype=np.int64)
 
     def __call__(self, number: int, *, seed: int = 0) -> Scene:
         """Scene `number`; kinds come in turn, so that every kind has an equal share."""
@@ -120,9 +127,9 @@ def held_out(*combination: object) -> bool:
     return int(hashlib.sha256(told.encode()).hexdigest(), 16) % HELD_OUT == 0
 
 
-def _fits(record: Cutout) -> bool:
+def _fits(record: Cutout, groups: frozenset[str] = WHOLE_GROUPS) -> bool:
     words = plain(record).split()
-    return record.style == "3d" and record.group in WHOLE_GROUPS and len(words) <= 2
+    return record.style == "3d" and record.group in groups and len(words) <= 2
 
 
 def _recolours(record: Cutout) -> bool:
@@ -157,14 +164,17 @@ def _colour(scenes: Scenes, rng: np.random.Generator) -> Scene:
 def _count(scenes: Scenes, rng: np.random.Generator) -> Scene:
     row, count = scenes.some(rng, scenes.rows), int(rng.choice(list(COUNTS)))
     many = plural(plain(scenes.records[row]))
-    cells = {2: (2, 1), 3: (3, 1), 4: (2, 2), 5: (3, 2)}[count]
-    across, down = cells
-    size = min(1 / across, 1 / down) * 0.96
-    places = [((i % across + 0.5) / across, (i // across + 0.5) / down) for i in range(count)]
-    things = tuple(Placed(0, x, y, size) for x, y in places)
     texts = (f"{COUNTS[count]} {many}", f"{count} {many}", f"a picture of {COUNTS[count]} {many}")
     held = held_out("count", scenes.records[row].key, count)
-    return Scene("count", (row,), (None,), things, texts, held, facts={"count": count})
+    return Scene("count", (row,), (None,), cells(count), texts, held, facts={"count": count})
+
+
+def cells(count: int) -> tuple[Placed, ...]:
+    """Where so many of one thing stand, 2 to 5: side by side, from four on in two rows."""
+    across, down = {2: (2, 1), 3: (3, 1), 4: (2, 2), 5: (3, 2)}[count]
+    size = min(1 / across, 1 / down) * 0.96
+    places = [((i % across + 0.5) / across, (i // across + 0.5) / down) for i in range(count)]
+    return tuple(Placed(0, x, y, size) for x, y in places)
 
 
 def _place(scenes: Scenes, rng: np.random.Generator) -> Scene:
