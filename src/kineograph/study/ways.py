@@ -41,6 +41,7 @@ BATCH = 64
 NO_TEXT = 0.1  # share of samples whose text is dropped, where guidance needs it
 SIGMAS = Schedule(0.02, 80.0)
 PATCH, CODES, PLACES = 2, 128, (SIZE // 2) ** 2
+Order = Literal[1, 2]
 PENALTY = 0.5  # on the critic's slopes, of pictures in -1 … 1
 
 
@@ -74,6 +75,39 @@ def heard(text: Tensor) -> Cond:
 # -- from noise ------------------------------------------------------------------------------------
 
 
+def denoiser(
+    width: int, target: str, *, time: Literal["none", "attention"] = "none", text: int = TEXT
+) -> nn.Module:
+    """A small U-Net of fresh weights that estimates v, eps or the clean picture."""
+    shape = VideoUNetShape(
+        patch=1, widths=(width, 2 * width), depth=1, attention=(False, True), time=time, head=16,
+        state=2 * width, text=text, low=False, circular=False,
+    )  # fmt: skip
+    return Precond(VideoUNet(shape), PARAMETERIZATIONS[target])
+
+
+def denoised(
+    net: Any, clean: Tensor, text: Tensor, rng: torch.Generator, weighting: str = "v"
+) -> Tensor:
+    """Mean loss of clean pictures or clips, each at a level of its own; some hear no text."""
+    cond = heard(text).drop_words(torch.rand(len(text), generator=rng) < NO_TEXT)
+    sigma = SIGMAS.draw(len(clean), rng)
+    noise = torch.randn(clean.shape, generator=rng)
+    loss: Tensor = net.loss(clean, noise, sigma, cond, weighting=WEIGHTINGS[weighting]).mean()
+    return loss
+
+
+def from_noise(
+    denoise: Denoiser, text: Tensor, seed: int, sigmas: Tensor, *, frames: int = 1, order: Order = 2
+) -> Tensor:
+    """(N, 3, frames, 16, 16) in model range; sample i depends on its text and `seed` + i."""
+    noise = noise_from(row_generators([seed + i for i in range(len(text))]))
+    start = noise(torch.empty(len(text), 3, frames, SIZE, SIZE)) * float(sigmas[0])
+    *_, last = integrate(denoise, start, sigmas, heard(text), order=order)
+    clean: Tensor = last.clean
+    return clean
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How pictures are sampled from noise: steps of DPM-Solver++, guidance, thresholding."""
@@ -83,7 +117,7 @@ class Sampling:
     oscillate: bool = False
     threshold: float = 1.0
     "Quantile of dynamic thresholding; 1 only clips nothing."
-    order: Literal[1, 2] = 2
+    order: Order = 2
     "1 is DDIM."
 
 
@@ -99,19 +133,12 @@ class Diffusion:
     name: str = "diffusion"
 
     def __post_init__(self) -> None:
-        shape = VideoUNetShape(
-            patch=1, widths=(self.width, 2 * self.width), depth=1, attention=(False, True),
-            time="none", head=16, state=2 * self.width, text=TEXT, low=False, circular=False,
-        )  # fmt: skip
-        self.net: nn.Module = Precond(VideoUNet(shape), PARAMETERIZATIONS[self.target])
+        self.net = denoiser(self.width, self.target)
 
     def __call__(self, net: Any, phase: Phase, *, seed: int, seen: int) -> Iterator[Tensor]:
         clean, text = batch_of(self.data, phase.batch, seed, seen)
         rng = torch.Generator().manual_seed(mixed(seed, seen) ^ 1)
-        cond = heard(text).drop_words(torch.rand(len(text), generator=rng) < NO_TEXT)
-        sigma = SIGMAS.draw(len(clean), rng)
-        noise = torch.randn(clean.shape, generator=rng)
-        yield net.loss(clean, noise, sigma, cond, weighting=WEIGHTINGS[self.weighting]).mean()
+        yield denoised(net, clean, text, rng, self.weighting)
 
     @torch.no_grad()
     def make(self, text: Tensor, seed: int) -> Tensor:
@@ -128,12 +155,7 @@ class Diffusion:
             denoise = Guided(denoise, GuidanceSchedule(sigmas[:-1].tolist(), scales))
         if how.threshold < 1:
             denoise = Thresholded(denoise, how.threshold)
-        shape = (len(text), 3, 1, SIZE, SIZE)
-        noise = noise_from(row_generators([seed + i for i in range(len(text))]))
-        start = noise(torch.empty(shape)) * float(sigmas[0])
-        *_, last = integrate(denoise, start, sigmas, heard(text), order=how.order)
-        clean: Tensor = last.clean
-        return clean
+        return from_noise(denoise, text, seed, sigmas, order=how.order)
 
 
 @dataclass

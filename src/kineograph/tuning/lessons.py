@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -28,6 +28,7 @@ from kineograph.families.language.objective import first_part, reading_of
 from kineograph.families.language.recipe import Language
 from kineograph.families.language.words.byte_pairs import BytePairs
 from kineograph.families.text_to_image.recipe import Pictures
+from kineograph.files import sha256_of
 from kineograph.nets.low_rank import LowRank
 from kineograph.recipe import Adapter, AdapterPart, Cascade, Phase, Stage, folder_of, read, trained
 from kineograph.recipe.files import read_tensors, save_tensors
@@ -99,11 +100,7 @@ def lesson_of(
         case Animate() if folder is not None and isinstance(part, MotionPart):
             eye = trained(recipe.picture, folder) if part.routes.picture else None
             return Animating(part, motions_of(recipe, part, pack), eye)
-    raise InputError(
-        "model",
-        f"'{recipe.name}' ({recipe.family}) does not learn of a person's pack",
-        "use pictures, scenes, stickers, animate, tokens or words",
-    )
+    raise _learns_not(recipe)
 
 
 def learned(recipe: Any, pack: Path) -> tuple[Any, ...]:
@@ -125,7 +122,11 @@ def learned(recipe: Any, pack: Path) -> tuple[Any, ...]:
             return tuple(part for part in recipe.parts if adds or part.low_size != part.size)
         case Pictures() | Language():
             return cast(tuple[Any, ...], recipe.parts)
-    raise InputError(
+    raise _learns_not(recipe)
+
+
+def _learns_not(recipe: Any) -> InputError:
+    return InputError(
         "model",
         f"'{recipe.name}' ({recipe.family}) does not learn of a person's pack",
         "use pictures, scenes, stickers, animate, tokens or words",
@@ -142,6 +143,12 @@ def frames_of(part: Any, pack: Path) -> int:
 
 def moves(pack: Path) -> bool:
     """Whether anything that is trained on of a pack has more than one frame."""
+    return _moves(pack, sha256_of(pack / "pack.json"))
+
+
+@lru_cache(maxsize=4)
+def _moves(pack: Path, sha256: str) -> bool:
+    """sha256: of the pack's index, so that a pack made anew is looked at anew."""
     seen = opened(pack, 16)
     return any(len(seen.frames_of(one)) > 1 for one in seen.trained)
 

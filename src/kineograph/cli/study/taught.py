@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -100,9 +100,11 @@ def draw(settings: Taught, rows: Sequence[Row], path: Path) -> None:
     elif isinstance(settings, Guiding):
         figure = _front(plot, rows)
     elif isinstance(settings, Joint):
-        figure = _by_clips(plot, rows)
+        figure = _lines(
+            plot, rows, tuple(NAMES), "training clips", lambda row: (row.name, row.data)
+        )
     else:
-        figure = _by_steps(plot, rows)
+        figure = _lines(plot, rows, ("right", "off", "spread"), "sampling steps", _by_steps)
     with placed(path) as part:
         figure.savefig(part, dpi=110, metadata={"Software": None})
     plot.close(figure)
@@ -141,32 +143,37 @@ def _by_data(plot: Any, rows: Sequence[Row]) -> Any:
     return figure
 
 
-def _by_steps(plot: Any, rows: Sequence[Row]) -> Any:
-    """Figures against the steps that stand at the end of a row's name; a line a name before."""
-    lines: dict[str, list[Row]] = {}
+def _by_clips(row: Row) -> tuple[str, int]:
+    """A line with and one without stills, against the number of clips."""
+    return row.name, row.data
+
+
+def _by_steps(row: Row) -> tuple[str, int]:
+    """A line a name, against the steps that stand at its end."""
+    line, _, steps = row.name.rpartition(", ")
+    return line, int(steps.split()[0])
+
+
+def _lines(
+    plot: Any,
+    rows: Sequence[Row],
+    names: Sequence[str],
+    xlabel: str,
+    place: Callable[[Row], tuple[str, int]],
+) -> Any:
+    """Some figures against a number; place: of a row, its line and its number."""
+    lines: dict[str, list[tuple[int, Row]]] = {}
     for row in rows:
-        lines.setdefault(row.name.rpartition(", ")[0], []).append(row)
-    figure, all_axes = plot.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
-    for axes, name in zip(all_axes, ("right", "off", "spread"), strict=True):
-        every: set[int] = set()
-        for told, own in lines.items():
-            steps = [int(row.name.rpartition(", ")[2].split()[0]) for row in own]
-            every.update(steps)
-            _band(axes, steps, own, name, marker="o", label=told)
-        _by_number(axes, every, xlabel="sampling steps", title=NAMES[name])
-        axes.spines[["top", "right"]].set_visible(False)
-    all_axes[0].legend(frameon=False, fontsize=8)
-    return figure
-
-
-def _by_clips(plot: Any, rows: Sequence[Row]) -> Any:
-    """Figures against the number of clips; a line with and one without stills."""
-    figure, all_axes = plot.subplots(1, 4, figsize=(12, 3.2), layout="constrained")
-    for axes, (name, told) in zip(all_axes, NAMES.items(), strict=True):
-        for line in dict.fromkeys(row.name for row in rows):
-            own = [row for row in rows if row.name == line]
-            _band(axes, [row.data for row in own], own, name, marker="o", label=line)
-        _by_number(axes, [row.data for row in rows], xlabel="training clips", title=told)
+        line, number = place(row)
+        lines.setdefault(line, []).append((number, row))
+    size = (4 + 2 * len(names), 3.2)
+    figure, all_axes = plot.subplots(1, len(names), figsize=size, layout="constrained")
+    for axes, name in zip(all_axes, names, strict=True):
+        for line, own in lines.items():
+            numbers, some = zip(*own, strict=True)
+            _band(axes, numbers, some, name, marker="o", label=line)
+        every = (number for own in lines.values() for number, _ in own)
+        _by_number(axes, every, xlabel=xlabel, title=NAMES[name])
         axes.spines[["top", "right"]].set_visible(False)
     all_axes[0].legend(frameon=False, fontsize=8)
     return figure

@@ -50,27 +50,28 @@ class MotionsOfPack:
         """(B, 5, T, h, w); conditions: text, the first frame in pixels, frames a second."""
         rng = np.random.Generator(np.random.Philox(key=(seed, seen)))
         which = self.trained[rng.integers(len(self.trained), size=batch)]
-        z, turned = blocks(self.motions, which, frames, fps, self.rest, rng)
-        first = self.firsts[which].clone()
-        first[turned] = first[turned].flip(-1)
-        return z, self._told(which, first, fps)
+        return self._blocks(which, frames, fps, self.rest, rng)
 
     def held_out(self, frames: int, fps: int) -> tuple[Tensor, Cond] | None:
         """Clips that are held out, from their first frame on; None where none is."""
-        which = self.kept_out
-        if not len(which):
+        if not len(self.kept_out):
             return None
-        rng = np.random.default_rng(0)
-        z, turned = blocks(self.motions, which, frames, fps, 1.0, rng)
+        return self._blocks(self.kept_out, frames, fps, 1.0, np.random.default_rng(0))
+
+    def _blocks(
+        self,
+        which: NDArray[np.int64],
+        frames: int,
+        fps: int,
+        rest: float,
+        rng: np.random.Generator,
+    ) -> tuple[Tensor, Cond]:
+        z, turned = blocks(self.motions, which, frames, fps, rest, rng)
         first = self.firsts[which].clone()
         first[turned] = first[turned].flip(-1)
-        return z, self._told(which, first, fps)
-
-    def _told(self, which: NDArray[np.int64], first: Tensor, fps: int) -> Cond:
-        texts = [self.samples.said[self.moving[one]][0] for one in which]
-        cond = self.samples.batch(texts)
+        cond = self.samples.batch([self.samples.said[self.moving[one]][0] for one in which])
         rate = torch.full((len(which),), float(fps))
-        return Cond(cond.words, cond.mask, cond.pooled, first=first, fps=rate)
+        return z, Cond(cond.words, cond.mask, cond.pooled, first=first, fps=rate)
 
     def _loop(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         """(32, S, S, 3) of a clip's rows, on white."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,8 @@ from torch import Tensor
 from kineograph.data.cutouts import premultiplied
 from kineograph.data.own.packing import shrunk
 from kineograph.data.shards import read, read_about
-from kineograph.values.errors import InputError, LimitError
+from kineograph.frames.render import FrameStore
+from kineograph.values.errors import InputError
 
 SEAM = 3.0  # times the usual step from frame to frame, at which an end does not meet a beginning
 IN_MEMORY = 2 * 2**30  # bytes of a pack's pictures; a larger pack lies in a file without a name
@@ -89,14 +89,14 @@ def opened(folder: Path, size: int, *, fill: bool = False) -> Pack:
     about = read_about(folder)
     if about.get("kind", "pictures") != "pictures":
         raise InputError("pack", f"holds {about['kind']}, not pictures", "use a pack of pictures")
-    pixels, of, captions, files, held = Growing(size), [], [], [], []
+    pixels, of, captions, files, held = FrameStore(IN_MEMORY), [], [], [], []
     kept_out = set(about.get("held_out", ()))
     for number, sample in enumerate(read(folder)):
         if isinstance(sample.pixels, str):
             raise InputError("pack", f"{sample.key} is a text", "use a pack of pictures")
         frames = sample.pixels if sample.pixels.ndim == 4 else sample.pixels[None]
         for frame in frames:
-            pixels.add(squared(frame, size, fill=fill))
+            pixels.append(squared(frame, size, fill=fill).numpy())
             of.append(number)
         captions.append(str(sample.facts.get("caption") or sample.facts.get("name") or ""))
         files.append(str(sample.facts.get("file", sample.key)))
@@ -105,59 +105,12 @@ def opened(folder: Path, size: int, *, fill: bool = False) -> Pack:
         raise InputError("pack", f"'{folder.name}' is empty", "make it again")
     return Pack(
         about,
-        pixels.whole(),
+        torch.from_numpy(pixels.whole()),  # (N, 4, S, S)
         np.array(of),
         tuple(captions),
         tuple(files),
         np.array(held, dtype=np.bool_),
     )
-
-
-class Growing:
-    """Pictures (4, S, S) uint8 one after another: in memory, or from IN_MEMORY on in a file.
-
-    The file has no name and goes with the process; what is trained on is mapped, so that a pack may
-    be as large as the disk. Raises LimitError where the disk is full.
-    """
-
-    def __init__(self, side: int) -> None:
-        self.side, self.count = side, 0
-        self.kept: list[Tensor] = []
-        self.file: IO[bytes] | None = None
-
-    def add(self, picture: Tensor) -> None:
-        self.count += 1
-        if self.file is None and self.count * picture.numel() > IN_MEMORY:
-            self.file = tempfile.TemporaryFile(prefix="kineograph-")  # noqa: SIM115
-            for one in self.kept:
-                self._write(one)
-            self.kept = []
-        if self.file is None:
-            self.kept.append(picture)
-        else:
-            self._write(picture)
-
-    def whole(self) -> Tensor:
-        """(N, 4, S, S) uint8."""
-        if self.file is None:
-            return torch.stack(self.kept)
-        self.file.flush()
-        shape = (self.count, 4, self.side, self.side)
-        mapped = np.memmap(self.file, np.uint8, "r+", shape=shape)
-        self.file.close()  # the map keeps it
-        return torch.from_numpy(mapped)
-
-    def _write(self, picture: Tensor) -> None:
-        assert self.file is not None
-        try:
-            self.file.write(picture.numpy().tobytes())
-        except OSError as error:
-            told = (
-                f"pack: {self.count * picture.numel():,} bytes do not fit in the temporary folder"
-            )
-            raise LimitError(
-                f"{told} ({error.strerror}); make room or train on smaller pictures"
-            ) from error
 
 
 def squared(pixels: NDArray[np.uint8], side: int, *, fill: bool = False) -> Tensor:

@@ -174,9 +174,7 @@ def planned(request: Request[VideoTexture]) -> Plan:
     return plan
 
 
-def _morphing(
-    plan: Plan, settings: VideoTexture, fps: float, pixels: int, made: int
-) -> float:  # fmt: skip
+def _morphing(plan: Plan, settings: VideoTexture, fps: float, pixels: int, made: int) -> float:
     """Seconds of optical flow, two for every picture that is mixed.
 
     A loop's fades are mixed small for every loop that is tried, and once as they are shown; a walk
@@ -185,9 +183,8 @@ def _morphing(
     if not plan.closed and settings.blend == "auto":
         return 0.0
     fade = settings.fade or max(2, round(fps / 6))
-    if (
-        plan.closed
-    ):  # loops tried with fades of one, two and four times the width; one that is shown
+    if plan.closed:
+        # loops are tried with fades of one, two and four times the width; then one is shown
         tried, shown = MORPHED * 7 * fade * WORK_PIXELS, 2 * fade * min(pixels, FLOW_PIXELS)
         return MORPH * 2 * (tried + shown)
     return MORPH * 2 * made / fps * fade * min(pixels, FLOW_PIXELS)
