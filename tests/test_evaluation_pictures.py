@@ -10,7 +10,7 @@ import torch
 from kineograph.data import cutouts
 from kineograph.data.cutout_features import RealCutouts, over_white, pixels, real_cutouts
 from kineograph.data.cutouts import Cutout, Cutouts
-from kineograph.data.phrases import STYLE_WORDS, captions, plain
+from kineograph.data.phrases import ADJECTIVES, CARRIERS, STYLE_WORDS, captions, plain
 from kineograph.evaluation import pictures as measure
 from kineograph.evaluation.alpha import edge_width, ground_error
 from kineograph.evaluation.sets import kid
@@ -215,3 +215,9 @@ def test_features_of_the_packs_are_those_of_their_pictures(tmp_path):
     white = stills[..., :3] / 255 * alpha + 1 - alpha
     want = look(torch.from_numpy(white).permute(0, 3, 1, 2).float())
     assert torch.allclose(found.fine, want, atol=1e-6)
+
+
+def test_free_wording_shares_no_word_with_what_captions_put_around_a_thing():
+    taught = {w for text in (*CARRIERS, *ADJECTIVES) for w in text.replace(",", "").split()}
+    asked = {word for text in measure.ASKED for word in text.split()}
+    assert taught & asked <= {"{0}", "i"}

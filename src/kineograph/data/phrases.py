@@ -1,8 +1,9 @@
 """How would a person ask for a thing? Captions by rule, from an emoji's name, other names and tags.
 
-"dog", "a dog", "a picture of a dog", "a man rowing a boat", "flag of Germany", "a smiling cat";
-with a style anywhere: "flat: dog", "a flat dog", "a dog in noto style". No style word means 3d.
-Rules, no model: they are poor English now and then ("a scissors"), as people's prompts are.
+"dog", "a dog", "a picture of a dog", "i need a dog", "a man rowing a boat", "flag of Germany", "a
+smiling cat"; with a style anywhere: "flat: dog", "a flat dog", "a dog in noto style". No style word
+means 3d. Rules, no model: they are poor English now and then ("a scissors"), as people's prompts
+are.
 """
 
 from __future__ import annotations
@@ -14,7 +15,25 @@ from collections.abc import Iterable, Iterator
 from kineograph.data.cutouts import STYLES, Cutout
 
 STYLE_WORDS = {style: style for style in STYLES} | {"colour": "glossy"}
-MOST_3D, MOST = 14, 7  # captions of one record
+MOST_3D, MOST = 19, 8  # captions of one record
+CARRIERS = (
+    "give me {0}",
+    "i need {0}",
+    "i would like {0}",
+    "make {0}",
+    "could you make {0}",
+    "let me see {0}",
+    "this is {0}",
+    "there is {0}",
+    "just {0}",
+    "only {0}",
+    "an image of {0}",
+    "{0}, thanks",
+    "{0} by itself",
+    "{0} for my page",
+)  # what people say around a thing; {0} is the thing with its article
+ADJECTIVES = ("nice", "simple", "beautiful", "lovely", "funny", "great", "big", "plain")
+CARRIED = 5  # of a record
 FORMS = 6  # places of a style word
 PLURAL_ONLY = {"scissors", "glasses", "jeans", "shorts", "socks", "chopsticks", "binoculars"}
 _COUNTED_GROUPS = {"animals-nature", "food-drink", "objects", "travel-places", "activities"}
@@ -61,6 +80,7 @@ def phrases(record: Cutout, shared: frozenset[str] = frozenset()) -> list[str]:
     for other in others[:4]:
         said += [other, _with_article(other, record)]
     said += [f"{start} {_with_article(name, record)}" for start in _starts(record)]
+    said += _carried(_with_article(name, record), record)
     said += [f"{name}, {first}, {second}" for first, second in _pairs(record, name)[:4]]
     if re.fullmatch(r"[a-z]+[^s]", name) and record.group in _COUNTED_GROUPS:
         said.append(plural(name))
@@ -164,6 +184,13 @@ def _told(name: str, record: Cutout) -> Iterator[str]:
         yield f"{found[2]} {found[1]}"
     elif found := re.match(r"^([\w ]+) button$", name):
         yield f"a button that says {found[1]}"
+
+
+def _carried(name: str, record: Cutout) -> list[str]:
+    """The thing with words around it that say nothing of it."""
+    every = [carrier.format(name) for carrier in CARRIERS]
+    every += [_styled(name, word, 1) for word in ADJECTIVES]
+    return sorted(every, key=lambda text: _hashed(record, text))[:CARRIED]
 
 
 def _starts(record: Cutout) -> tuple[str, ...]:
