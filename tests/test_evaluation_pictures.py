@@ -217,7 +217,7 @@ def test_features_of_the_packs_are_those_of_their_pictures(tmp_path):
     assert torch.allclose(found.fine, want, atol=1e-6)
 
 
-def test_free_wording_shares_no_word_with_what_captions_put_around_a_thing():
+def test_free_wording_shares_only_pronouns_with_what_captions_put_around_a_thing():
     taught = {w for text in (*CARRIERS, *ADJECTIVES) for w in text.replace(",", "").split()}
     asked = {word for text in measure.ASKED for word in text.split()}
-    assert taught & asked <= {"{0}", "i"}
+    assert taught & asked <= {"{0}", "i", "me", "you"}
