@@ -12,7 +12,14 @@ from kineograph.data.cutout_feed import MOVED, THREE_D, CutoutFeed
 from kineograph.data.cutout_packs import matched
 from kineograph.data.cutout_texts import captions_of, encode, load_texts
 from kineograph.data.cutouts import Cutout
-from kineograph.data.phrases import STYLE_WORDS, captions, phrases, plain, shared_names
+from kineograph.data.phrases import (
+    STYLE_WORDS,
+    captions,
+    kinds_of,
+    phrases,
+    plain,
+    shared_names,
+)
 from kineograph.nets.encoders import TextStates
 from kineograph.values.clip import from_premultiplied
 from kineograph.values.errors import InputError, MissingError
@@ -121,6 +128,26 @@ def test_every_caption_of_a_style_names_it_and_no_other(style):
     else:
         assert len(named) == len(said)
         assert {f"{STYLE_WORDS[style]}: dog", f"dog in {STYLE_WORDS[style]} style"} <= set(said)
+
+
+def test_things_are_asked_for_by_their_kind_where_no_other_goes_by_it():
+    pine, palm, rose, wilted, star = (
+        cutout(name, "animals-nature", key=str(key), tags=tags)
+        for key, (name, tags) in enumerate(
+            [
+                ("evergreen tree", ()),
+                ("palm tree", ()),
+                ("rose", ("flower", "love")),
+                ("wilted flower", ()),
+                ("glowing star", ()),
+            ]
+        )
+    )
+    plain_star = cutout("star", "animals-nature", key="9")
+    kinds = kinds_of([pine, palm, rose, wilted, star, plain_star])
+    assert kinds == {key: ("tree",) for key in "01"} | {key: ("flower",) for key in "23"}
+    assert "a tree" in captions(pine, kinds=kinds["0"])
+    assert "a flower" in captions(rose, kinds=kinds["2"])
 
 
 def test_a_name_of_two_concepts_is_used_for_neither():

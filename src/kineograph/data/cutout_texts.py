@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kineograph.data.cutouts import Cutout, cutout_folder, load
-from kineograph.data.phrases import captions, shared_names
+from kineograph.data.phrases import captions, kinds_of, shared_names
 from kineograph.data.sticker_texts import WIDTH, Encoder, text_encoder
 from kineograph.files import placed
 from kineograph.nets.encoders import MINILM_SHA256
@@ -57,8 +57,8 @@ class CutoutTexts:
 
 def captions_of(records: Sequence[Cutout]) -> list[list[str]]:
     """The captions of every record, the plain one first."""
-    shared = shared_names(records)
-    return [captions(record, shared) for record in records]
+    shared, kinds = shared_names(records), kinds_of(records)
+    return [captions(record, shared, kinds.get(record.key, ())) for record in records]
 
 
 def encode(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from kineograph.data.cutouts import STYLES, Cutout
 
@@ -34,6 +34,7 @@ CARRIERS = (
 )  # what people say around a thing; {0} is the thing with its article
 ADJECTIVES = ("nice", "simple", "beautiful", "lovely", "funny", "great", "big", "plain")
 CARRIED = 5  # of a record
+MOST_OF_A_KIND = 16  # things
 FORMS = 6  # places of a style word
 PLURAL_ONLY = {"scissors", "glasses", "jeans", "shorts", "socks", "chopsticks", "binoculars"}
 _COUNTED_GROUPS = {"animals-nature", "food-drink", "objects", "travel-places", "activities"}
@@ -43,6 +44,7 @@ _UNCOUNTED = re.compile(
     r"popcorn|spaghetti|curry|oden|mate|baseball|badminton|soccer|tennis|lacrosse|water|wood|"
     r"[^ ]+s|[0-9].*)$"
 )
+_NO_KINDS = {"left", "right", "green", "done", "way", "increasing", "decreasing", "showing"}
 _PEOPLE = "man|woman|person|men|women|people|boy|girl|child|baby|couple|elf|fairy|genie|vampire"
 
 
@@ -87,13 +89,19 @@ def phrases(record: Cutout, shared: frozenset[str] = frozenset()) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def captions(record: Cutout, shared: frozenset[str] = frozenset()) -> list[str]:
-    """Whole captions of one still or animation, the plain one first; the most for 3d."""
+def captions(
+    record: Cutout, shared: frozenset[str] = frozenset(), kinds: Sequence[str] = ()
+) -> list[str]:
+    """Whole captions of one still or animation, the plain one first; the most for 3d.
+
+    kinds: what the thing is one of, as `kinds_of` tells.
+    """
     said = phrases(record, shared)
     word = STYLE_WORDS[record.style]
     if record.style == "3d":
+        generic = [_with_article(kind, record) for kind in kinds]
         named = [_styled(text, word, form) for form, text in enumerate(said[:4])]
-        return [said[0], *_sample([*said[1:], *named], MOST_3D - 1, record)]
+        return [said[0], *generic, *_sample([*said[1:], *named], MOST_3D - 1, record)]
     named = [_styled(text, word, _hashed(record, text) % FORMS) for text in said[1:]]
     first = [_styled(said[0], word, form) for form in (0, 1, 2)]
     return [*first, *_sample(named, MOST - len(first), record)]
@@ -134,6 +142,28 @@ def shared_names(records: Iterable[Cutout]) -> frozenset[str]:
     return frozenset(shared)
 
 
+def kinds_of(records: Sequence[Cutout]) -> dict[str, tuple[str, ...]]:
+    """What things are one of, by key: an evergreen tree is a tree, a tulip a flower.
+
+    A kind is a word that ends the names of some things and is the name of none; of it are those
+    things and those that have it as a tag. A word of more than MOST_OF_A_KIND says too little.
+    """
+    counted = [one for one in records if one.group in _COUNTED_GROUPS and one.style == "3d"]
+    names = {name for one in records for name in (plain(one), *one.also)}
+    heads = {_head(plain(one)) for one in counted} - names - _NO_KINDS
+    found: dict[str, set[str]] = {}
+    for one in counted:
+        words = {_head(plain(one)), *(tag.lower() for tag in one.tags)}
+        for kind in words & heads:
+            if re.fullmatch(r"[a-z]{3,}", kind):
+                found.setdefault(kind, set()).add(one.key)
+    kinds: dict[str, tuple[str, ...]] = {}
+    for kind, keys in sorted(found.items()):
+        for key in keys if len(keys) <= MOST_OF_A_KIND else ():
+            kinds[key] = (*kinds.get(key, ()), kind)
+    return kinds
+
+
 # -- rules --------------------------------------------------------------------------------------
 
 
@@ -145,11 +175,16 @@ def _with_article(name: str, record: Cutout) -> str:
     """The name after its article: "the" for flags, none for what has no number."""
     if name.startswith("flag of "):
         return f"the {name}"
-    head = name.split(" with ")[0].split(" of ")[0].split()[-1]
+    head = _head(name)
     bare = record.group in _BARE_GROUPS or _UNCOUNTED.match(head) or name in PLURAL_ONLY
     if bare and not name.endswith(("glass", "bus", "cactus", "octopus", "compass", "abacus")):
         return name
     return f"{_article(name)} {name}"
+
+
+def _head(name: str) -> str:
+    """The noun of a name: of "bowl with spoon" it is bowl."""
+    return re.split(r" (?:with|of|on|in|at|behind|and) ", name)[0].split()[-1]
 
 
 def _told(name: str, record: Cutout) -> Iterator[str]:
