@@ -6,10 +6,12 @@ import torch
 
 from kineograph.data.finish_feed import FinishFeed, answer
 from kineograph.data.shards import Sample, write
+from kineograph.families.text_to_image import finisher_recipe
 from kineograph.families.text_to_image.finisher_objective import Finishing, over
 from kineograph.families.text_to_image.finisher_recipe import Finisher, FinisherPart
 from kineograph.nets.compact import Compact, CompactShape
-from kineograph.recipe import Phase, from_json, network, to_json
+from kineograph.recipe import Phase, from_json, network, read, to_json
+from kineograph.recipe.loading import Loading
 from kineograph.values.errors import InputError, MissingError
 
 SHAPE = CompactShape(4, 8, 1, 4)
@@ -115,3 +117,12 @@ def test_a_recipe_comes_back_from_json():
     assert from_json(to_json(about)) == about
     with pytest.raises(InputError, match="5 is not 3 or 4"):
         FinisherPart("finish", 64, 16, CompactShape(5, 8, 1, 4), PART.phases)
+
+
+def test_what_is_nearly_nothing_is_nothing_and_what_is_nearly_whole_is_whole(tmp_path, monkeypatch):
+    alpha = torch.tensor([0.0, 1 / 255, 0.5, 254 / 255, 1.0]).view(1, 1, 1, 5)
+    seen = torch.cat([alpha.expand(-1, 3, -1, -1), alpha], dim=1)
+    monkeypatch.setattr(finisher_recipe, "trained", lambda part, folder: lambda x: x)
+    made = Finisher("finisher", "cutouts", finish=PART).ready(tmp_path, Loading(read))(seen)
+    assert made[0, 3, 0].tolist() == pytest.approx([0, 0, 0.5, 1, 1])
+    assert (made[:, :3] <= made[:, 3:]).all()

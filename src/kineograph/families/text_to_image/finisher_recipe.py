@@ -15,6 +15,8 @@ from kineograph.recipe.fields import MOST_PIXELS, Phase, Recipe, plain_word, wit
 from kineograph.recipe.loading import Loading, trained
 from kineograph.values.errors import InputError
 
+FAINT = 2 / 255  # alpha so near to nothing, or to whole, is that
+
 
 @dataclass(frozen=True)
 class FinisherPart:
@@ -93,6 +95,7 @@ class Finisher(Recipe):
         def finish(x: Tensor) -> Tensor:
             with torch.no_grad():
                 made = net(x).clamp(0, 1)
-            return torch.cat([made[:, :3].minimum(made[:, 3:]), made[:, 3:]], dim=1)
+            alpha = ((made[:, 3:] - FAINT) / (1 - 2 * FAINT)).clamp(0, 1)
+            return torch.cat([made[:, :3].minimum(alpha), alpha], dim=1)
 
         return finish
