@@ -159,14 +159,8 @@ def unets() -> Iterator[Ratio]:
                 yield Ratio(job, "", module.replace("_", "-"), skipped="not installed")
                 continue
 
-            def once(net: Any, half: bool = half) -> Callable[[], Any]:
-                def run() -> None:
-                    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-                        net.run()
-
-                return run
-
-            mine, other = least(once(own), once(peer))
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+                mine, other = least(own.run, peer.run)  # weights are cast once, as a maker does
             yield more(job, "GFLOP/s", peer.name, own.gflop / mine, peer.gflop / other)
 
 

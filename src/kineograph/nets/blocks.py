@@ -93,10 +93,11 @@ class Residual(nn.Module):
 def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
     """Attention of q (…, N, E) over k, v (…, M, E); bias is added to the logits.
 
-    Short sequences go through plain matrix products: on a CPU the fused kernel's backward is
-    several times slower there.
+    Short sequences go through plain matrix products: on a CPU the fused kernel is slower there,
+    its backward several times, and of 64 by 64 its backward still is.
     """
-    if q.shape[-2] * k.shape[-2] > 64 * 64:
+    size = q.shape[-2] * k.shape[-2]
+    if size > 64 * 64 or (size == 64 * 64 and not torch.is_grad_enabled()):
         if bias is not None:
             bias = bias.to(q.dtype)
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
