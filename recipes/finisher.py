@@ -6,9 +6,9 @@ r"""finisher: from a cut-out of 64 pixels to one of 256, in one evaluation, trai
 
 It begins as Real-ESRGAN's small network for drawings (BSD-3-Clause), which sees a cut-out on black
 and on white, and learns what cut-outs look like at 256 pixels. Half of what it sees are the picture
-network's own answers to the real ones, whose faults it will meet. From a twelfth of the first phase on
-a critic of patches has a say, so that edges are edges and not their mean; its word was made to
-weigh three times as much in the second phase (adversarial 0.1, before 0.03).
+network's own answers to the real ones, whose faults it will meet. From sample 4,000 on a critic of
+patches has a say, so that edges are edges and not their mean; its say weighed .03 in the first
+phase and .1, as it stands here, in the second.
 Time and numbers: weights/finisher/CARD.md.
 """
 
