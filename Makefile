@@ -20,7 +20,7 @@ PEERS := .venv/peers
 
 demo: $(READY)
 	@mkdir -p out
-	@$(BIN)/kineograph video "a red heart beating" --seed 10 -o out/heart.webp --force >/dev/null
+	@$(BIN)/kineograph video "a red heart bouncing" --seed 1 -o out/heart.webp --force >/dev/null
 	@$(BIN)/kineograph sheet out/heart.webp -o out/heart.png --force >/dev/null
 	@echo "sticker        $(CURDIR)/out/heart.webp"
 	@echo "contact sheet  $(CURDIR)/out/heart.png"

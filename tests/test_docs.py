@@ -63,7 +63,7 @@ def test_python_on_the_pages_runs(monkeypatch, tmp_path):
             for block in blocks(page, ("python",)):
                 exec(compile(block, page.name, "exec"), {})
     for name in ("heart.mp4", "heart.webp"):
-        assert record.read(tmp_path / name).settings["text"] == "a red heart beating"
+        assert record.read(tmp_path / name).settings["text"] == "a red heart bouncing"
 
 
 def test_python_of_other_pages_runs(capsys):

@@ -2,7 +2,7 @@
 
     import kineograph as kg
 
-    kg.video("a red heart beating", seed=1).save("heart.webp")
+    kg.video("a red heart bouncing", seed=1).save("heart.webp")
 
 Names are imported when they are first asked for, so `import kineograph` costs nothing.
 """

@@ -1,7 +1,7 @@
 """One line a family, for people in a hurry.
 
     import kineograph as kg
-    kg.video("a red heart beating", seed=1).save("heart.webp")
+    kg.video("a red heart bouncing", seed=1).save("heart.webp")
 
 Every function takes the fields that `kineograph VERB --help` lists as keywords, and `seed`; without
 one it is drawn, and stands in the result. What is read may be a file's name or a value in memory.

@@ -54,7 +54,7 @@ ROOMS = (
     Room(
         "words", "Words to clip", "Say what it is and how it moves.", "video",
         ("text", "by", "motion", "size", "ground"),
-        {"text": "a red heart beating", "by": "picture", "seed": 1}, ".webp",
+        {"text": "a red heart bouncing", "by": "picture", "seed": 1}, ".webp",
         "Watch the noise become a shape before it begins to move.",
         beside=(GUIDANCE_OFF, Beside("six steps", {"steps": 6})),
     ),
