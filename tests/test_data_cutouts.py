@@ -10,7 +10,7 @@ import torch
 from kineograph.data import cutouts
 from kineograph.data.cutout_feed import MOVED, THREE_D, CutoutFeed
 from kineograph.data.cutout_packs import matched
-from kineograph.data.cutout_texts import captions_of, encode, load_texts
+from kineograph.data.cutout_texts import captions_of, encode, heard, load_texts
 from kineograph.data.cutouts import Cutout
 from kineograph.data.phrases import (
     STYLE_WORDS,
@@ -288,3 +288,10 @@ def test_a_feed_of_some_styles_and_wrong_sizes(packs):
         CutoutFeed(48, folder=packs)
     with pytest.raises(InputError, match="use 1"):
         only(1, 8, seed=0, seen=0)
+
+
+def test_a_caption_that_was_not_read_is_told_with_its_remedy(tmp_path):
+    texts = heard(["a dog"], encoder)
+    assert texts.row["a dog"] == 1 and "a cat" not in texts.row
+    with pytest.raises(MissingError, match="'a cat' was not read"):
+        texts.row["a cat"]

@@ -29,6 +29,14 @@ from kineograph.values.prompt import Progress
 _ARRAYS = ("text_states", "text_starts", "text_pooled")
 
 
+class Rows(dict[str, int]):
+    """Caption -> row. A caption that was not read is told with its remedy, no bare KeyError."""
+
+    def __missing__(self, text: str) -> int:
+        told = f"text states: '{text}' was not read, the captions have changed since"
+        raise MissingError(f"{told}; run 'kineograph data composed' again")
+
+
 @dataclass(frozen=True)
 class CutoutTexts:
     """Memory-mapped text states.
@@ -40,7 +48,7 @@ class CutoutTexts:
     states: NDArray[np.float16]
     starts: NDArray[np.int64]
     pooled: NDArray[np.float16]
-    row: dict[str, int]
+    row: Rows
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
         """words (B, L, 384) float32, mask (B, L), pooled (B, 384); L is the longest of them."""
@@ -120,11 +128,15 @@ def _read(texts: list[str], encoder: Encoder | None, batch: int) -> Iterator[Pro
     yield Progress(1.0, "read", (np.concatenate(states), starts, pooled))
 
 
+def _rows(texts: Sequence[str]) -> Rows:
+    return Rows({text: row for row, text in enumerate(texts)})
+
+
 def heard(texts: Sequence[str], encoder: Encoder | None = None) -> CutoutTexts:
     """The states of any texts in memory; "" is row 0. The same texts give the same states."""
     every = list(dict.fromkeys(["", *texts]))
     states, starts, pooled = last(_read(every, encoder, 256))
-    return CutoutTexts(states, starts, pooled, {text: row for row, text in enumerate(every)})
+    return CutoutTexts(states, starts, pooled, _rows(every))
 
 
 def _up_to_date(folder: Path, texts: list[str]) -> bool:
@@ -142,6 +154,4 @@ def load_texts(folder: Path | None = None) -> CutoutTexts:
         raise MissingError(f"cut-outs: no text states in '{folder}'; run 'kineograph data cutouts'")
     facts = json.loads((folder / "text.json").read_text("utf-8"))
     states, starts, mean = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS)
-    return CutoutTexts(
-        states, starts, mean, {text: row for row, text in enumerate(facts["captions"])}
-    )
+    return CutoutTexts(states, starts, mean, _rows(facts["captions"]))
