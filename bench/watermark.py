@@ -38,6 +38,9 @@ def clips() -> Iterator[tuple[str, Frames, float]]:
         yield f"sticker, {size} px", list(to_bytes(made.value)), made.value.fps
     for seed, text in ((1, "a snowman"), (2, "a green tree")):
         yield "picture in codes, 64 px", list(kg.image(text, by="tokens", seed=seed).frames), 8.0
+    for seed, text in ((1, "a robot bouncing"), (2, "a ghost floating up")):
+        made = kg.video(text, seed=seed)
+        yield "cut-out, 256 px", list(to_bytes(made.value)), made.value.fps
     flight = kg.zoom(["a galaxy", "a planet", "a forest"], seconds=2, seed=1).value
     yield "zoom, 256 px", list(to_bytes(flight)), flight.fps
 
