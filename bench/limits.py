@@ -30,8 +30,10 @@ KINDS = {  # operators by the start of their name
 }
 
 
-def shares(run: Callable[[], Any], rounds: int) -> dict[str, float]:
-    """Share of the wall time of each kind of operator; the rest of them; outside of them."""
+def shares(run: Callable[[], Any], rounds: int) -> tuple[dict[str, float], int]:
+    """Share of the wall time of each kind of operator, of the rest of them, and outside of them;
+    and how many operators a run calls, those inside others too.
+    """
     run()
     begun = time.perf_counter()
     for _ in range(rounds):
@@ -40,9 +42,10 @@ def shares(run: Callable[[], Any], rounds: int) -> dict[str, float]:
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         for _ in range(rounds):
             run()
-    found, other = dict.fromkeys(KINDS, 0.0), 0.0
+    found, other, calls = dict.fromkeys(KINDS, 0.0), 0.0, 0
     for event in seen.key_averages():
         own = event.self_cpu_time_total / 1e6
+        calls += event.count // rounds
         kind = next((k for k, starts in KINDS.items() if event.key.startswith(starts)), None)
         if kind is None:
             other += own
@@ -50,12 +53,14 @@ def shares(run: Callable[[], Any], rounds: int) -> dict[str, float]:
             found[kind] += own
     whole = max(alone, sum(found.values()) + other)
     rest = {"other operators": other, "Python and dispatch": whole - sum(found.values()) - other}
-    return {name: own / whole for name, own in (found | rest).items()}
+    return {name: own / whole for name, own in (found | rest).items()}, calls
 
 
 def told(name: str, run: Callable[[], Any], rounds: int) -> None:
-    parts = sorted(shares(run, rounds).items(), key=lambda item: -item[1])
-    print(f"{name}: " + ", ".join(f"{k} {v:.0%}" for k, v in parts if v >= 0.01), flush=True)
+    found, calls = shares(run, rounds)
+    parts = sorted(found.items(), key=lambda item: -item[1])
+    told = ", ".join(f"{kind} {share:.0%}" for kind, share in parts if share >= 0.01)
+    print(f"{name}: {told}; {calls:,} operators", flush=True)
 
 
 def unets(rounds: int) -> None:

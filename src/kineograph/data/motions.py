@@ -75,9 +75,8 @@ class MotionFeed:
         feed = self.feed
         which = rng.integers(len(feed.base), size=batch)
         rows = feed.base[which]
-        z, turned = blocks(self.motions, which, frames, fps, self.rest, rng)
         first = bytes_to_model(torch.from_numpy(feed.clips[rows, :1]))  # (B, 3, 1, S, S)
-        first[turned] = first[turned].flip(-1)
+        z, first = blocks(self.motions, which, first, frames, fps, self.rest, rng)
         captions = drawn(feed.clip_captions[rows], rng)
         rate = torch.full((batch,), float(fps))
         return z, Cond(*feed.states(captions), first=first, fps=rate)
@@ -86,14 +85,16 @@ class MotionFeed:
 def blocks(
     motions: NDArray[np.float16],
     which: NDArray[np.int64],
+    first: Tensor,
     frames: int,
     fps: int,
     rest: float,
     rng: np.random.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Blocks (B, 5, T, h, w) of motions (N, 32, 5, h, w), and which of them (B,) are mirrored.
+    """Blocks (B, 5, T, h, w) of motions (N, 32, 5, h, w), and `first`, half of them mirrored.
 
-    rest: share of them that begin with the rest pose.
+    first: (B, 3, 1, S, S), the pictures that they move. rest: share of the blocks that begin with
+    the rest pose.
     """
     start = rng.integers(FRAMES, size=(len(which), 1))
     start[rng.random(len(which)) < rest] = 0
@@ -102,7 +103,7 @@ def blocks(
     z = z.clamp(-MOST, MOST)
     turned = torch.from_numpy(rng.random(len(which)) < 0.5)
     z[turned] = mirrored(z[turned])
-    return z, turned
+    return z, torch.where(turned.view(-1, 1, 1, 1, 1), first.flip(-1), first)
 
 
 def mirrored(z: Tensor) -> Tensor:

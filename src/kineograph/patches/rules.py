@@ -20,10 +20,9 @@ from kineograph.patches.source_map import SourceMap
 POINTWISE = 0.003  # share of the variance that a change of single pixels may leave
 SIDE = 9  # taps of a filter each way; five undo two thirds to three quarters of what nine undo
 RIDGE = 1e-6  # square of light, a window: 8 bits of depth cannot be trusted further
-OVERLAP = (
-    0.8  # deviation in pixels of the weights of overlapping copies; 0 keeps all the grain, and
-)
-# errs by 1.4 to 1.8 dB more; 1.5 errs by .2 to .5 less with a tenth less grain
+# deviation in pixels of the weights of overlapping copies; 0 keeps all the grain, and errs by 1.4
+# to 1.8 dB more; 1.5 errs by .2 to .5 less with a tenth less grain
+OVERLAP = 0.8
 REACH = 2  # pixels that copies overlap each way
 SOFT = 2.0  # deviation in pixels of soft light: the reach of the finest window
 

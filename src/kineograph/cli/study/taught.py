@@ -100,9 +100,7 @@ def draw(settings: Taught, rows: Sequence[Row], path: Path) -> None:
     elif isinstance(settings, Guiding):
         figure = _front(plot, rows)
     elif isinstance(settings, Joint):
-        figure = _lines(
-            plot, rows, tuple(NAMES), "training clips", lambda row: (row.name, row.data)
-        )
+        figure = _lines(plot, rows, tuple(NAMES), "training clips", _by_clips)
     else:
         figure = _lines(plot, rows, ("right", "off", "spread"), "sampling steps", _by_steps)
     with placed(path) as part:

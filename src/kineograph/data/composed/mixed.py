@@ -25,6 +25,7 @@ from kineograph.data.composed.scenes import (
     Scenes,
     cells,
     held_out,
+    on_ground,
     with_an,
 )
 from kineograph.data.phrases import plain, plural
@@ -131,11 +132,6 @@ def _scene(
     texts = with_an((said,))
     if ground:
         held = held or any(held_out("ground", thing.key, ground) for thing in things)
-        colour = f"{'an' if ground == 'orange' else 'a'} {ground}"
-        texts = (
-            f"{texts[0]} on {colour} background",
-            f"{texts[0]} on {colour} ground",
-            f"{colour} background with {texts[0]}",
-        )
+        texts = on_ground(texts[0], ground)
     rows, hues = tuple(thing.row for thing in things), tuple(thing.hue for thing in things)
     return Scene("mixed", rows, hues, tuple(places), texts, held, GROUNDS.get(ground))

@@ -202,17 +202,21 @@ def _relation(scenes: Scenes, rng: np.random.Generator) -> Scene:
 
 def _ground(scenes: Scenes, rng: np.random.Generator) -> Scene:
     row, colour = scenes.some(rng, scenes.rows), str(rng.choice(list(GROUNDS)))
-    name = scenes.named(row)
-    ground = f"{'an' if colour == 'orange' else 'a'} {colour}"
-    texts = (
-        f"{name} on {ground} background",
-        f"{name} on {ground} ground",
-        f"{ground} background with {name}",
-    )
+    texts = on_ground(scenes.named(row), colour)
     held = held_out("ground", scenes.records[row].key, colour)
     things = (Placed(0, size=0.86),)
     facts: dict[str, object] = {"ground": colour, "rgb": GROUNDS[colour]}
     return Scene("ground", (row,), (None,), things, texts, held, GROUNDS[colour], facts=facts)
+
+
+def on_ground(said: str, colour: str) -> tuple[str, str, str]:
+    """What is said of a scene, with the colour of its ground told in three ways."""
+    ground = f"{'an' if colour == 'orange' else 'a'} {colour}"
+    return (
+        f"{said} on {ground} background",
+        f"{said} on {ground} ground",
+        f"{ground} background with {said}",
+    )
 
 
 def _movement(scenes: Scenes, rng: np.random.Generator) -> Scene:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kineograph.data.composed.colours import HUES, recoloured
 from kineograph.data.composed.movements import MOVEMENTS
-from kineograph.data.composed.scenes import COUNTS, GROUNDS, PLACES
+from kineograph.data.composed.scenes import COUNTS, GROUNDS, PLACES, cells
 from kineograph.data.phrases import plural
 from kineograph.trajectories.placed import Placed, rendered
 
@@ -31,7 +31,6 @@ MIX = {
 }
 "Share of each kind among the composed pictures."
 MOST_COUNT = 4  # things in a picture: smaller ones are specks at 64 pixels
-GRID = {2: (2, 1), 3: (3, 1), 4: (2, 2)}  # things across and down, by their number
 WHOLE, SMALL = 0.86, 0.42  # of the canvas, on a ground and in a place
 
 
@@ -98,12 +97,7 @@ def places(count: str, where: str) -> list[Placed]:
         return [Placed(0, *PLACES[where], SMALL)]
     if not count:
         return [Placed(0, size=WHOLE if where else 1.0)]
-    across, down = GRID[int(count)]
-    size = min(1 / across, 1 / down) * 0.96
-    return [
-        Placed(0, (i % across + 0.5) / across, (i // across + 0.5) / down, size)
-        for i in range(int(count))
-    ]
+    return list(cells(int(count)))
 
 
 def _said(subject: str) -> dict[str, Said]:

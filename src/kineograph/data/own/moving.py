@@ -66,9 +66,7 @@ class MotionsOfPack:
         rest: float,
         rng: np.random.Generator,
     ) -> tuple[Tensor, Cond]:
-        z, turned = blocks(self.motions, which, frames, fps, rest, rng)
-        first = self.firsts[which].clone()
-        first[turned] = first[turned].flip(-1)
+        z, first = blocks(self.motions, which, self.firsts[which], frames, fps, rest, rng)
         cond = self.samples.batch([self.samples.said[self.moving[one]][0] for one in which])
         rate = torch.full((len(which),), float(fps))
         return z, Cond(cond.words, cond.mask, cond.pooled, first=first, fps=rate)
