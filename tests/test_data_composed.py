@@ -3,7 +3,9 @@
 import colorsys
 import json
 import math
+import re
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -22,9 +24,11 @@ from kineograph.data.composed.scenes import (
     Scenes,
     held_out,
 )
+from kineograph.data.composed.spoken import Spoken
 from kineograph.data.cutouts import Cutout
 from kineograph.nets.encoders import TextStates
 from kineograph.trajectories.placed import Placed, laid, rendered
+from kineograph.values.prompt import Cond
 
 
 def square(side=32, share=0.5, colour=(1.0, 0.5, 0.0)):
@@ -286,3 +290,69 @@ def test_what_is_composed_shows_what_its_caption_says(folders):
     assert all(float(pooled) in said for pooled in cond.pooled[:, 0].half())
     whole = clean[:, 3].amin((1, 2, 3)) > 0.99  # a ground hides everything
     assert 0 < int(whole.sum()) < 40
+
+
+# -- which token names which thing ----------------------------------------------------------------
+
+
+class Reading(NamedTuple):
+    offsets: list[tuple[int, int]]
+
+
+class ByWords:
+    """A tokenizer whose tokens are words, between two marks of its own."""
+
+    def encode(self, text):
+        return Reading([(0, 0), *(found.span() for found in re.finditer(r"\S+", text)), (0, 0)])
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "parts"),
+    [
+        ("a cat left of a red tree", ("a cat", "a red tree"), "11..222"),
+        ("a red tree with a cat on its left", ("a cat", "a red tree"), "222.11..."),
+        ("a car above a car battery", ("a car", "a car battery"), "11.222"),
+        ("a car battery below a car", ("a car", "a car battery"), "222.11"),
+        ("an owl and a cat on a red ground", ("an owl", "a cat"), "11.22...."),
+        ("a cat left of a cat", ("a cat", "a cat"), "......"),
+        ("a catfish above a tree", ("a cat", "a tree"), "....."),
+    ],
+)
+def test_tokens_are_told_which_thing_they_name(text, names, parts):
+    told = Spoken(ByWords()).parts(text, names)
+    assert "".join(str(part or ".") for part in told[1:-1]) == parts
+    assert told[0] == told[-1] == 0
+
+
+def test_things_are_told_where_they_are(scenes):
+    """By what is drawn: spots that a thing covers are its own, spots that it leaves are not."""
+    two = [scene for scene in map(scenes, range(300)) if scene.kind == "relation"]
+    assert two
+    cond = Cond(torch.zeros(len(two), 12, 4), torch.ones(len(two), 12, dtype=torch.bool))
+    told = Spoken(ByWords()).told(cond, [(scene, scene.texts[0]) for scene in two])
+    for scene, places in zip(two, told.places, strict=True):
+        for thing in scene.things:
+            drawn = laid(torch.ones(4, 32, 32), thing, 64)[3]
+            share = torch.nn.functional.adaptive_avg_pool2d(drawn[None], 16)[0]
+            assert places[thing.picture][share > 0.95].all()
+            assert not places[thing.picture][share == 0].any()
+
+
+def test_names_stay_beside_what_they_were_told_of(folders):
+    """Captions without two things, plain cut-outs and dropped texts have no names."""
+    packs, texts = folders
+    where = {"count": 120, "mixed_count": 40, "folder": packs, "texts": texts}
+    plain = feed.ComposedFeed(32, share=0.5, **where)
+    named = feed.ComposedFeed(32, share=0.5, **where, named=True)
+    named.spoken = Spoken(ByWords())
+    (clean, cond), (same, bare) = (one(24, 1, seed=3, seen=0) for one in (named, plain))
+    assert torch.equal(clean, same)
+    assert torch.equal(cond.words, bare.words)
+    assert bare.parts is None
+    assert cond.parts.shape == cond.mask.shape
+    assert cond.places.shape == (24, 2, 16, 16)
+    assert not cond.parts[12:].any()
+    assert not cond.places[12:].any()
+    both = (cond.parts == 1).any(1) & (cond.parts == 2).any(1)
+    assert 0 < int(both.sum()) < 12
+    assert not cond.without_words().parts.any()

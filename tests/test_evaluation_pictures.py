@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kineograph.data import cutouts
-from kineograph.data.cutout_features import RealCutouts, over_white, pixels, real_cutouts
+from kineograph.data.cutout_features import RealCutouts, over_white, pixels, real_cutouts, softened
 from kineograph.data.cutouts import Cutout, Cutouts
 from kineograph.data.phrases import ADJECTIVES, CARRIERS, STYLE_WORDS, captions, plain
 from kineograph.evaluation import pictures as measure
@@ -112,7 +112,8 @@ def gallery():
     moving = tuple(r for r in records if r.style == "3d" and int(r.key) % 3 == 0)
     packs = Cutouts(np.stack(stills), np.zeros((len(moving), 8, 64, 64, 4)), tuple(records), moving)
     shown = over_white(pixels(packs, list(range(len(records)))))
-    real = RealCutouts(tuple(records), look(shown), look(shown), shade(shown))
+    shades = torch.stack([shade(x) for x in softened(shown)], 1)
+    real = RealCutouts(tuple(records), look(shown), look(shown), shades)
     return measure.Gallery(packs, real, measure.Eyes(look, look, shade))
 
 
@@ -166,6 +167,13 @@ def test_every_style_is_asked_for_and_named(gallery):
     always = last(measure.pictures(parrot(gallery), gallery, count=0)).styles
     assert always["3d"].value > 0.9
     assert always["firefox"].value < 0.1
+
+
+def test_a_soft_picture_keeps_its_style(gallery):
+    """A classifier that had seen sharp pictures alone took every soft one for 3d."""
+    rows = [i for i in gallery.trained if gallery.real.records[i].style == "firefox"]
+    *_, halfway = softened(pixels(gallery.packs, rows))
+    assert gallery.named(halfway, "firefox").double().mean() > 0.8
 
 
 def test_one_picture_for_all_is_hardly_ever_right(gallery):

@@ -61,7 +61,7 @@ FLOORS = (
     ("data",),  # stands on the frozen encoders: captions and features are kept as their states
     ("recipe",),
     ("training", "checkpoints"),
-    ("finishing", "own_parts"),
+    ("finishing", "layers", "own_parts"),
     ("recipe.py",),
     ("objective.py",),
     ("families",),  # peers

@@ -97,7 +97,7 @@ def matted(frame: Tensor, first: Tensor, alpha: Tensor) -> Tensor:
     first: (3, H, W) that picture on white.
     """
     darkest = 1 - frame.amin(0, keepdim=True)  # least alpha that explains the colour, (1, H, W)
-    ground = _joined_to_border(frame.amin(0) > NEAR_WHITE)[None]
+    ground = joined_to_border(frame.amin(0) > NEAR_WHITE)[None]
     edge = F.max_pool2d(ground.float()[None], 3, 1, 1)[0] * (1 - ground.float())
     inside = F.max_pool2d(darkest[None], 3, 1, 1)[0].clamp(min=1e-3)
     found = (1 - edge) * (1 - ground.float()) + edge * (darkest / inside)
@@ -120,7 +120,7 @@ def unmixed(frame: Tensor, alpha: Tensor) -> Tensor:
     return torch.cat([colour.clamp(0, 1) * (found > 0), found])
 
 
-def _joined_to_border(light: Tensor) -> Tensor:
+def joined_to_border(light: Tensor) -> Tensor:
     """Which true places of (H, W) are joined to the border by true places.
 
     Above FLOODED pixels the joining is found on a coarser grid.
@@ -128,7 +128,7 @@ def _joined_to_border(light: Tensor) -> Tensor:
     if max(light.shape) > FLOODED:
         step = -(-max(light.shape) // FLOODED)
         coarse = F.avg_pool2d(light.float()[None, None], step, ceil_mode=True)[0, 0] > 0.7
-        joined = F.max_pool2d(_joined_to_border(coarse).float()[None, None], 3, 1, 1)
+        joined = F.max_pool2d(joined_to_border(coarse).float()[None, None], 3, 1, 1)
         return light & (F.interpolate(joined, light.shape)[0, 0] > 0)
     open_ = F.pad(light.float()[None, None], (1, 1, 1, 1), value=1.0)
     reached = torch.zeros_like(open_)

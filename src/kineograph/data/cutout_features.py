@@ -1,7 +1,8 @@
 """What do frozen networks see in the real cut-outs? Computed once, kept in the cache.
 
 Everything is laid over white first. Lite0 looks with 64 pixels (fine) and with 16 (coarse: what is
-shown, whatever its texture); mean, deviation and maximum of its early layers say how it is drawn.
+shown, whatever its texture); mean, deviation and maximum of its early layers say how it is drawn,
+of the picture as it is and less sharp, so that sharpness is no sign of a style.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
@@ -20,13 +22,16 @@ from kineograph.data.sticker_features import COARSE, MOST_SEEN, Look, facts_of, 
 from kineograph.nets.lite0 import Lite0
 from kineograph.values.prompt import Progress
 
-LAYOUT = 2  # of the cached file; raised when what is stored changes
+LAYOUT = 3  # of the cached file; raised when what is stored changes
 BATCH = 64
 EARLY = 4  # layers that say how a picture is drawn
 
 
 class RealCutouts(NamedTuple):
-    """Stills of every style: N records, features fine, coarse (N, 1280), texture (N, 576)."""
+    """Stills of every style: N records, features fine, coarse (N, 1280).
+
+    texture (N, 3, 576): how each is drawn, as it is and less sharp, in the order of `softened`.
+    """
 
     records: tuple[Cutout, ...]
     fine: Tensor
@@ -43,6 +48,13 @@ def pixels(packs: cutouts.Cutouts, rows: list[int]) -> Tensor:
     """(N, 4, 64, 64) in [0, 1], premultiplied, of some stills."""
     straight = torch.from_numpy(cutouts.premultiplied(packs.stills[rows]))
     return rearrange(straight, "n h w c -> n c h w")
+
+
+def softened(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures (N, C, H, W) as they are, as half as many pixels show them, and halfway."""
+    half = F.interpolate(x, scale_factor=0.5, mode="area")
+    soft = F.interpolate(half, x.shape[-2:], mode="bicubic", align_corners=False).clamp(0, 1)
+    return x, soft, (x + soft) / 2
 
 
 def texture(net: Lite0) -> Look:
@@ -73,7 +85,7 @@ def real_cutouts(
             shown = over_white(pixels(packs, list(range(first, min(first + BATCH, total)))))
             fine.append(see(reduced(shown, MOST_SEEN)))
             coarse.append(see(reduced(shown, COARSE)))
-            manner.append(how(shown))
+            manner.append(torch.stack([how(x) for x in softened(shown)], 1))
             yield Progress(first / total, f"seeing real cut-outs, {first} of {total}", None)
         made = {"fine": fine, "coarse": coarse, "texture": manner}
         yield Progress(1.0, "seen", {name: torch.cat(parts) for name, parts in made.items()})

@@ -121,8 +121,8 @@ class Study:
     They, and the answers, are of the finished pictures where there is a finisher. parts: figures
     as the model makes them, by "seen as clip", "seen as still", "held out", and "free wording".
     finished: the same as a finisher enlarges them, and of real pictures shrunk to SHRUNK pixels and
-    finished; {} without one. styles: share taken for the style asked, by style. style_real: share
-    of real held-out pictures whose style is named right.
+    finished; {} without one. styles: share taken for the style asked, by style, finished where
+    there is a finisher. styles_real: share of real held-out pictures of each style that are.
     """
 
     first: float
@@ -130,7 +130,7 @@ class Study:
     parts: dict[str, Figures]
     finished: dict[str, Figures]
     styles: dict[str, Estimate]
-    style_real: float
+    styles_real: dict[str, float]
     answers: tuple[Answer, ...]
 
 
@@ -178,11 +178,14 @@ class Gallery:
         self.axes = principal(real.fine[self.candidates], FRECHET_AXES)
         self.held_apart = nearest_distance(real.fine[self.held], real.fine[self.trained])
         styles = torch.tensor([STYLES.index(record.style) for record in records])
+        labels = styles[self.trained].repeat_interleave(real.texture.shape[1])
         self.styles: Classifier = fitted(
-            real.texture[self.trained], styles[self.trained], len(STYLES)
+            real.texture[self.trained].flatten(0, 1), labels, len(STYLES)
         )
-        right = self.styles(real.texture[self.held]) == styles[self.held]
-        self.style_real = float(right.double().mean())
+        named, held = self.styles(real.texture[self.held, 0]), styles[self.held]
+        self.styles_real = {
+            style: float((named[held == n] == n).double().mean()) for n, style in enumerate(STYLES)
+        }
 
     def looks(self, made: Tensor, *, coarse: bool = False) -> Tensor:
         """(N, 1280) features of made pictures."""
@@ -298,7 +301,7 @@ def pictures(
         jobs.append((f"style {style}", some, [in_style(records[row], style) for row in some]))
     total = sum(len(rows) for _, rows, _ in jobs)
 
-    study = Study(0.0, 0.0, {}, {}, {}, gallery.style_real, ())
+    study = Study(0.0, 0.0, {}, {}, {}, gallery.styles_real, ())
     judged = 0
     for part, rows, texts in jobs:
         made = []
@@ -334,7 +337,7 @@ def _judged(
 
     if part.startswith("style "):
         style = part.removeprefix("style ")
-        named = gallery.named(x, style)
+        named = gallery.named(x if finish is None else _finished(finish, x), style)
         return replace(study, styles={**study.styles, style: bootstrap(named, rng())})
     parts = {**study.parts, part: gallery.figures(x, rows, rng())}
     finished, shown = study.finished, x

@@ -29,6 +29,7 @@ from kineograph.nets.blocks import (
     norm,
     zeroed,
 )
+from kineograph.nets.refiner import Refiner
 from kineograph.nets.unet import UNet, body_flop, check_shape, check_sides, side_factor
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
@@ -60,11 +61,15 @@ class VideoUNetShape:
     "Whether the last frame is followed by the first."
     channels: int = 3
     "Numbers of a pixel: 3 for red, green, blue; 4 with opacity, colours multiplied by it."
+    refined: int = 0
+    "Blocks in which the words look at one another before they are heard; 0: they do not."
 
     def __post_init__(self) -> None:
         check_shape(self)
         if not 1 <= self.channels <= 64:
             raise InputError("channels", f"{self.channels} is not in 1 … 64")
+        if not 0 <= self.refined <= 16:
+            raise InputError("refined", f"{self.refined} is not in 0 … 16")
         if self.time not in ("attention", "convolution", "none"):
             raise InputError("time", f"'{self.time}' is not attention, convolution or none")
 
@@ -136,6 +141,7 @@ class VideoUNet(UNet):
             if guided
             else None
         )
+        self.refiner = Refiner(shape.text, shape.refined) if shape.refined else None
         self.pooled = nn.Linear(shape.text, state)
         self.mixed = nn.Linear(state, state)
         self.enter = Conv(2 * pixels if shape.low else pixels, widths[0])
@@ -147,7 +153,8 @@ class VideoUNet(UNet):
         batch, _, _, height, width = x.shape
         check_sides(self.shape, height, width)
         words, bias = self._words(cond, batch, x)
-        state, louder = self._state(label, cond)
+        words, pooled = self._refined(words, bias, cond)
+        state, louder = self._state(label, cond, pooled)
         text = map(Heard, self._keys(words, cond), repeated(bias), louder)
         patch = self.shape.patch
         fold = "b c t (h p) (w q) -> (b t) h w (c p q)"
@@ -171,8 +178,12 @@ class VideoUNet(UNet):
         """The same conditions with the words' keys and values, which no step then makes again."""
         if cond.words is None or cond.mask is None:
             return cond
-        words, _ = self._words(cond, len(cond.words), cond.words)
-        made = [keys for keys in self._keys(words, cond) if keys is not None]
+        words, bias = self._words(cond, len(cond.words), cond.words)
+        told, pooled = self._refined(words, bias, cond)
+        made = [keys for keys in self._keys(told, cond) if keys is not None]
+        if self.refiner is not None and cond.pooled is not None and pooled is not None:
+            found = (pooled - cond.pooled)[:, None]  # (B, 1, text), the empty word's alone
+            made.append(F.pad(found, (0, 0, 0, words.shape[1] - 1)))
         return replace(cond, keys=torch.cat(made, dim=-1)) if made else cond
 
     def _keys(self, words: Tensor, cond: Cond) -> list[Tensor | None]:
@@ -181,7 +192,7 @@ class VideoUNet(UNet):
         if cond.keys is None:
             return [None if place is None else place.text_kv(words) for place in places]
         widths = [place.text_kv.out_features for place in places if place is not None]
-        made = iter(torch.split(cond.keys, widths, dim=-1))
+        made = iter(torch.split(cond.keys[..., : sum(widths)], widths, dim=-1))
         return [None if place is None else next(made) for place in places]
 
     def _words(self, cond: Cond, batch: int, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -193,14 +204,25 @@ class VideoUNet(UNet):
         bias = torch.zeros(closed.shape, device=x.device).masked_fill(closed, -1e4)
         return words, bias[:, None, None]
 
-    def _state(self, label: Tensor, cond: Cond) -> tuple[Tensor, Iterable[Tensor | None]]:
+    def _refined(self, words: Tensor, bias: Tensor, cond: Cond) -> tuple[Tensor, Tensor | None]:
+        """The words after they looked at one another, and the pooled state with what they found."""
+        if self.refiner is None or cond.words is None or cond.pooled is None:
+            return words, cond.pooled
+        if cond.keys is not None:
+            return words, cond.pooled + cond.keys[:, 0, -self.shape.text :]
+        words, whole = self.refiner(words, bias)
+        return words, cond.pooled + whole
+
+    def _state(
+        self, label: Tensor, cond: Cond, pooled: Tensor | None
+    ) -> tuple[Tensor, Iterable[Tensor | None]]:
         """(B, state) of noise level, the low clip's noise level, guidance and the pooled text.
 
         And for each level, in the order they run, how much louder (B,) guidance makes the text.
         """
         state = self.noise(label)
         louder: Iterable[Tensor | None] = repeated(None)
-        pooled = None if cond.pooled is None else self.pooled(cond.pooled)
+        pooled = None if pooled is None else self.pooled(pooled)
         if self.guide is not None:
             scale = torch.ones_like(label) if cond.guidance is None else cond.guidance
             moved, rest = self.guide(torch.log1p(scale) / 4).split(

@@ -66,6 +66,8 @@ class Stage:
     "Largest weight of an error; 0 sets no limit."
     guided: float = 0.0
     "Largest guidance scale the network takes itself, in one evaluation; 0 when it takes none."
+    binding: float = 0.0
+    "Weight of the loss that each thing's place looks at its own words; 0 leaves it out."
 
     def __post_init__(self) -> None:
         one_of("parameterization", self.parameterization, PARAMETERIZATIONS)
@@ -73,7 +75,7 @@ class Stage:
         plain_word("name", self.name)
         within(self, frames=(1, MOST_FRAMES), size=(1, MOST_PIXELS), crop=(0, self.size))
         within(self, low_frames=(0, MOST_FRAMES), low_size=(0, MOST_PIXELS), no_text=(0, 1))
-        within(self, guided=(0, 50), cap=(0, 1e9))
+        within(self, guided=(0, 50), cap=(0, 1e9), binding=(0, 1e3))
         within(self, augmentation=(0, 100), augmentation_most=(0, 100), sigma_data=(1e-6, 1e6))
         if self.shape.low != bool(self.low_size):
             raise InputError("low_size", f"{self.low_size} does not fit low = {self.shape.low}")

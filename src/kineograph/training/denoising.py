@@ -20,6 +20,7 @@ from kineograph.data.scenes.feed import ScenesFeed
 from kineograph.diffusion.denoiser import Precond
 from kineograph.own_code import found, is_place
 from kineograph.recipe import Cascade, Phase, Stage
+from kineograph.training.binding import misplaced, watching
 from kineograph.training.seeds import mixed
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
@@ -46,8 +47,13 @@ class Denoising:
         for clean, cond, share, rng in groups(self.stage, self.feed, phase, seed, seen):
             sigma = self.stage.schedule.draw(len(clean), rng)
             noise = torch.randn(clean.shape, generator=rng)
-            losses = cast(Precond, net).loss(clean, noise, sigma, cond, weighting=self.stage.weigh)
-            yield losses.mean() * share
+            told = (clean, noise, sigma, cond)
+            if not self.stage.binding or cond.parts is None:
+                yield cast(Precond, net).loss(*told, weighting=self.stage.weigh).mean() * share
+                continue
+            with watching(net) as attended:
+                losses = cast(Precond, net).loss(*told, weighting=self.stage.weigh)
+            yield (losses.mean() + self.stage.binding * misplaced(attended, cond)) * share
 
 
 def groups(

@@ -75,6 +75,8 @@ class Cond:
     guidance: (B,) scale told to a network that makes guidance itself; None is 1, no guidance.
     keys: (B, 1 + L, K) keys and values of the words in every layer of one network, computed ahead.
     picture: (B, E) what a picture encoder says of `first`. fps: (B,) frames a second.
+    parts: (B, L) which thing of a scene a token names, 1 … K, 0 for none; places: (B, K, H, W) how
+    much of each spot is that thing's. Both are for teaching alone.
 
         >>> kg.Cond(pooled=torch.zeros(2, 384)).pooled.shape
         torch.Size([2, 384])
@@ -90,6 +92,8 @@ class Cond:
     keys: Tensor | None = None
     picture: Tensor | None = None
     fps: Tensor | None = None
+    parts: Tensor | None = None
+    places: Tensor | None = None
 
     def _mapped(self, change: Any) -> Cond:
         fields = {k: change(v) for k, v in vars(self).items() if v is not None}
@@ -117,6 +121,7 @@ class Cond:
             mask=self.mask & keep[:, None],
             pooled=self.pooled * keep[:, None],
             keys=None,
+            parts=None if self.parts is None else self.parts * keep[:, None],
         )
 
     @staticmethod

@@ -43,12 +43,13 @@ def _print(found: Study) -> None:
     print(f"all trained 3d concepts: first {found.first:.2f}, in five {found.in_five:.2f}")
     for name, part in found.parts.items():
         print(f"\n{name} ({part.pictures})")
-        _print_part(part, found.style_real)
+        _print_part(part, found.styles_real["3d"])
     for name, part in found.finished.items():
         print(f"\n{name}, finished ({part.pictures})")
-        _print_part(part, found.style_real)
-    print(f"\nstyle named (real {found.style_real:.2f}):", end=" ")
-    print(", ".join(f"{style} {share.value:.2f}" for style, share in found.styles.items()))
+        _print_part(part, found.styles_real["3d"])
+    real = found.styles_real
+    told = [f"{name} {share.value:.2f} ({real[name]:.2f})" for name, share in found.styles.items()]
+    print(f"\nstyle named (real): {', '.join(told)}")
 
 
 def _print_part(part: Figures, style_real: float) -> None:

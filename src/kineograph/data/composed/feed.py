@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from kineograph.data import cutouts
 from kineograph.data.composed.colours import mean_hue, recoloured
 from kineograph.data.composed.mixed import mixed
 from kineograph.data.composed.scenes import KINDS, Scene, Scenes
+from kineograph.data.composed.spoken import Spoken
 from kineograph.data.cutout_features import pixels
 from kineograph.data.cutout_feed import TRAINED, CutoutFeed
 from kineograph.data.cutout_texts import load_texts, store
@@ -110,12 +112,15 @@ class ComposedFeed:
         styles: tuple[str, ...] = cutouts.STYLES,
         folder: Path | None = None,
         texts: Path | None = None,
+        named: bool = False,
     ) -> None:
+        """named: whether conditions say which token names which thing, and where each is."""
         self.plain = CutoutFeed(size, styles=styles, folder=folder)
         self.ground = Ground(cutouts.load(folder))
         self.text = load_texts(texts or composed_folder())
         self.size, self.share = size, share
         self.counts = count, mixed_count
+        self.spoken = Spoken() if named else None
 
     def __call__(self, batch: int, frames: int, *, seed: int, seen: int) -> tuple[Tensor, Cond]:
         """clean (B, 4, 1, S, S) in [-1, 1], premultiplied; composed pictures come first."""
@@ -123,16 +128,21 @@ class ComposedFeed:
         rng = np.random.default_rng((seed, seen, 1))
         made: list[Tensor] = []
         rows: list[int] = []
+        scenes: list[tuple[Scene, str]] = []
         while len(made) < many:
             scene = self.ground.some(rng, *self.counts)
             if scene.held:
                 continue
             made.append(self.ground.drawn(scene, self.size, time=None))
-            rows.append(self.text.row[scene.texts[int(rng.integers(len(scene.texts)))]])
+            text = scene.texts[int(rng.integers(len(scene.texts)))]
+            rows.append(self.text.row[text])
+            scenes.append((scene, text))
         if not many:
             return self.plain(batch, frames, seed=seed, seen=seen)
         first = torch.stack(made)[:, :, None] * 2 - 1  # (M, 4, 1, S, S)
         said = Cond(*self.text.batch(np.array(rows)))
+        if self.spoken is not None:
+            said = self.spoken.told(said, scenes)
         if many == batch:
             return first, said
         clean, cond = self.plain(batch - many, frames, seed=seed, seen=seen)
@@ -140,13 +150,23 @@ class ComposedFeed:
 
 
 def joined(first: Cond, second: Cond) -> Cond:
-    """Both batches as one, the texts padded to the longer of them."""
-    parts = []
-    for cond in (first, second):
-        assert cond.words is not None and cond.mask is not None
-        parts.append((cond.words, cond.mask, cond.pooled))
-    longest = max(words.shape[1] for words, _, _ in parts)
-    words = [torch.nn.functional.pad(w, (0, 0, 0, longest - w.shape[1])) for w, _, _ in parts]
-    masks = [torch.nn.functional.pad(m, (0, longest - m.shape[1])) for _, m, _ in parts]
-    pooled = [p for _, _, p in parts if p is not None]
-    return Cond(torch.cat(words), torch.cat(masks), torch.cat(pooled))
+    """Both batches as one, the texts padded to the longer of them; what one has of things is kept.
+
+    Only the first may have it.
+    """
+    masks = [cond.mask for cond in (first, second) if cond.mask is not None]
+    longest = max(mask.shape[1] for mask in masks)
+
+    def padded(x: Tensor | None, rows: int = 0) -> Tensor:
+        """(B, L, …) with so many tokens, and so many empty rows more."""
+        assert x is not None
+        return F.pad(x, (*(0,) * (2 * x.ndim - 4), 0, longest - x.shape[1], 0, rows))
+
+    parts, places, more = first.parts, first.places, len(masks[1])
+    return Cond(
+        torch.cat([padded(cond.words) for cond in (first, second)]),
+        torch.cat([padded(mask) for mask in masks]),
+        torch.cat([cond.pooled for cond in (first, second) if cond.pooled is not None]),
+        parts=None if parts is None else padded(parts, more),
+        places=None if places is None else F.pad(places, (*(0,) * 6, 0, more)),
+    )

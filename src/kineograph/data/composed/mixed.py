@@ -9,7 +9,7 @@ in any company. A scene is held out when any of its combinations is, by the same
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -96,9 +96,11 @@ def _two(scenes: Scenes, rng: np.random.Generator) -> Scene:
         said = str(rng.choice(RELATIONS_SAID[relation]))
     first, second = RELATIONS[relation]
     places = Placed(1, *second, HALF), Placed(0, *first, HALF)
-    said = said.format(*with_an((f"a {one.noun}", f"a {other.noun}")))
+    names = with_an((f"a {one.noun}", f"a {other.noun}"))
+    said = said.format(*names)
     held = one.held or other.held or held_out("relation", one.key, relation, other.key)
-    return _scene(said, (one, other), places, held, _ground(rng, GROUNDED))
+    made = _scene(said, (one, other), places, held, _ground(rng, GROUNDED))
+    return replace(made, names=names)
 
 
 def _thing(scenes: Scenes, rng: np.random.Generator) -> _Thing:

@@ -69,7 +69,8 @@ class Scene:
     kind: one of KINDS. rows: which stills it is made of. hues: the hue of each, None where it keeps
     its own. things: where each is, the first at the back. ground: a colour, None where there is
     nothing. movement, speed: of the foremost thing, "" when nothing moves. texts: captions, the
-    plainest first. facts: what a judge needs. held: whether the combination is held out.
+    plainest first. facts: what a judge needs. held: whether the combination is held out. names: of
+    two things, what the captions call each, in the order of `rows`.
     """
 
     kind: str
@@ -82,6 +83,7 @@ class Scene:
     movement: str = ""
     speed: str = ""
     facts: dict[str, object] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
     def at(self, time: float) -> tuple[Placed, ...]:
         """Where the things are at a time 0 … 1 of the loop."""
@@ -197,7 +199,9 @@ def _relation(scenes: Scenes, rng: np.random.Generator) -> Scene:
     things = (Placed(1, *second, 0.48), Placed(0, *first, 0.48))
     held = held_out("relation", keys[0], relation, keys[1])
     facts: dict[str, object] = {"relation": relation, "keys": keys}
-    return Scene("relation", (one, other), (None, None), things, texts, held, facts=facts)
+    return Scene(
+        "relation", (one, other), (None, None), things, texts, held, facts=facts, names=names
+    )
 
 
 def _ground(scenes: Scenes, rng: np.random.Generator) -> Scene:

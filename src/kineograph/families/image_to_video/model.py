@@ -20,11 +20,13 @@ from kineograph.families.image_to_video.settings import (
     Moved,
     Refine,
 )
+from kineograph.layers import layered
 from kineograph.media.ground import grounded
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
-from kineograph.trajectories.following import following
+from kineograph.trajectories.following import about_itself, following
 from kineograph.trajectories.maker import TrajectoryMaker
+from kineograph.trajectories.placed import Placed
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError, LimitError
 from kineograph.values.prompt import Progress, Prompt
@@ -34,6 +36,10 @@ from kineograph.values.source import PictureSource
 
 MOST_FRAMES = 1200  # of a clip to refine or to go on from
 MOST_BLOCK = 64  # frames
+UNMOVED = (
+    "the ground is not plain, so what stands on it stays in its place and moves there; "
+    "a cut-out, or a plain ground, moves as a whole"
+)
 LARGEST = 512  # pixels of the longer side that a photograph keeps unasked
 
 
@@ -134,12 +140,11 @@ class ImageToVideoModel(_Animate):
         made: TrajectoryMaker = recipe.load(str(self.trajectories), text_encoder=self.text_encoder)
         return made
 
-    def _followed(self, clip: Clip, text: str, seed: int) -> Clip:
-        """The clip on its track, where there is something to move and words that say how."""
-        if clip.frames.shape[1] == 3 or not text or self.trajectories is None:
-            return clip
-        places = self.track.make(text, seed)
-        return following(clip, places) if places else clip
+    def _places(self, settings: ImageToVideo, seed: int) -> list[Placed] | None:
+        """The track of the whole, where words tell one and nothing else says what moves."""
+        if self.trajectories is None or not settings.text or settings.last or settings.moves:
+            return None
+        return self.track.make(settings.text, seed)
 
     def forecast(self, request: Request[ImageToVideo]) -> Forecast:
         settings = request.settings
@@ -161,6 +166,11 @@ class ImageToVideoModel(_Animate):
         sampling = replace(sampling, size=0 if sampling.refine else size)
         length = settings.seconds or self.recipe.seconds
         self.maker.check(sampling)
+        places = self._places(settings, seed)
+        layers = layered(picture) if places and picture.frames.shape[1] == 3 else None
+        if places and not layers and picture.frames.shape[1] == 3:
+            notes.append(UNMOVED)
+        picture = layers.thing if layers else picture
         prompt = Prompt(settings.text, image=picture, seconds=length)
         ready = self.maker.ready(prompt, sampling).framed
         height, width = ready.restored(ready.square).frames.shape[-2:]
@@ -174,8 +184,9 @@ class ImageToVideoModel(_Animate):
             clip = step.value
             yield step._replace(done=min(step.done, 0.999))
         assert isinstance(clip, Clip)
-        if settings.last is None and settings.moves is None:
-            clip = self._followed(clip, settings.text, seed)
+        if places and clip.frames.shape[1] == 4:
+            clip = following(clip, about_itself(places, picture))
+        clip = layers.joined(clip) if layers else clip
         clip, more = grounded(clip, None, request.form)
         notes += more
         said = settings.changed(size=size, seconds=length)

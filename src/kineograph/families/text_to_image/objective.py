@@ -23,5 +23,6 @@ def _cutouts(recipe: Pictures, folder: Path | None) -> CutoutFeed | ComposedFeed
         case "cutouts":
             return CutoutFeed(recipe.base.size, styles=recipe.styles, folder=folder)
         case "composed":
-            return ComposedFeed(recipe.base.size, styles=recipe.styles, folder=folder)
+            named = recipe.base.binding > 0
+            return ComposedFeed(recipe.base.size, styles=recipe.styles, folder=folder, named=named)
     raise InputError("recipe.data", f"'{recipe.data}' is unknown", "use cutouts or composed")

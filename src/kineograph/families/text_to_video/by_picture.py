@@ -18,10 +18,11 @@ import torch
 from kineograph import media, recipe
 from kineograph.animate.maker import AnimateMaker, Sampling
 from kineograph.families.text_to_video.settings import ByPicture
+from kineograph.layers import layered
 from kineograph.media.ground import grounded
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
-from kineograph.trajectories.following import following
+from kineograph.trajectories.following import about_itself, following
 from kineograph.trajectories.maker import TrajectoryMaker
 from kineograph.trajectories.placed import Placed
 from kineograph.values.clip import Clip
@@ -105,16 +106,25 @@ class ByPictureModel:
             picture = step.value
             yield step._replace(done=DRAWN * step.done)
         assert picture is not None
+        places = self.track.make(settings.text, seed)
         whole = fills_the_frame(picture)
-        clip = picture = picture.over() if whole else following(picture, [Placed(0, size=ROOM)])
+        layers = layered(picture.over()) if whole and places else None
+        if layers:
+            picture = layers.thing
+        elif whole:
+            picture, places = picture.over(), None
+        else:
+            picture = following(picture, [Placed(0, size=ROOM)])
+        clip = picture
         prompt = Prompt(settings.text, image=picture, seconds=loop)
         sampling = Sampling(frames=settings.frames, size=side, motion=settings.motion, loop=True)
         for step in self.alive.make(prompt, seed, sampling):
             clip = step.value
             yield step._replace(done=DRAWN + (ALIVE - DRAWN) * step.done)
         clip = Clip(clip.frames, fps)
-        places = None if whole else self.track.make(settings.text, seed)
-        if places:
+        if places and layers:
+            clip = layers.joined(following(clip, about_itself(places, picture)))
+        elif places:
             clip = following(clip, [replace(place, size=place.size / ROOM) for place in places])
         made, notes = grounded(clip, settings.ground, request.form)
         notes += self.drawing.told(settings.text)

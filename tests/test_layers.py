@@ -1,0 +1,81 @@
+"""What stands on a plain ground is cut out exactly, the ground is whole behind it."""
+
+import math
+
+import pytest
+import torch
+
+from kineograph.layers import layered
+from kineograph.trajectories.following import about_itself, following
+from kineograph.trajectories.placed import Placed
+from kineograph.values.clip import Clip
+
+
+def scene(height=90, width=120, *, noise=0.0):
+    """A disc on a ground that changes slowly: (picture, ground (3, H, W), alpha (H, W))."""
+    y = torch.linspace(0, 1, height)[:, None].expand(height, width)
+    x = torch.linspace(0, 1, width)[None].expand(height, width)
+    ground = torch.stack([0.4 + 0.3 * y, 0.6 - 0.2 * x * x, 0.8 + 0 * x])
+    row, column = torch.arange(height)[:, None] - 55, torch.arange(width)[None] - 40
+    alpha = (20.5 - (row**2 + column**2).sqrt()).clamp(0, 1)
+    colour = torch.tensor([0.95, 0.8, 0.1])[:, None, None]
+    picture = colour * alpha + ground * (1 - alpha)
+    rng = torch.Generator().manual_seed(0)
+    picture = picture + noise * torch.randn(picture.shape, generator=rng)
+    return Clip(picture.clamp(0, 1)[None].float()), ground, alpha
+
+
+def test_layers_are_what_the_picture_was_laid_from():
+    picture, ground, alpha = scene()
+    layers = layered(picture)
+    assert (layers.ground - ground).abs().max() < 0.01
+    assert (layers.thing.frames[0, 3] - alpha).abs().mean() < 0.003
+    again = layers.joined(layers.thing).frames
+    assert (again - picture.frames).abs().mean() < 0.002
+
+
+def test_grain_and_specks_belong_to_the_ground():
+    picture, _, alpha = scene(noise=0.008)
+    picture.frames[0, :, 10:12, 100:102] = 0
+    layers = layered(picture)
+    assert layers.thing.frames[0, 3][alpha == 0].sum() < 20  # of ten thousand pixels
+    assert layers.thing.frames[0, 3, 5:20, 95:110].max() == 0
+
+
+def test_a_ground_that_is_not_plain_has_no_layers():
+    rng = torch.Generator().manual_seed(0)
+    assert layered(Clip(torch.rand(1, 3, 80, 80, generator=rng))) is None
+    assert layered(Clip(torch.full((1, 3, 80, 80), 0.5))) is None  # nothing stands on it
+
+
+def middle(clip):
+    """Centroid (x, y) of alpha in every frame, pixels."""
+    alpha = clip.frames[:, 3]
+    rows, columns = (torch.arange(n) + 0.5 for n in alpha.shape[1:])
+    mass = alpha.sum((1, 2))
+    x, y = (alpha.sum(1) * columns).sum(1) / mass, (alpha.sum(2) * rows).sum(1) / mass
+    return torch.stack([x, y], 1)
+
+
+@pytest.mark.parametrize("size", [(90, 120), (120, 90), (96, 96)])
+def test_a_thing_turns_and_grows_about_itself(size):
+    """Its centroid goes where the track says, whatever its place; turns and sizes leave it."""
+    alpha = torch.zeros(1, 4, *size)
+    alpha[:, :, 50:70, 14:34] = 1
+    clip = Clip(alpha.expand(8, 4, *size).contiguous())
+    track = [Placed(0, 0.5 + 0.05 * t, 0.5, 1 - 0.1 * t, t / 8) for t in range(8)]
+    made = middle(following(clip, about_itself(track, clip)))
+    right = 0.05 * max(size) * torch.arange(8)
+    assert torch.allclose(made[:, 0], 24 + right, atol=0.2)
+    assert torch.allclose(made[:, 1], torch.full((8,), 60.0), atol=0.2)
+
+
+def test_a_thing_keeps_its_size_where_the_track_leaves_room():
+    frame = torch.zeros(1, 4, 100, 100)
+    frame[:, :, 40:60, 40:60] = 1  # a fifth of the picture, and the track has room for half
+    clip = Clip(frame)
+    small = following(clip, about_itself([Placed(0, size=0.5)], clip))
+    assert float(small.frames[0, 3].sum()) == pytest.approx(400, rel=0.02)
+    whole = Clip(torch.ones(1, 4, 100, 100))
+    shown = following(whole, about_itself([Placed(0, size=0.5)], whole))
+    assert math.sqrt(float(shown.frames[0, 3].sum())) == pytest.approx(50, rel=0.03)
