@@ -1,14 +1,19 @@
 """What stands on a plain ground is cut out exactly, the ground is whole behind it."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from kineograph.layers import layered
+from kineograph.families.image_to_video.model import ImageToVideoModel
+from kineograph.families.image_to_video.settings import ImageToVideo
+from kineograph.layers import cut_along, layered
 from kineograph.trajectories.following import about_itself, following
 from kineograph.trajectories.placed import Placed
 from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.request import Request
 
 
 def scene(height=90, width=120, *, noise=0.0):
@@ -79,3 +84,68 @@ def test_a_thing_keeps_its_size_where_the_track_leaves_room():
     whole = Clip(torch.ones(1, 4, 100, 100))
     shown = following(whole, about_itself([Placed(0, size=0.5)], whole))
     assert math.sqrt(float(shown.frames[0, 3].sum())) == pytest.approx(50, rel=0.03)
+
+
+def test_along_a_mask_the_ground_is_completed_from_what_is_around():
+    rng = torch.Generator().manual_seed(0)
+    stripes = torch.where(torch.arange(80) // 8 % 2 == 0, 0.2, 0.7).expand(3, 80, 80)
+    ground = (stripes + 0.02 * torch.randn(3, 80, 80, generator=rng)).clamp(0, 1)
+    mask = torch.zeros(1, 3, 80, 80)
+    mask[:, :, 30:50, 28:52] = 1
+    picture = Clip(torch.where(mask > 0.5, torch.tensor(0.95), ground)[:1].contiguous())
+    layers = cut_along(picture, Clip(mask), 1)
+    assert torch.equal(layers.thing.frames[0, 3], mask[0, 0])
+    away = torch.ones(80, 80, dtype=torch.bool)
+    away[20:60, 20:60] = False
+    assert (layers.ground - ground)[:, away].abs().max() < 1 / 255
+    hole = layers.ground[:, 30:50, 28:52]
+    assert (hole - stripes[:, 30:50, 28:52]).abs().mean() < 0.08  # the stripes go on
+    assert (layers.joined(layers.thing).frames - picture.frames).abs().mean() < 0.004  # a seam
+
+
+@pytest.mark.parametrize("white", [0.0, 1.0])
+def test_a_mask_that_shows_nothing_or_all_is_told(white):
+    picture = Clip(torch.full((1, 3, 40, 40), 0.5))
+    with pytest.raises(InputError, match="moves"):
+        cut_along(picture, Clip(torch.full((1, 3, 40, 40), white)), 1)
+
+
+def spinning(text, seed):
+    """A track: a whole turn, right by a tenth halfway."""
+    return [Placed(0, 0.5 + 0.1 * (t == 4), 0.5, 0.6, t / 8) for t in range(8)]
+
+
+@pytest.mark.parametrize("how", ["plain", "mask", "alpha", "busy"])
+def test_a_picture_moves_as_its_words_say(tmp_path, monkeypatch, how):
+    """What stands before a plain ground, or is told by a mask, goes where its track says; before
+    any other ground it stays, and that is told."""
+    picture, ground, alpha = scene(96, 96)
+    rng = torch.Generator().manual_seed(0)
+    if how in ("mask", "busy"):
+        noisy = torch.rand(3, 96, 96, generator=rng) * 0.3
+        picture = Clip((picture.frames[0] * alpha + noisy * (1 - alpha))[None])
+    if how == "alpha":
+        picture = Clip(torch.cat([picture.frames, alpha[None, None]], 1))
+    picture.save(tmp_path / "in.png")
+    Clip(alpha.expand(1, 3, 96, 96).contiguous()).save(tmp_path / "mask.png")
+    model = ImageToVideoModel()
+    monkeypatch.setattr(model, "track", SimpleNamespace(make=spinning))
+    settings = ImageToVideo(
+        image=str(tmp_path / "in.png"),
+        moves=str(tmp_path / "mask.png") if how == "mask" else None,
+        text="a disc spinning",
+        frames=8,
+        steps=2,
+        size=96,
+    )
+    *_, end = model.make(Request(settings, form=".apng"), 1)
+    clip, notes = end.result.product.clip, end.result.notes
+    assert any("not plain" in note for note in notes) == (how == "busy")
+    yellow = (clip.frames[:, 0] - clip.frames[:, 2] - 0.4).clamp(min=0)
+    if how == "alpha":
+        yellow = yellow * clip.frames[:, 3]
+    apart = middle(Clip(yellow[:, None].expand(-1, 4, -1, -1).contiguous()))
+    gone = apart[4, 0] - apart[[3, 5], 0].mean()
+    assert float(gone) == pytest.approx(0 if how == "busy" else 0.1 * 96, abs=2.5)
+    if how == "plain":
+        assert (clip.frames[:, :, :20, 60:] - ground[:, :20, 60:]).abs().mean() < 0.01

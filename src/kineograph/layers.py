@@ -1,8 +1,9 @@
-"""A picture on a plain ground as two layers: the thing cut out, and the ground whole behind it.
+"""A picture as two layers: the thing cut out, and the ground whole behind it.
 
 What moves as a whole leaves a place behind. Where the ground is plain (one colour, or colours that
 change slowly) that place is known: the ground is fitted to the picture's border, the thing is what
-differs from it (mattes against a known ground, `frames.mattes`).
+differs from it (mattes against a known ground, `frames.mattes`). Before any other ground a person
+says what the thing is, and the place is completed from the rest (`patches.completion`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from torch import Tensor
 from kineograph.animate.picture import joined_to_border, resized
 from kineograph.frames.mattes import cut_out
 from kineograph.frames.regions import labelled
+from kineograph.patches.texture import complete
 from kineograph.values.clip import Clip
+from kineograph.values.errors import InputError
+from kineograph.values.progress import last
 
 BORDER = 0.02  # of the shorter side: what the ground is fitted to
 NEAR = 12.0  # levels of 255 from the fitted ground, in colour space: border that is ground
@@ -28,6 +32,7 @@ FITS = 4  # rounds, each without what the one before found far
 SPECK = 0.02  # of the largest part's area: what is smaller belongs to the ground
 COARSE = 128  # blocks of the longer side in which parts are told apart
 LEAST, MOST = 0.002, 0.9  # of the picture that a thing takes
+FAINT, MARGIN = 0.02, 3  # alpha that counts, and pixels around it, where the ground is completed
 
 
 class Layers(NamedTuple):
@@ -57,6 +62,23 @@ def layered(picture: Clip) -> Layers | None:
     if not LEAST < float(thing[:, 3].mean()) < MOST:
         return None
     return Layers(Clip(thing), torch.from_numpy(ground).permute(2, 0, 1).clamp(0, 255) / 255)
+
+
+def cut_along(picture: Clip, mask: Clip, seed: int) -> Layers:
+    """The layers of a picture (1, 3, H, W) along a mask of its size, white where the thing is.
+
+    Raises InputError where the mask leaves nothing to complete the ground from, or shows nothing.
+    """
+    alpha = mask.frames[:1, :3].mean(1, keepdim=True)  # (1, 1, H, W)
+    share = float(alpha.mean())
+    if not LEAST < share < MOST:
+        problem = f"is white in {share:.0%} of the picture"
+        raise InputError("moves", problem, f"paint {LEAST:.1%} to {MOST:.0%} of it white")
+    hole = F.max_pool2d((alpha > FAINT).float(), 2 * MARGIN + 1, 1, MARGIN)[0, 0] > 0
+    rgb = (picture.frames[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    filled = last(complete(rgb, hole.numpy(), seed=seed)).picture
+    ground = torch.from_numpy(np.asarray(filled)).permute(2, 0, 1).float() / 255
+    return Layers(Clip(torch.cat([picture.frames[:1, :3], alpha], 1)), ground)
 
 
 def _without_specks(figure: Tensor) -> Tensor:

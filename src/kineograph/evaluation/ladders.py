@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from kineograph.data.cutout_features import softened
 from kineograph.data.scenes.packs import Scenes
 from kineograph.data.scenes.subjects import SUBJECTS, caption
 from kineograph.diffusion.denoiser import Denoiser
@@ -37,7 +38,7 @@ from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond, Progress
 
 RATIO = 2
-LOOKED_AT = 100  # painted pictures of a subject that teach the classifier; a tenth as many test it
+LOOKED_AT = 60  # painted pictures of a subject that teach the classifier; a tenth as many test it
 BELOW = 10_000  # added to a seed for the noise through which the stage below is seen
 LADDERS = (  # subjects, widest first
     "galaxy, star field, planet, continent, forest, leaves, plant cells, molecules",
@@ -72,14 +73,15 @@ class Way:
 class Study:
     """What `ladders` ends with.
 
-    accuracy: of the classifier on painted pictures it was not trained on. photo: PSNR of level 0 to
+    accuracy: of the classifier on painted pictures it was not trained on, by whether the subject is
+    alone or around another: most levels are around others. photo: PSNR of level 0 to
     the photograph it is held to, decibels, the least of all. fit_at: share of right answers at each
     level, by way. sheet: a row a way, a column a level.
     """
 
     ways: dict[str, Way]
     fit_at: dict[str, list[float]]
-    accuracy: float
+    accuracy: dict[str, float]
     photo: float
     levels: int
     sheet: list[Clip]
@@ -96,25 +98,34 @@ class Heard:
         return self.last
 
 
-def classifier(scenes: Scenes, look: Look, batch: int = 64) -> tuple[Classifier, float]:
-    """The classifier of subjects, and its accuracy on pictures held out of everything."""
+def classifier(scenes: Scenes, look: Look, batch: int = 64) -> tuple[Classifier, dict[str, float]]:
+    """The classifier of subjects, and its accuracy on pictures held out of everything, by company.
+
+    It learns subjects alone and around others, sharp and soft, so that neither is what it tells
+    them by; it is tested on them as they were painted.
+    """
     trained, tested = [], []
-    for number in range(len(SUBJECTS)):
-        of = scenes.pure & (scenes.subject == number)
+    for number, pure in product(range(len(SUBJECTS)), (True, False)):
+        of = (scenes.pure == pure) & (scenes.subject == number)
         trained += (of & ~scenes.held).nonzero()[0][:LOOKED_AT].tolist()
         tested += (of & scenes.held).nonzero()[0][: max(2, LOOKED_AT // 10)].tolist()
-    rows = trained + tested
-    looks = []
-    for start in range(0, len(rows), batch):
-        pictures = torch.from_numpy(scenes.small[sorted(rows)[start : start + batch]])
-        looks.append(look(bytes_to_model(pictures[:, None])[:, :, 0].add(1).div(2)))
-    order = {row: i for i, row in enumerate(sorted(rows))}
-    x = torch.cat(looks)
+
+    def looks(rows: list[int], *, soft: bool) -> Tensor:
+        """(N, S, D) of pictures, as they are or in all sharpnesses."""
+        seen = []
+        for start in range(0, len(rows), batch):
+            pictures = torch.from_numpy(scenes.small[rows[start : start + batch]])
+            shown = bytes_to_model(pictures[:, None])[:, :, 0].add(1).div(2)
+            seen.append(torch.stack([look(x) for x in (softened(shown) if soft else [shown])], 1))
+        return torch.cat(seen)
+
     labels = torch.from_numpy(scenes.subject)
-    of_trained, of_tested = (torch.tensor([order[r] for r in part]) for part in (trained, tested))
-    found = fitted(x[of_trained], labels[trained], len(SUBJECTS))
-    right = found(x[of_tested]) == labels[tested]
-    return found, float(right.double().mean())
+    x = looks(trained, soft=True)
+    found = fitted(x.flatten(0, 1), labels[trained].repeat_interleave(x.shape[1]), len(SUBJECTS))
+    right = found(looks(tested, soft=False)[:, 0]) == labels[tested]
+    alone = torch.from_numpy(scenes.pure)[tested]
+    parts = {"alone": alone, "around another": ~alone}
+    return found, {name: float(right[of].double().mean()) for name, of in parts.items() if of.any()}
 
 
 def subjects_of(ladder: str) -> list[int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kineograph import media, recipe
 from kineograph.animate.maker import MOST_PIXELS, AnimateMaker, Sampling
+from kineograph.animate.picture import resized
 from kineograph.diffusion.denoiser import Denoiser
 from kineograph.families.image_to_video.between import between, gone_on, on_canvas
 from kineograph.families.image_to_video.forecast import forecast
@@ -20,7 +21,7 @@ from kineograph.families.image_to_video.settings import (
     Moved,
     Refine,
 )
-from kineograph.layers import layered
+from kineograph.layers import Layers, cut_along, layered
 from kineograph.media.ground import grounded
 from kineograph.products import ClipProduct
 from kineograph.record import record_of
@@ -38,7 +39,7 @@ MOST_FRAMES = 1200  # of a clip to refine or to go on from
 MOST_BLOCK = 64  # frames
 UNMOVED = (
     "the ground is not plain, so what stands on it stays in its place and moves there; "
-    "a cut-out, or a plain ground, moves as a whole"
+    "a cut-out, or what --moves MASK shows white, moves as a whole"
 )
 LARGEST = 512  # pixels of the longer side that a photograph keeps unasked
 
@@ -142,9 +143,22 @@ class ImageToVideoModel(_Animate):
 
     def _places(self, settings: ImageToVideo, seed: int) -> list[Placed] | None:
         """The track of the whole, where words tell one and nothing else says what moves."""
-        if self.trajectories is None or not settings.text or settings.last or settings.moves:
+        if self.trajectories is None or not settings.text or settings.last:
             return None
         return self.track.make(settings.text, seed)
+
+    @staticmethod
+    def _layers(picture: Clip, moves: Clip | None, size: int, seed: int) -> Layers | None:
+        """What moves as a whole and the ground behind it, of at most `size` pixels; None where
+        neither the picture nor a mask tells them apart."""
+        if picture.frames.shape[1] == 4:
+            return None
+        sides = picture.frames.shape[-2:]
+        small = [max(1, round(side * min(1.0, size / max(sides)))) for side in sides]
+        picture = Clip(resized(picture.frames, *small))
+        if moves is None:
+            return layered(picture)
+        return cut_along(picture, Clip(resized(moves.frames, *small)), seed)
 
     def forecast(self, request: Request[ImageToVideo]) -> Forecast:
         settings = request.settings
@@ -167,10 +181,11 @@ class ImageToVideoModel(_Animate):
         length = settings.seconds or self.recipe.seconds
         self.maker.check(sampling)
         places = self._places(settings, seed)
-        layers = layered(picture) if places and picture.frames.shape[1] == 3 else None
-        if places and not layers and picture.frames.shape[1] == 3:
+        layers = self._layers(picture, sampling.moves, size, seed) if places else None
+        if layers:
+            picture, sampling = layers.thing, replace(sampling, moves=None)
+        elif places and picture.frames.shape[1] == 3:
             notes.append(UNMOVED)
-        picture = layers.thing if layers else picture
         prompt = Prompt(settings.text, image=picture, seconds=length)
         ready = self.maker.ready(prompt, sampling).framed
         height, width = ready.restored(ready.square).frames.shape[-2:]
@@ -184,7 +199,7 @@ class ImageToVideoModel(_Animate):
             clip = step.value
             yield step._replace(done=min(step.done, 0.999))
         assert isinstance(clip, Clip)
-        if places and clip.frames.shape[1] == 4:
+        if places and clip.frames.shape[1] == 4 and sampling.moves is None:
             clip = following(clip, about_itself(places, picture))
         clip = layers.joined(clip) if layers else clip
         clip, more = grounded(clip, None, request.form)

@@ -60,7 +60,7 @@ class ImageToVideo(Moved):
     motion: Strength = motion()
     loop: bool = setting(False, "Ask for a clip that loops.")
     moves: PictureSource | None = setting(
-        None, "A picture of the same size, white where it may move; the rest stays as it is."
+        None, "A picture of the same size, white where it may move: as a whole if text says how."
     )
     last: PictureSource | None = setting(
         None, "A picture that the clip ends with: the first becomes it on the way."
