@@ -46,6 +46,7 @@ FLOORS = (
     ("diffusion.denoiser", "sequence"),  # the two questions
     ("diffusion",),
     ("nets",),
+    ("vocabulary",),  # the words a model knows: data writes it, a recipe keeps it, families ask it
     (
         "frames",
         "patches",
@@ -55,7 +56,6 @@ FLOORS = (
         "families.image_tokens.maker",
         "families.language.words",
         "families.text_to_image.maker",
-        "families.text_to_image.vocabulary",
         "families.visual_prompts.filler",
     ),
     ("data",),  # stands on the frozen encoders: captions and features are kept as their states
@@ -95,6 +95,8 @@ JOINS = {
     "data.cutout_texts": "a frozen encoder: caption states are data",
     "data.sticker_features": "a frozen encoder: picture features are data",
     "data.cutout_features": "a frozen encoder: picture features are data",
+    "data.composed.spoken": "a frozen encoder's tokenizer: which token names which thing is data",
+    "training.binding": "a loss on what a network's text layers attend to",
     "checkpoints.realesrgan": "a published network of the finisher's own shape",
     "study.ways": "three small networks taught on drawn figures, kept by nobody",
     "study.moving": "a small network taught on drawn clips, kept by nobody",

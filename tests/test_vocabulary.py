@@ -2,8 +2,8 @@
 
 import torch
 
-from kineograph.families.text_to_image.vocabulary import from_tensors, vocabulary
 from kineograph.values.prompt import Cond
+from kineograph.vocabulary import from_tensors, vocabulary
 
 NAMES = ("beaver", "dog", "dance")
 STATES = torch.eye(3) * 2

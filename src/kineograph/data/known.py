@@ -11,7 +11,7 @@ from kineograph.data.composed.feed import Ground
 from kineograph.data.cutout_feed import TRAINED
 from kineograph.data.cutout_texts import captions_of, load_texts
 from kineograph.data.phrases import plain
-from kineograph.families.text_to_image.vocabulary import Vocabulary, vocabulary
+from kineograph.vocabulary import Vocabulary, vocabulary
 
 SCENES = 2_000  # of each stream: their words come again and again
 

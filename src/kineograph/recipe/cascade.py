@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from kineograph.diffusion.cascade import SAMPLERS, CascadeMaker, CascadeStage, Texts
 from kineograph.diffusion.denoiser import Denoiser, Precond
 from kineograph.diffusion.loss import WEIGHTINGS, Weighting, capped
@@ -24,6 +26,7 @@ from kineograph.recipe.fields import (
     within,
 )
 from kineograph.recipe.loading import Loading
+from kineograph.recipe.vocabulary import VOCABULARY
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
 
@@ -125,6 +128,12 @@ class Cascade(Recipe):
     "Height and width made when none is asked for, pixels; 0 is the last stage's."
     threshold: float = 0.995
     "Percentile of dynamic thresholding."
+
+    def beside(self) -> dict[str, dict[str, Tensor]]:
+        """The words that painted scenes know, beside the weights of what was taught on them."""
+        from kineograph.data.scenes.known import known
+
+        return {VOCABULARY: known().tensors()} if self.data == "scenes" else {}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -14,8 +14,8 @@ import numpy as np
 from kineograph.data.composed.scenes import GROUNDS
 from kineograph.data.own.composing import article
 from kineograph.data.phrases import plural
-from kineograph.families.text_to_image.recipe import vocabulary_in
 from kineograph.recipe.files import read_tensors
+from kineograph.recipe.vocabulary import vocabulary_in
 
 INDEX = "influences.safetensors"
 

@@ -26,11 +26,12 @@ from kineograph.families.image_to_video.recipe import Animate
 from kineograph.families.image_tokens.recipe import Tokens
 from kineograph.families.language.recipe import Language, language_model
 from kineograph.families.language.words.language import cost
-from kineograph.families.text_to_image.recipe import Pictures, vocabulary_in
+from kineograph.families.text_to_image.recipe import Pictures
 from kineograph.files import filled, removed_whole, sha256_of
 from kineograph.nets.low_rank import LowRankShape
 from kineograph.recipe import Adapter, AdapterPart, Phase
 from kineograph.recipe.adapter import places_in
+from kineograph.recipe.vocabulary import vocabulary_in
 from kineograph.training.loop import Run, checkpoints, fit, fresh, restore
 from kineograph.tuning.card import Figures, card, figured, sheet
 from kineograph.tuning.judge import Judge

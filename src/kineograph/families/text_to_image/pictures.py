@@ -13,13 +13,14 @@ import torch
 from kineograph import finishing, media, recipe
 from kineograph.families.text_to_image import look
 from kineograph.families.text_to_image.maker import PictureMaker, Sampling
-from kineograph.families.text_to_image.recipe import Pictures, vocabulary_in
+from kineograph.families.text_to_image.recipe import Pictures
 from kineograph.families.text_to_image.settings import ByDiffusion
 from kineograph.finishing import GFLOP_A_PIXEL, TIMES, enlarging, sized
 from kineograph.machine import convolution_speed
 from kineograph.media.exact import picture_of
 from kineograph.media.ground import grounded
 from kineograph.products import ClipProduct
+from kineograph.recipe.vocabulary import vocabulary_in
 from kineograph.record import record_of
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError

@@ -11,16 +11,12 @@ from torch import Tensor
 from kineograph.diffusion.cascade import Texts
 from kineograph.diffusion.denoiser import Precond
 from kineograph.families.text_to_image.maker import PictureMaker
-from kineograph.families.text_to_image.vocabulary import Vocabulary, from_tensors
 from kineograph.recipe import loading
 from kineograph.recipe.cascade import Stage
 from kineograph.recipe.fields import Recipe, one_of, within
-from kineograph.recipe.files import read_tensors
 from kineograph.recipe.loading import Loading
+from kineograph.recipe.vocabulary import VOCABULARY
 from kineograph.values.errors import InputError
-
-VOCABULARY = "vocabulary.safetensors"
-MOST_BYTES = 16 * 10**6  # of a vocabulary
 
 
 @dataclass(frozen=True)
@@ -83,12 +79,6 @@ class Pictures(Recipe):
         net = loading.trained(self.base, folder, as_stored=True, adapters=how.adapters)
         read = loading.of_width(loading.texts(how.text_encoder), self.base.shape.text)
         return picture_maker(self, net, read)
-
-
-def vocabulary_in(folder: Path) -> Vocabulary | None:
-    """The words that the model in a folder knows; None where none are kept."""
-    path = folder / VOCABULARY
-    return from_tensors(read_tensors(path, most=MOST_BYTES)) if path.is_file() else None
 
 
 def picture_maker(recipe: Pictures, net: Precond, read: Texts) -> PictureMaker:

@@ -14,26 +14,30 @@ import torch
 from kineograph import checkpoints, media, recipe
 from kineograph.checkpoints.folder import digests, is_checkpoint
 from kineograph.checkpoints.memory import fastest
-from kineograph.diffusion.cascade import with_base
+from kineograph.diffusion.cascade import Texts, with_base
 from kineograph.diffusion.denoiser import Denoiser
 from kineograph.families.zoom import flight as flying
 from kineograph.families.zoom import forecast, latent, maker
 from kineograph.families.zoom.forecast import Film
 from kineograph.families.zoom.ladder import EXAMPLE, rungs
 from kineograph.families.zoom.photo import photo_window
+from kineograph.families.zoom.proposed import proposed
 from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage, Zoom
 from kineograph.families.zoom.stack import Ratio, ZoomStack, check_geometry, exact, fitting
 from kineograph.families.zoom.viewer import pick_page, viewer_page
 from kineograph.frames.sound import audio_under
 from kineograph.products import EitherProduct, FileProduct, FilmProduct, PageProduct
+from kineograph.recipe.vocabulary import vocabulary_in
 from kineograph.record import record_of
 from kineograph.values.clip import Clip
 from kineograph.values.errors import InputError
 from kineograph.values.progress import Progress
+from kineograph.values.prompt import clean_text
 from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 from kineograph.values.sides import sides
 from kineograph.values.source import Source
+from kineograph.vocabulary import Vocabulary
 
 
 class FromTextsModel:
@@ -75,7 +79,8 @@ class FromTextsModel:
 
     def forecast(self, request: Request[FromTexts]) -> Forecast:
         settings = request.settings
-        levels = len(_rungs(settings, len(settings.level))[1])
+        count = settings.levels if settings.from_ else len(settings.level)
+        levels = len(_rungs(settings, count)[1])
         film = _film(settings, levels)
         if self.public:
             plan = checkpoints.pictures(self.model, device=fastest()).plan(levels)
@@ -85,7 +90,11 @@ class FromTextsModel:
 
     def make(self, request: Request[FromTexts], seed: int) -> Iterator[Progress[Clip]]:
         """The stack as it is denoised; the last step carries the flight."""
-        settings = request.settings
+        settings, notes = request.settings, []
+        if settings.from_:
+            settings = settings.changed(level=self._proposed(settings), from_=None)
+            notes.append("levels: " + "; ".join(settings.level))
+        notes += self._told(settings.level)
         seeds = settings.seeds or maker.level_seeds(seed, len(settings.level))
         ratio, of = _rungs(settings, len(settings.level))
         texts = tuple(settings.level[level] for level in of)
@@ -93,13 +102,36 @@ class FromTextsModel:
         if settings.photo is not None:
             photo = partial(_photo, settings, settings.photo)
         how: dict[str, Any] = {"seeds": _spread(seeds, of), "ratio": exact(ratio), "photo": photo}
-        notes = []
         if self.model == "stickers":
             notes.append("stickers draws single things, not landscapes: expect emoji everywhere")
         said = settings.changed(seeds=seeds, model=self.about.name)
         asked = request.saying(said)
         steps = self._public(texts, how) if self.public else self._ours(texts, settings.living, how)
         yield from _flown(self, asked, seed, steps, texts, notes)
+
+    @cached_property
+    def known(self) -> Vocabulary | None:
+        """The words of the model, where it keeps them."""
+        return None if self.public else vocabulary_in(recipe.folder_of(self.model))
+
+    @cached_property
+    def read(self) -> Texts:
+        return recipe.texts(self.text_encoder)
+
+    def _proposed(self, settings: FromTexts) -> tuple[str, ...]:
+        """A text a level, from the words for the widest."""
+        if self.known is None:
+            problem = f"'{self.about.name}' keeps no list of what it knows"
+            raise InputError("from", problem, "say every level by level")
+        return proposed(
+            clean_text(settings.from_ or "", "from"), settings.levels, self.known, self.read
+        )
+
+    def _told(self, levels: Sequence[str]) -> list[str]:
+        """What to say of words that the model does not know."""
+        if self.known is None:
+            return []
+        return list(dict.fromkeys(n for text in levels for n in self.known.told(text, self.read)))
 
     def _ours(
         self, texts: tuple[str, ...], living: bool, how: dict[str, Any]

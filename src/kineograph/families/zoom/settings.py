@@ -11,12 +11,14 @@ from pydantic import AfterValidator, BeforeValidator
 from kineograph.values.adapters import Adapted, denoiser
 from kineograph.values.errors import InputError
 from kineograph.values.output import PRESETS, Sounded
+from kineograph.values.prompt import clean_text
 from kineograph.values.settings import MOVING, PAGE, Settings, setting, unmarked
 from kineograph.values.sides import sides, spelled
 from kineograph.values.source import FolderSource, PictureSource, Source
 
 Way = Literal["in", "out", "in-and-out"]
 MOST_SIDE = 4096  # pixels of a film
+MOST_PROPOSED = 24  # levels
 MOST_STEP = 64  # times that a kept picture is closer
 FROM_LADDER = {
     "levels": "level",
@@ -166,6 +168,10 @@ class FromTexts(Zoom, Adapted):
     about: ClassVar[str] = "a zoom from texts"
 
     level: tuple[str, ...] = setting((), "What a level shows, widest first; repeat.")
+    from_: str | None = setting(
+        None, "In place of levels: what the widest one shows; known things within are proposed."
+    )
+    levels: int = setting(6, "So many levels from there.", least=2, most=MOST_PROPOSED)
     denoiser: str | None = denoiser()
     model: str | None = setting(
         None, "A text model: its name, or a folder. scenes; stickers when living."
@@ -178,7 +184,11 @@ class FromTexts(Zoom, Adapted):
     def check(self) -> None:
         from kineograph.families.zoom.ladder import Ladder
 
-        Ladder(levels=self.level, ratio=self.ratio, ratios=self.ratios, seeds=self.seeds)
+        if self.from_ is not None and self.level:
+            raise InputError("from", "is given beside levels", "give one of them")
+        text = None if self.from_ is None else clean_text(self.from_, "from")
+        levels = self.level if text is None else tuple(f"{text} {i}" for i in range(self.levels))
+        Ladder(levels=levels, ratio=self.ratio, ratios=self.ratios, seeds=self.seeds)
 
 
 class FromPictures(Zoom):
