@@ -8,6 +8,9 @@ import torch
 
 from kineograph import media
 from kineograph.cli import main
+from kineograph.data import cutouts
+from kineograph.data.cutout_features import moving_looks
+from kineograph.data.cutouts import Cutout, Cutouts
 from kineograph.data.scenes.packs import Scenes
 from kineograph.data.sticker_features import RealClips, RealStills
 from kineograph.data.stickers import FRAMES, Sticker, Stickers
@@ -246,3 +249,42 @@ def test_wrong_words_are_refused(capsys, tmp_path, words):
 def test_more_than_a_hundred_is_refused(index, packs):
     with pytest.raises(InputError, match="-k"):
         last(study.influences(from_bytes(packs.stills[:1]), index, see, k=101))
+
+
+# -- cut-outs --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cut_outs() -> Cutouts:
+    rng = np.random.default_rng(4)
+    records = [
+        Cutout(f"c{i}", f"thing {i}", (), (), "objects", f"f{i}", "val" if i == 3 else "train", s)
+        for i in range(4)
+        for s in cutouts.STYLES
+    ]
+    stills = rng.integers(0, 256, (len(records), 8, 8, 4), np.uint8).repeat(8, 1).repeat(8, 2)
+    frames = rng.integers(0, 256, (2, cutouts.MOMENTS, 8, 8, 4), np.uint8)
+    frames = frames.repeat(8, 2).repeat(8, 3)
+    moving = tuple(r for r in records if r.style == "3d")[2:]
+    return Cutouts(stills, frames, tuple(records), moving)
+
+
+def test_cut_outs_are_found_in_their_style_and_by_their_data(cut_outs, monkeypatch, tmp_path):
+    monkeypatch.setattr(cutouts, "load", lambda folder=None: cut_outs)
+    looks = torch.stack([study.look_of(from_bytes(one[None]), see) for one in cut_outs.stills])
+    moving = last(moving_looks(look=see))
+    chosen, records, kinds, held = study.cut_out(cut_outs, looks, moving)
+    assert len(chosen) == 3 * len(cutouts.STYLES) + 1
+    assert len(held) == len(cutouts.STYLES) + 1
+    save_index(index_of(chosen, records, kinds), tmp_path, {})
+    index = load_index(tmp_path)
+    assert index.data == "cutouts"
+    album = study.album_of(index.data, needed=True)
+    for row, kind in ((4, "blob"), (7, "colour"), (11, "firefox")):
+        sample = from_bytes(cut_outs.stills[row : row + 1])
+        found = last(study.influences(sample, index, see, album, k=2))
+        assert (found[0].key, found[0].kind) == (cut_outs.still_records[row].key, kind)
+        assert found[0].distance < 1e-3 < found[1].distance
+    found = last(study.influences(from_bytes(cut_outs.frames[0]), index, see, album, k=1))
+    assert (found[0].key, found[0].kind) == ("c2", "clip")
+    assert found[0].distance < 1e-3

@@ -100,8 +100,10 @@ def made_by(file: Path) -> str:
 
 
 def known_examples(data: str, *, moving: bool) -> tuple[Tensor, list[Named], list[str], Tensor]:
-    """Training examples of a data set, stickers or scenes: features (N, 1280), records, kinds; last
+    """Training examples of stickers, cutouts or scenes: features (N, 1280), records, kinds; last
     the features of those held out. moving: whether the model saw clips, where there are any."""
+    from kineograph.data import cutouts
+    from kineograph.data.cutout_features import moving_looks, real_cutouts
     from kineograph.data.scenes import packs
     from kineograph.data.scenes.looks import painted_looks
     from kineograph.data.sticker_features import MOST_SEEN, real_clips, real_stills
@@ -109,6 +111,9 @@ def known_examples(data: str, *, moving: bool) -> tuple[Tensor, list[Named], lis
 
     if data == "scenes":
         return study.painted(packs.load(), door.watch(painted_looks(), "paintings"))
+    if data == "cutouts":
+        looks = door.watch(real_cutouts(), "cut-outs").fine
+        return study.cut_out(cutouts.load(), looks, door.watch(moving_looks(), "animations"))
     stills = door.watch(real_stills(MOST_SEEN), "stills")
     clips = door.watch(real_clips(MOST_SEEN), "clips") if moving else None
     return *study.examples(clips, stills), study.held_examples(clips, stills)
@@ -123,10 +128,11 @@ def _index(folder: Path, started: float, force: bool, as_json: bool) -> None:
     if (folder / study.FILE).exists() and not force:
         raise InputError("FILE", f"'{folder / study.FILE}' exists", "add --force")
     about = recipe.read(folder)
-    if about.data not in ("stickers", "scenes"):
+    data = "cutouts" if about.data == "composed" else about.data  # scenes made of cut-outs
+    if data not in ("stickers", "cutouts", "scenes"):
         raise InputError("FILE", f"'{folder}' was trained on '{about.data}'", "it has no index")
     moving = about.family != "visual-prompts"
-    looks, records, kinds, _ = known_examples(about.data, moving=moving)
+    looks, records, kinds, _ = known_examples(data, moving=moving)
     made = study.index_of(looks, records, kinds)
     path = study.save_index(made, folder, {"model": about.name})
     notes = [f"{len(made.rows):,} examples, {path.stat().st_size:,} bytes"]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -18,7 +19,16 @@ from torch import Tensor
 
 from kineograph.data import cutouts
 from kineograph.data.cutouts import Cutout
-from kineograph.data.sticker_features import COARSE, MOST_SEEN, Look, facts_of, kept, lite0, reduced
+from kineograph.data.sticker_features import (
+    COARSE,
+    LOOKS,
+    MOST_SEEN,
+    Look,
+    facts_of,
+    kept,
+    lite0,
+    reduced,
+)
 from kineograph.nets.lite0 import Lite0
 from kineograph.values.prompt import Progress
 
@@ -98,3 +108,16 @@ def real_cutouts(
             looks = RealCutouts(packs.still_records, **found)
             progress = progress._replace(value=looks)
         yield progress
+
+
+def moving_looks(*, look: Look | None = None, folder: Path | None = None) -> Iterator[Progress]:
+    """Mean features (M, 1280) of LOOKS moments of every animation; they are the last value."""
+    packs, see = cutouts.load(folder), look or lite0()
+    made, total = [], len(packs.frames)
+    for row in range(total):
+        moments = np.asarray(packs.frames[row][:: cutouts.MOMENTS // LOOKS])
+        straight = torch.from_numpy(cutouts.premultiplied(moments))
+        shown = over_white(rearrange(straight, "n h w c -> n c h w"))
+        made.append(see(reduced(shown, MOST_SEEN)).mean(0))
+        yield Progress(row / total, f"seeing animations, {row} of {total}", None)
+    yield Progress(1.0, "seen", torch.stack(made))

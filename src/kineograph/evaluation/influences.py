@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from kineograph.data.cutouts import Cutouts
 from kineograph.data.scenes.packs import Scenes
 from kineograph.data.sticker_features import (
     LOOKS,
@@ -42,7 +43,8 @@ from kineograph.values.prompt import Progress
 FILE = "influences.safetensors"
 AXES = 32  # numbers kept of the 1280 features of an example, fewer where there are many
 BYTES = 200_000  # that all examples may take: the index ships
-KINDS = ("clip", *STYLES, "painting")  # a moving sticker, a still in a style, a painted picture
+KINDS = ("clip", *STYLES, "painting", "colour", "blob", "firefox")
+"A moving sticker, a still in a style of stickers, a painted picture, a still in one more style."
 LOOKED = 4  # times as many examples are looked at again as are asked for
 CELL, LINE = 128, 12  # pixels of a cell of the picture, and of a line under it
 MAX_BYTES = 4 * 2**20
@@ -86,8 +88,11 @@ class Index:
 
     @property
     def data(self) -> str:
-        """Name of the data set the examples are from."""
-        return "scenes" if KINDS[int(self.kind[0])] == "painting" else "stickers"
+        """Name of the data set the examples are from; cut-outs have styles that stickers lack."""
+        kinds = {KINDS[kind] for kind in set(self.kind.tolist())}
+        if "painting" in kinds:
+            return "scenes"
+        return "cutouts" if kinds - {"clip", *STYLES} else "stickers"
 
     def near(self, look: Tensor, k: int) -> list[Neighbour]:
         """The k nearest examples to features (1280,), nearest first."""
@@ -218,6 +223,19 @@ def _chosen(
     return torch.cat(looks), records, kinds
 
 
+def cut_out(
+    packs: Cutouts, looks: Tensor, moving: Tensor
+) -> tuple[Tensor, list[Named], list[str], Tensor]:
+    """As `examples`, of cut-outs with features (N, 1280) of the stills, (M, 1280) of the
+    animations; last those held out."""
+    records = [*packs.still_records, *packs.frame_records]
+    kinds = [one.style for one in packs.still_records] + ["clip"] * len(packs.frame_records)
+    every = torch.cat([looks, moving])
+    held = torch.tensor([one.split == "val" for one in records])
+    rows = (~held).nonzero()[:, 0].tolist()
+    return every[rows], [records[i] for i in rows], [kinds[i] for i in rows], every[held]
+
+
 class Painting(NamedTuple):
     """A painted picture. key: its row in the packs. name: its fullest caption."""
 
@@ -254,6 +272,22 @@ def sticker_album(packs: Stickers) -> Album:
     return page
 
 
+def cutout_album(packs: Cutouts) -> Album:
+    """Cut-outs of 64 pixels, with their alpha."""
+
+    def page(one: Neighbour) -> Clip:
+        if one.kind == "clip":
+            for row, record in enumerate(packs.frame_records):
+                if record.key == one.key:
+                    return from_bytes(packs.frames[row])
+        for row, record in enumerate(packs.still_records):
+            if (record.key, record.style) == (one.key, one.kind):
+                return from_bytes(packs.stills[row : row + 1])
+        raise _not_here(one, "cutouts")
+
+    return page
+
+
 def scene_album(scenes: Scenes) -> Album:
     """Painted pictures of 64 pixels."""
 
@@ -271,11 +305,16 @@ def album_of(data: str, *, needed: bool = False) -> Album | None:
 
     Raises MissingError when it is needed and not here.
     """
-    from kineograph.data import stickers
+    from kineograph.data import cutouts, stickers
     from kineograph.data.scenes import packs
 
     try:
-        return scene_album(packs.load()) if data == "scenes" else sticker_album(stickers.load(64))
+        match data:
+            case "scenes":
+                return scene_album(packs.load())
+            case "cutouts":
+                return cutout_album(cutouts.load())
+        return sticker_album(stickers.load(64))
     except MissingError:
         if needed:
             raise

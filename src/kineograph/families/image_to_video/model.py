@@ -39,7 +39,7 @@ MOST_FRAMES = 1200  # of a clip to refine or to go on from
 MOST_BLOCK = 64  # frames
 UNMOVED = (
     "the ground is not plain, so what stands on it stays in its place and moves there; "
-    "a cut-out, or what --moves MASK shows white, moves as a whole"
+    "a cut-out, or what a mask (moves) shows white, moves as a whole"
 )
 LARGEST = 512  # pixels of the longer side that a photograph keeps unasked
 
