@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from kineograph import media
+import tiny_models
+from kineograph import media, recipe
 from kineograph.cli import main
 from kineograph.data import cutouts
 from kineograph.data.cutout_features import moving_looks
@@ -16,6 +17,7 @@ from kineograph.data.sticker_features import RealClips, RealStills
 from kineograph.data.stickers import FRAMES, Sticker, Stickers
 from kineograph.evaluation import influences as study
 from kineograph.evaluation.influences import Neighbour, index_of, load_index, memory, save_index
+from kineograph.files import sha256_of
 from kineograph.values.clip import Clip, from_bytes
 from kineograph.values.errors import InputError, LimitError, MissingError
 
@@ -249,6 +251,20 @@ def test_wrong_words_are_refused(capsys, tmp_path, words):
 def test_more_than_a_hundred_is_refused(index, packs):
     with pytest.raises(InputError, match="-k"):
         last(study.influences(from_bytes(packs.stills[:1]), index, see, k=101))
+
+
+def test_a_new_index_is_named_in_a_recipe_that_names_its_weights(index, tmp_path):
+    """Else the model would refuse what `influences --index` has just written beside it."""
+    tiny = tmp_path / "tiny"
+    tiny_models.scenes(tiny)
+    before = recipe.declared(tiny)
+    path = save_index(index, tiny, {})
+    with pytest.raises(MissingError, match="not named"):
+        load_index(tiny)
+    recipe.seal_one(path)
+    assert len(load_index(tiny).rows) == len(index.rows)
+    assert recipe.declared(tiny) == before | {path.name: sha256_of(path)}
+    recipe.load(str(tiny))  # and the rest is as it was
 
 
 # -- cut-outs --------------------------------------------------------------------------------------

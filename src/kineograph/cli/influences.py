@@ -135,5 +135,6 @@ def _index(folder: Path, started: float, force: bool, as_json: bool) -> None:
     looks, records, kinds, _ = known_examples(data, moving=moving)
     made = study.index_of(looks, records, kinds)
     path = study.save_index(made, folder, {"model": about.name})
+    recipe.seal_one(path)
     notes = [f"{len(made.rows):,} examples, {path.stat().st_size:,} bytes"]
     door.report(as_json, started, [path], model=about.name, notes=notes, examples=len(made.rows))

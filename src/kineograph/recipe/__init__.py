@@ -83,6 +83,7 @@ __all__ = [
     "recipe_type",
     "save_tensors",
     "seal",
+    "seal_one",
     "started",
     "texts",
     "to_json",
@@ -133,6 +134,17 @@ def seal(recipe: Recipe, folder: Path) -> Path:
     with placed(folder / "recipe.json") as part:
         part.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
     return folder / "recipe.json"
+
+
+def seal_one(path: Path) -> None:
+    """Say one more file's SHA-256 in the recipe beside it, where that says any; others stay."""
+    weights = declared(path.parent)
+    if weights is None:
+        return
+    file = path.parent / "recipe.json"
+    told = json.loads(file.read_text("utf-8")) | {"weights": weights | {path.name: sha256_of(path)}}
+    with placed(file) as part:
+        part.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 
 def from_json(text: str) -> Recipe:

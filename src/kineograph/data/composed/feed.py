@@ -28,14 +28,14 @@ from kineograph.trajectories.placed import Placed, rendered
 from kineograph.values.prompt import Cond, Progress
 
 COUNT, MIXED = 30_000, 24_000  # numbers of the two streams that are drawn from
-SHARE = 0.35  # of a batch
+SHARE = 0.38  # of a batch
 MIX = {
-    "colour": 0.05,
-    "count": 0.1,
-    "place": 0.05,
-    "relation": 0.25,
-    "ground": 0.1,
-    "movement": 0.08,
+    "colour": 0.04,
+    "count": 0.08,
+    "place": 0.04,
+    "relation": 0.32,
+    "ground": 0.08,
+    "movement": 0.07,
     "mixed": 0.37,
 }  # share of each kind among them: what is hard to learn comes more often
 STILL = tuple(kind for kind in KINDS if kind != "movement")
