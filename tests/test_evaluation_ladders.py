@@ -48,14 +48,15 @@ def found():
     subject = np.tile(np.arange(COUNT), 20)
     grey = ((subject + 0.5) / COUNT * 255).round().astype(np.uint8)
     small = np.broadcast_to(grey[:, None, None, None], (len(subject), 16, 16, 3))
-    held = np.arange(len(subject)) // COUNT % 10 == 9
-    scenes = Scenes(small, small, (), subject, np.ones(len(subject), bool), held)
+    held = np.arange(len(subject)) // COUNT % 10 >= 8
+    pure = np.arange(len(subject)) // COUNT % 2 == 0
+    scenes = Scenes(small, small, (), subject, pure, held)
     *_, last = study.ladders([stage], read, scenes, look, count=1, seeds=2)
     return last.value
 
 
 def test_the_classifier_knows_painted_pictures(found):
-    assert found.accuracy == {"alone": 1}
+    assert found.accuracy == {"alone": 1, "around another": 1}
 
 
 def test_every_way_fills_every_level(found):

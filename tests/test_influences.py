@@ -289,7 +289,7 @@ def test_cut_outs_are_found_in_their_style_and_by_their_data(cut_outs, monkeypat
     monkeypatch.setattr(cutouts, "load", lambda folder=None: cut_outs)
     looks = torch.stack([study.look_of(from_bytes(one[None]), see) for one in cut_outs.stills])
     moving = last(moving_looks(look=see))
-    chosen, records, kinds, held = study.cut_out(cut_outs, looks, moving)
+    chosen, records, kinds, held = study.cut_out(cut_outs, looks, moving, cutouts.STYLES)
     assert len(chosen) == 3 * len(cutouts.STYLES) + 1
     assert len(held) == len(cutouts.STYLES) + 1
     save_index(index_of(chosen, records, kinds), tmp_path, {})

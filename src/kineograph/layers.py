@@ -16,12 +16,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kineograph.animate.picture import joined_to_border, resized
+from kineograph.animate.picture import framed, joined_to_border
 from kineograph.frames.mattes import cut_out
 from kineograph.frames.regions import labelled
 from kineograph.patches.texture import complete
-from kineograph.values.clip import Clip
-from kineograph.values.errors import InputError
+from kineograph.values.clip import Clip, to_bytes
 from kineograph.values.progress import last
 
 BORDER = 0.02  # of the shorter side: what the ground is fitted to
@@ -29,21 +28,23 @@ NEAR = 12.0  # levels of 255 from the fitted ground, in colour space: border tha
 PLAIN = 0.9  # of the border must be: a thing may reach it
 LIKE = 18.0  # levels: joined to the border, this near is ground
 FITS = 4  # rounds, each without what the one before found far
-SPECK = 0.02  # of the largest part's area: what is smaller belongs to the ground
+SPECK = 0.02  # of the largest part's area: what is smaller stays with the ground
 COARSE = 128  # blocks of the longer side in which parts are told apart
 LEAST, MOST = 0.002, 0.9  # of the picture that a thing takes
-FAINT, MARGIN = 0.02, 3  # alpha that counts, and pixels around it, where the ground is completed
+BLACK = 0.1  # a mask's light that counts as none, and so much under white as all
+MARGIN = 3  # pixels around a thing that are mixed with it
 
 
 class Layers(NamedTuple):
-    """thing: one frame with alpha (1, 4, H, W); ground: (3, H, W) in [0, 1], whole."""
+    """One frame each, of one size: the thing, with alpha; the ground, opaque and whole."""
 
     thing: Clip
-    ground: Tensor
+    ground: Clip
 
-    def joined(self, clip: Clip) -> Clip:
-        """A clip of the thing laid on the ground, brought to its size."""
-        behind = resized(self.ground[None], *clip.frames.shape[-2:])
+    def joined(self, clip: Clip, size: int) -> Clip:
+        """A clip of the thing, made in a square of `size` pixels, laid on the ground."""
+        square = framed(self.ground, size)
+        behind = square.restored(square.square).frames
         alpha = clip.frames[:, 3:]
         return Clip(clip.frames[:, :3] * alpha + behind * (1 - alpha), clip.fps)
 
@@ -51,34 +52,51 @@ class Layers(NamedTuple):
 def layered(picture: Clip) -> Layers | None:
     """The layers of a picture (1, 3, H, W); None where its ground is not plain or nothing stands
     on it."""
-    rgb = (picture.frames[0].permute(1, 2, 0).numpy() * 255).astype(np.float32)  # (H, W, 3)
-    ground = _ground(rgb)
-    if ground is None:
+    rgb = _colours(picture).astype(np.float32)
+    plain = _ground(rgb)
+    if plain is None:
         return None
-    like = torch.from_numpy(np.linalg.norm(rgb - ground, axis=2) < LIKE)
+    like = torch.from_numpy(np.linalg.norm(rgb - plain, axis=2) < LIKE)
     figure = _without_specks(~joined_to_border(like))
-    made = cut_out(rgb, ground, ~figure.numpy())
+    made = cut_out(rgb, plain, ~figure.numpy())
     thing = torch.from_numpy(made).permute(2, 0, 1)[None].float() / 255
     if not LEAST < float(thing[:, 3].mean()) < MOST:
         return None
-    return Layers(Clip(thing), torch.from_numpy(ground).permute(2, 0, 1).clamp(0, 255) / 255)
+    behind = torch.from_numpy(plain).permute(2, 0, 1)[None].clamp(0, 255) / 255
+    return Layers(Clip(thing), _under(picture, thing[:, 3:], behind))
 
 
-def cut_along(picture: Clip, mask: Clip, seed: int) -> Layers:
+def cut_along(picture: Clip, mask: Clip, seed: int) -> Layers | None:
     """The layers of a picture (1, 3, H, W) along a mask of its size, white where the thing is.
 
-    Raises InputError where the mask leaves nothing to complete the ground from, or shows nothing.
+    None where the mask shows next to nothing, or leaves too little to complete the ground from.
     """
-    alpha = mask.frames[:1, :3].mean(1, keepdim=True)  # (1, 1, H, W)
-    share = float(alpha.mean())
-    if not LEAST < share < MOST:
-        problem = f"is white in {share:.0%} of the picture"
-        raise InputError("moves", problem, f"paint {LEAST:.1%} to {MOST:.0%} of it white")
-    hole = F.max_pool2d((alpha > FAINT).float(), 2 * MARGIN + 1, 1, MARGIN)[0, 0] > 0
-    rgb = (picture.frames[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
-    filled = last(complete(rgb, hole.numpy(), seed=seed)).picture
-    ground = torch.from_numpy(np.asarray(filled)).permute(2, 0, 1).float() / 255
-    return Layers(Clip(torch.cat([picture.frames[:1, :3], alpha], 1)), ground)
+    light = mask.over().frames[:1].mean(1, keepdim=True)  # (1, 1, H, W)
+    alpha = ((light - BLACK) / (1 - 2 * BLACK)).clamp(0, 1)
+    hole = _around(alpha)
+    if float(alpha.mean()) <= LEAST or float(hole.mean()) >= MOST:
+        return None
+    filled = last(complete(_colours(picture), hole[0, 0].numpy() > 0, seed=seed)).picture
+    behind = torch.from_numpy(np.asarray(filled)).permute(2, 0, 1)[None].float() / 255
+    thing = Clip(torch.cat([picture.frames[:1, :3], alpha], 1))
+    return Layers(thing, _under(picture, alpha, behind))
+
+
+def _colours(picture: Clip) -> NDArray[np.uint8]:
+    """(H, W, 3) of the only frame."""
+    return to_bytes(picture)[0, :, :, :3]
+
+
+def _around(alpha: Tensor) -> Tensor:
+    """(1, 1, H, W) 1 where alpha is, or nearly: what is mixed with the thing."""
+    return F.max_pool2d((alpha > 0).float(), 2 * MARGIN + 1, 1, MARGIN)
+
+
+def _under(picture: Clip, alpha: Tensor, behind: Tensor) -> Clip:
+    """The picture as it is, but for where the thing stands: there what is behind, softly joined."""
+    share = F.avg_pool2d(F.pad(_around(alpha), (MARGIN,) * 4, mode="replicate"), 2 * MARGIN + 1, 1)
+    share = torch.maximum(share, (alpha > 0).float())
+    return Clip(picture.frames[:1, :3] * (1 - share) + behind * share)
 
 
 def _without_specks(figure: Tensor) -> Tensor:

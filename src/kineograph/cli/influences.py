@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,9 +99,12 @@ def made_by(file: Path) -> str:
     raise InputError("FILE", f"the record of '{file.name}' names no model", "give --model NAME")
 
 
-def known_examples(data: str, *, moving: bool) -> tuple[Tensor, list[Named], list[str], Tensor]:
+def known_examples(
+    data: str, *, moving: bool, styles: Sequence[str] = ()
+) -> tuple[Tensor, list[Named], list[str], Tensor]:
     """Training examples of stickers, cutouts or scenes: features (N, 1280), records, kinds; last
-    the features of those held out. moving: whether the model saw clips, where there are any."""
+    the features of those held out. moving: whether the model saw clips, where there are any.
+    styles: of cutouts, those that it saw."""
     from kineograph.data import cutouts
     from kineograph.data.cutout_features import moving_looks, real_cutouts
     from kineograph.data.scenes import packs
@@ -113,7 +116,8 @@ def known_examples(data: str, *, moving: bool) -> tuple[Tensor, list[Named], lis
         return study.painted(packs.load(), door.watch(painted_looks(), "paintings"))
     if data == "cutouts":
         looks = door.watch(real_cutouts(), "cut-outs").fine
-        return study.cut_out(cutouts.load(), looks, door.watch(moving_looks(), "animations"))
+        clips = door.watch(moving_looks(), "animations")
+        return study.cut_out(cutouts.load(), looks, clips, styles)
     stills = door.watch(real_stills(MOST_SEEN), "stills")
     clips = door.watch(real_clips(MOST_SEEN), "clips") if moving else None
     return *study.examples(clips, stills), study.held_examples(clips, stills)
@@ -132,7 +136,9 @@ def _index(folder: Path, started: float, force: bool, as_json: bool) -> None:
     if data not in ("stickers", "cutouts", "scenes"):
         raise InputError("FILE", f"'{folder}' was trained on '{about.data}'", "it has no index")
     moving = about.family != "visual-prompts"
-    looks, records, kinds, _ = known_examples(data, moving=moving)
+    looks, records, kinds, _ = known_examples(
+        data, moving=moving, styles=getattr(about, "styles", ())
+    )
     made = study.index_of(looks, records, kinds)
     path = study.save_index(made, folder, {"model": about.name})
     recipe.seal_one(path)

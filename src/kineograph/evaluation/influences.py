@@ -224,16 +224,17 @@ def _chosen(
 
 
 def cut_out(
-    packs: Cutouts, looks: Tensor, moving: Tensor
+    packs: Cutouts, looks: Tensor, moving: Tensor, styles: Sequence[str]
 ) -> tuple[Tensor, list[Named], list[str], Tensor]:
-    """As `examples`, of cut-outs with features (N, 1280) of the stills, (M, 1280) of the
-    animations; last those held out."""
+    """As `examples`, of cut-outs in some styles with features (N, 1280) of the stills, (M, 1280) of
+    the animations; last those held out."""
     records = [*packs.still_records, *packs.frame_records]
     kinds = [one.style for one in packs.still_records] + ["clip"] * len(packs.frame_records)
     every = torch.cat([looks, moving])
     held = torch.tensor([one.split == "val" for one in records])
-    rows = (~held).nonzero()[:, 0].tolist()
-    return every[rows], [records[i] for i in rows], [kinds[i] for i in rows], every[held]
+    drawn = torch.tensor([one.style in styles for one in records])
+    rows = (~held & drawn).nonzero()[:, 0].tolist()
+    return every[rows], [records[i] for i in rows], [kinds[i] for i in rows], every[held & drawn]
 
 
 class Painting(NamedTuple):

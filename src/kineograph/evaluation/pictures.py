@@ -122,7 +122,7 @@ class Study:
     as the model makes them, by "seen as clip", "seen as still", "held out", and "free wording".
     finished: the same as a finisher enlarges them, and of real pictures shrunk to SHRUNK pixels and
     finished; {} without one. styles: share taken for the style asked, by style, finished where
-    there is a finisher. styles_real: share of real held-out pictures of each style that are.
+    there is a finisher. styles_real: share of each style's real held-out pictures taken for it.
     """
 
     first: float
@@ -184,7 +184,9 @@ class Gallery:
         )
         named, held = self.styles(real.texture[self.held, 0]), styles[self.held]
         self.styles_real = {
-            style: float((named[held == n] == n).double().mean()) for n, style in enumerate(STYLES)
+            style: float((named[held == n] == n).double().mean())
+            for n, style in enumerate(STYLES)
+            if (held == n).any()
         }
 
     def looks(self, made: Tensor, *, coarse: bool = False) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from kineograph.nets.blocks import Fourier, attend, norm, zeroed
 
 WIDTH, HEAD = 256, 32
-PLACE = 1 / 8  # of the embedding's label, a token: waves of 3 to 800 tokens
+PLACE = 1 / 8  # of the embedding's label, a token: waves of 1 to 200 tokens
 
 
 class Refiner(nn.Module):

@@ -153,8 +153,8 @@ class VideoUNet(UNet):
         batch, _, _, height, width = x.shape
         check_sides(self.shape, height, width)
         words, bias = self._words(cond, batch, x)
-        words, pooled = self._refined(words, bias, cond)
-        state, louder = self._state(label, cond, pooled)
+        words, found = self._refined(words, bias, cond)
+        state, louder = self._state(label, cond, found)
         text = map(Heard, self._keys(words, cond), repeated(bias), louder)
         patch = self.shape.patch
         fold = "b c t (h p) (w q) -> (b t) h w (c p q)"
@@ -179,11 +179,10 @@ class VideoUNet(UNet):
         if cond.words is None or cond.mask is None:
             return cond
         words, bias = self._words(cond, len(cond.words), cond.words)
-        told, pooled = self._refined(words, bias, cond)
+        told, found = self._refined(words, bias, cond)
         made = [keys for keys in self._keys(told, cond) if keys is not None]
-        if self.refiner is not None and cond.pooled is not None and pooled is not None:
-            found = (pooled - cond.pooled)[:, None]  # (B, 1, text), the empty word's alone
-            made.append(F.pad(found, (0, 0, 0, words.shape[1] - 1)))
+        if found is not None:  # (B, text), kept with the empty word's keys
+            made.append(F.pad(found[:, None], (0, 0, 0, words.shape[1] - 1)))
         return replace(cond, keys=torch.cat(made, dim=-1)) if made else cond
 
     def _keys(self, words: Tensor, cond: Cond) -> list[Tensor | None]:
@@ -205,16 +204,16 @@ class VideoUNet(UNet):
         return words, bias[:, None, None]
 
     def _refined(self, words: Tensor, bias: Tensor, cond: Cond) -> tuple[Tensor, Tensor | None]:
-        """The words after they looked at one another, and the pooled state with what they found."""
-        if self.refiner is None or cond.words is None or cond.pooled is None:
-            return words, cond.pooled
+        """The words after they looked at one another, and what they add to the pooled state."""
+        if self.refiner is None or cond.words is None:
+            return words, None
         if cond.keys is not None:
-            return words, cond.pooled + cond.keys[:, 0, -self.shape.text :]
-        words, whole = self.refiner(words, bias)
-        return words, cond.pooled + whole
+            return words, cond.keys[:, 0, -self.shape.text :]
+        told: tuple[Tensor, Tensor] = self.refiner(words, bias)
+        return told
 
     def _state(
-        self, label: Tensor, cond: Cond, pooled: Tensor | None
+        self, label: Tensor, cond: Cond, found: Tensor | None
     ) -> tuple[Tensor, Iterable[Tensor | None]]:
         """(B, state) of noise level, the low clip's noise level, guidance and the pooled text.
 
@@ -222,7 +221,9 @@ class VideoUNet(UNet):
         """
         state = self.noise(label)
         louder: Iterable[Tensor | None] = repeated(None)
-        pooled = None if pooled is None else self.pooled(pooled)
+        pooled = cond.pooled
+        if pooled is not None:
+            pooled = self.pooled(pooled if found is None else pooled + found)
         if self.guide is not None:
             scale = torch.ones_like(label) if cond.guidance is None else cond.guidance
             moved, rest = self.guide(torch.log1p(scale) / 4).split(

@@ -142,7 +142,8 @@ def seal_one(path: Path) -> None:
     if weights is None:
         return
     file = path.parent / "recipe.json"
-    told = json.loads(file.read_text("utf-8")) | {"weights": weights | {path.name: sha256_of(path)}}
+    weights = dict(sorted((weights | {path.name: sha256_of(path)}).items()))
+    told = json.loads(file.read_text("utf-8")) | {"weights": weights}
     with placed(file) as part:
         part.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 

@@ -75,17 +75,18 @@ def misplaced(seen: list[Attended], cond: Cond) -> Tensor:
     if not len(rows) or not seen:
         return places.new_zeros(())
     named, places = named[rows], places[rows]
-    return torch.stack([_layer(one, named, places, rows) for one in seen]).mean()
+    with torch.autocast(places.device.type, enabled=False):  # of eight bits a log is worth little
+        return torch.stack([_layer(one, named, places, rows) for one in seen]).mean()
 
 
 def _layer(one: Attended, named: Tensor, places: Tensor, rows: Tensor) -> Tensor:
-    q = rearrange(one.queries[rows], "b h w (a e) -> b a (h w) e", e=one.head)
-    keys = one.keys[rows][..., : one.keys.shape[-1] // 2]
+    q = rearrange(one.queries[rows].float(), "b h w (a e) -> b a (h w) e", e=one.head)
+    keys = one.keys[rows][..., : one.keys.shape[-1] // 2].float()
     k = rearrange(keys, "b l (a e) -> b a l e", e=one.head)
-    logits = (q @ k.transpose(-1, -2)).float() * one.head**-0.5  # (B, A, HW, 1 + L)
+    logits = q @ k.transpose(-1, -2) * one.head**-0.5  # (B, A, HW, 1 + L)
     closed = ~named.any(1)[:, None, None]
     share = logits.masked_fill(closed, -1e4).softmax(-1).mean(1)  # (B, HW, 1 + L)
     own = torch.einsum("bpl,bkl->bkp", share, named.float())
     height, width = one.queries.shape[1:3]
     there = F.adaptive_avg_pool2d(places, (height, width)).flatten(2)  # (B, K, HW)
-    return -(there * own.clamp(min=1e-4).log()).sum() / there.sum().clamp(min=1e-6)
+    return -(there * own.clamp(min=1e-6).log()).sum() / there.sum().clamp(min=1e-6)

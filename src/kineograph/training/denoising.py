@@ -48,7 +48,10 @@ class Denoising:
             sigma = self.stage.schedule.draw(len(clean), rng)
             noise = torch.randn(clean.shape, generator=rng)
             told = (clean, noise, sigma, cond)
-            if not self.stage.binding or cond.parts is None:
+            if self.stage.binding and cond.parts is None:
+                problem = f"{self.stage.binding} needs data that says which word names which thing"
+                raise InputError(f"stages.{self.stage.name}.binding", problem, "use composed")
+            if not self.stage.binding:
                 yield cast(Precond, net).loss(*told, weighting=self.stage.weigh).mean() * share
                 continue
             with watching(net) as attended:

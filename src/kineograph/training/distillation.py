@@ -150,6 +150,9 @@ def graduated(run: Run, teacher: Path, folder: Path, last: str = "") -> list[Pat
             else:
                 continue
             names.append(name)
+        for name, tensors in model.beside().items():
+            save_tensors(place / name, tensors, {"recipe": model.name})
+            names.append(name)
         seal(model, place)
     return [folder / name for name in names]
 

@@ -64,8 +64,9 @@ def remembered(folder: Path, count: int, seed: int) -> list[str]:
 def _names(folder: Path) -> list[str]:
     """What a model has names for: its vocabulary's things, or its training examples' captions."""
     known = vocabulary_in(folder)
-    if known is not None:
-        return [name for name in known.names if len(name.split()) <= 3]
+    short = [] if known is None else [name for name in known.names if len(name.split()) <= 3]
+    if known is not None and 2 * len(short) >= len(known.names):  # things, not whole captions
+        return short
     if not (folder / INDEX).is_file():
         return []
     packed: Any = read_tensors(folder / INDEX, most=2**24)["concepts"]

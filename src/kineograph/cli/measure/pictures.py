@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -48,7 +49,10 @@ def _print(found: Study) -> None:
         print(f"\n{name}, finished ({part.pictures})")
         _print_part(part, found.styles_real["3d"])
     real = found.styles_real
-    told = [f"{name} {share.value:.2f} ({real[name]:.2f})" for name, share in found.styles.items()]
+    told = [
+        f"{name} {share.value:.2f} ({real.get(name, math.nan):.2f})"
+        for name, share in found.styles.items()
+    ]
     print(f"\nstyle named (real): {', '.join(told)}")
 
 

@@ -27,7 +27,9 @@ def tell(settings: Ladders, asked: Door, started: float) -> None:
     how = {"count": settings.ladders, "seeds": settings.seeds}
     found = watch(study.ladders(stages, made.read, scenes, lite0(), **how), "zoom")
     ways = {name: plain(asdict(figures)) for name, figures in found.ways.items()}
-    facts: dict[str, object] = {f"painted, {how}": part for how, part in found.accuracy.items()}
+    facts: dict[str, object] = {
+        f"painted, {company}": part for company, part in found.accuracy.items()
+    }
     facts["photo, dB"] = found.photo
     facts |= {f"fit at, {name}": found.fit_at[name] for name in found.ways}
     if not asked.as_json:

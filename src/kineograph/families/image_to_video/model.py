@@ -38,9 +38,13 @@ from kineograph.values.source import PictureSource
 MOST_FRAMES = 1200  # of a clip to refine or to go on from
 MOST_BLOCK = 64  # frames
 UNMOVED = (
-    "the ground is not plain, so what stands on it stays in its place and moves there; "
+    "nothing stands on a plain ground, so all stays in its place and moves there; "
     "a cut-out, or what a mask (moves) shows white, moves as a whole"
 )
+UNMASKED = "the mask shows too little or too much to move as a whole: it moves in its place"
+HELD = "a cut-out moves as a whole without a mask, with one in its place"
+SECONDS_TAKEN, SECONDS_A_PIXEL = 1.0, 6e-5  # measured: the ground completed behind a mask
+OPAQUE = 1 - 0.5 / 255  # alpha
 LARGEST = 512  # pixels of the longer side that a photograph keeps unasked
 
 
@@ -142,7 +146,7 @@ class ImageToVideoModel(_Animate):
         return made
 
     def _places(self, settings: ImageToVideo, seed: int) -> list[Placed] | None:
-        """The track of the whole, where words tell one and nothing else says what moves."""
+        """The track of the whole, where words tell one and no second picture does."""
         if self.trajectories is None or not settings.text or settings.last:
             return None
         return self.track.make(settings.text, seed)
@@ -150,9 +154,7 @@ class ImageToVideoModel(_Animate):
     @staticmethod
     def _layers(picture: Clip, moves: Clip | None, size: int, seed: int) -> Layers | None:
         """What moves as a whole and the ground behind it, of at most `size` pixels; None where
-        neither the picture nor a mask tells them apart."""
-        if picture.frames.shape[1] == 4:
-            return None
+        neither an opaque picture nor a mask tells them apart."""
         sides = picture.frames.shape[-2:]
         small = [max(1, round(side * min(1.0, size / max(sides)))) for side in sides]
         picture = Clip(resized(picture.frames, *small))
@@ -169,23 +171,21 @@ class ImageToVideoModel(_Animate):
         plan = forecast(self.recipe, replace(sampling, size=size), length)
         frames = round(length * (settings.frames or self.recipe.frames) / self.recipe.seconds)
         file = media.file_bytes(request.form, (plan.size, plan.size), frames)
-        return Forecast(plan.seconds, plan.bytes, file, plan.told(), plan._asdict())
+        masked = bool(settings.moves and settings.text)
+        taken = masked * (SECONDS_TAKEN + SECONDS_A_PIXEL * plan.size**2)
+        return Forecast(plan.seconds + taken, plan.bytes, file, plan.told(), plan._asdict())
 
     def make(self, request: Request[ImageToVideo], seed: int) -> Iterator[Progress[Clip]]:
         """The clip as it is denoised, in the picture's shape; the last step carries it."""
         settings, sampling = request.settings, self._sampling(request.settings)
         picture, notes = media.first_frame(settings.image)
+        if picture.frames.shape[1] == 4 and bool((picture.frames[:, 3] > OPAQUE).all()):
+            picture = picture.over()
         tall, wide = picture.frames.shape[-2:]
         size = self._size(settings, sampling, (wide, tall))
         sampling = replace(sampling, size=0 if sampling.refine else size)
         length = settings.seconds or self.recipe.seconds
         self.maker.check(sampling)
-        places = self._places(settings, seed)
-        layers = self._layers(picture, sampling.moves, size, seed) if places else None
-        if layers:
-            picture, sampling = layers.thing, replace(sampling, moves=None)
-        elif places and picture.frames.shape[1] == 3:
-            notes.append(UNMOVED)
         prompt = Prompt(settings.text, image=picture, seconds=length)
         ready = self.maker.ready(prompt, sampling).framed
         height, width = ready.restored(ready.square).frames.shape[-2:]
@@ -194,6 +194,17 @@ class ImageToVideoModel(_Animate):
             notes.append(told if settings.size else f"{told}; a size sets another")
         fps = (sampling.frames or self.recipe.frames) / self.recipe.seconds
         media.check_fits(request.form, fps=fps, size=(width, height))
+        yield Progress(0.0, "reading how it moves", picture)
+        places, layers = self._places(settings, seed), None
+        if places and picture.frames.shape[1] == 3:
+            layers = self._layers(picture, sampling.moves, size, seed)
+            if not layers:
+                notes.append(UNMASKED if sampling.moves else UNMOVED)
+        elif places and sampling.moves:
+            notes.append(HELD)
+        if layers:
+            picture, sampling = layers.thing, replace(sampling, moves=None)
+            prompt = replace(prompt, image=picture)
         clip = None
         for step in self._moved(prompt, seed, sampling, settings.last):
             clip = step.value
@@ -201,7 +212,7 @@ class ImageToVideoModel(_Animate):
         assert isinstance(clip, Clip)
         if places and clip.frames.shape[1] == 4 and sampling.moves is None:
             clip = following(clip, about_itself(places, picture))
-        clip = layers.joined(clip) if layers else clip
+        clip = layers.joined(clip, size) if layers else clip
         clip, more = grounded(clip, None, request.form)
         notes += more
         said = settings.changed(size=size, seconds=length)

@@ -123,7 +123,7 @@ class ByPictureModel:
             yield step._replace(done=DRAWN + (ALIVE - DRAWN) * step.done)
         clip = Clip(clip.frames, fps)
         if places and layers:
-            clip = layers.joined(following(clip, about_itself(places, picture)))
+            clip = layers.joined(following(clip, about_itself(places, picture)), side)
         elif places:
             clip = following(clip, [replace(place, size=place.size / ROOM) for place in places])
         made, notes = grounded(clip, settings.ground, request.form)

@@ -92,7 +92,7 @@ class FromTextsModel:
         """The stack as it is denoised; the last step carries the flight."""
         settings, notes = request.settings, []
         if settings.from_:
-            settings = settings.changed(level=self._proposed(settings), from_=None)
+            settings = settings.laddered(self._proposed(settings))
             notes.append("levels: " + "; ".join(settings.level))
         notes += self._told(settings.level)
         seeds = settings.seeds or maker.level_seeds(seed, len(settings.level))
@@ -111,12 +111,15 @@ class FromTextsModel:
 
     @cached_property
     def known(self) -> Vocabulary | None:
-        """The words of the model, where it keeps them."""
-        return None if self.public else vocabulary_in(recipe.folder_of(self.model))
+        """The words of the model and of what is added to it, where it keeps them."""
+        kept = None if self.public else vocabulary_in(recipe.folder_of(self.model))
+        learned = [word for one in self.adapters for word in recipe.read_adapter(one.folder).words]
+        return None if kept is None else kept.with_words(learned)
 
     @cached_property
     def read(self) -> Texts:
-        return recipe.texts(self.text_encoder)
+        """The packaged encoder, whose states the vocabulary keeps, whatever the model's own is."""
+        return recipe.texts()
 
     def _proposed(self, settings: FromTexts) -> tuple[str, ...]:
         """A text a level, from the words for the widest."""

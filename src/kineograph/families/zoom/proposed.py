@@ -16,7 +16,7 @@ from kineograph.diffusion.cascade import Texts
 from kineograph.values.errors import InputError
 from kineograph.vocabulary import Vocabulary
 
-NEAR = 0.7  # cosine of two texts' states
+NEAR = 0.55  # cosine of two texts' states; "red leaves" beside "green leaves, close up" has .60
 
 
 def proposed(text: str, count: int, known: Vocabulary, read: Texts) -> tuple[str, ...]:
@@ -29,8 +29,9 @@ def proposed(text: str, count: int, known: Vocabulary, read: Texts) -> tuple[str
     (nearest, cosine), *_ = known.ranked(text, read, 1)
     first = known.names.index(nearest)
     if count > (most := len(known.names) - first):
-        problem = f"{count} below '{nearest}', which has {most - 1} within"
-        raise InputError("levels", problem, f"ask for at most {most}, or begin wider")
+        problem = f"{count - 1} within '{nearest}', the model knows {most - 1}"
+        fewer = f"ask for at most {most}, or " if most > 1 else ""
+        raise InputError("levels", problem, f"{fewer}begin wider")
     chosen = [known.names[i] for i in _walk(known.states[first:], count, first)]
     chosen[0] = text if cosine >= NEAR and not known.unknown(text) else nearest
     return (*(f"{wider} around {closer}" for wider, closer in pairwise(chosen)), chosen[-1])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from kineograph.values.adapters import Adapted, denoiser
 from kineograph.values.errors import InputError
@@ -18,7 +18,8 @@ from kineograph.values.source import FolderSource, PictureSource, Source
 
 Way = Literal["in", "out", "in-and-out"]
 MOST_SIDE = 4096  # pixels of a film
-MOST_PROPOSED = 24  # levels
+LEVELS, MOST_PROPOSED = 6, 24
+"Levels that are proposed unasked, and at most."
 MOST_STEP = 64  # times that a kept picture is closer
 FROM_LADDER = {
     "levels": "level",
@@ -171,7 +172,7 @@ class FromTexts(Zoom, Adapted):
     from_: str | None = setting(
         None, "In place of levels: what the widest one shows; known things within are proposed."
     )
-    levels: int = setting(6, "So many levels from there.", least=2, most=MOST_PROPOSED)
+    levels: int = setting(LEVELS, "So many levels from there.", least=2, most=MOST_PROPOSED)
     denoiser: str | None = denoiser()
     model: str | None = setting(
         None, "A text model: its name, or a folder. scenes; stickers when living."
@@ -180,6 +181,17 @@ class FromTexts(Zoom, Adapted):
     text_encoder: FolderSource | None = setting(
         None, "Folder of a T5 or BERT encoder in place of the model's."
     )
+
+    @model_validator(mode="after")
+    def _begins(self) -> Self:
+        if self.from_ is None and self.levels != LEVELS:
+            raise InputError("levels", "is given without words to begin with", "say from what")
+        return self
+
+    def laddered(self, levels: tuple[str, ...]) -> FromTexts:
+        """The same with the levels said in place of what they were proposed from."""
+        said = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**said | {"level": levels, "from_": None, "levels": LEVELS})
 
     def check(self) -> None:
         from kineograph.families.zoom.ladder import Ladder
