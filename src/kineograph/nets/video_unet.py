@@ -213,7 +213,7 @@ class VideoUNet(UNet):
         return told
 
     def _state(
-        self, label: Tensor, cond: Cond, found: Tensor | None
+        self, label: Tensor, cond: Cond, found: Tensor | None = None
     ) -> tuple[Tensor, Iterable[Tensor | None]]:
         """(B, state) of noise level, the low clip's noise level, guidance and the pooled text.
 

@@ -92,7 +92,8 @@ def lesson_of(
             pairs = BytePairs(recipe.merges)
             return reading_of(pairs.tidy(trained_text(recipe, pack)[0]), pairs, recipe)
         case Pictures() | Cascade():
-            return Denoising(part, feed_of(recipe, part, pack, kept_in(run)))
+            unbound = replace(part, binding=0.0)  # a pack does not say which word names which thing
+            return Denoising(unbound, feed_of(recipe, part, pack, kept_in(run)))
         case Tokens() if folder is not None and isinstance(part, Writer):
             codec = trained(recipe.codec, folder)
             feed = feed_of(recipe, part, pack, kept_in(run))

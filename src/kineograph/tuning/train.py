@@ -116,7 +116,7 @@ def _pictures(base: Pictures, about: dict[str, Any], seconds: float) -> Pictures
         head = math.gcd(32, widths[0])
         shape = replace(base.base.shape, widths=widths, head=head, state=widths[-1])
         phases = (_phase(10**9, batch, 2e-3),)
-        chosen = replace(base.base, size=size, shape=shape, phases=phases)
+        chosen = replace(base.base, size=size, shape=shape, phases=phases, binding=0.0)
         if seconds * _rate(chosen) >= ENOUGH:
             break
     return replace(base, name=about["name"], data=about["name"], base=chosen)
