@@ -14,7 +14,9 @@ from kineograph.families.zoom.proposed import proposed
 from kineograph.families.zoom.settings import FromTexts
 from kineograph.media import read
 from kineograph.nets.encoders import TextStates
+from kineograph.recipe import folder_of
 from kineograph.record import read as record_in
+from kineograph.tuning.subjects import _names
 from kineograph.values.errors import InputError, KineographError
 from kineograph.values.prompt import Cond
 from kineograph.vocabulary import from_tensors, vocabulary
@@ -106,3 +108,9 @@ def test_a_proposed_zoom_is_made_again_from_its_record(tmp_path, monkeypatch):
     assert "from_" not in said
     done(["rerun", "zoom.webp", "-o", "again.webp"])
     assert torch.equal(read("again.webp").frames, read("zoom.webp").frames)
+
+
+def test_a_tuned_scenes_model_remembers_its_many_captions_not_two_short_names():
+    """Whole captions are no names of things: with a vocabulary of them the index is read."""
+    assert len(_names(folder_of("scenes"))) > 1000
+    assert all(len(name.split()) <= 3 for name in _names(folder_of("pictures")))
