@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from kineograph.cli import main
 from kineograph.data.scenes.known import known as known_scenes
 from kineograph.data.scenes.subjects import SUBJECTS
+from kineograph.families.zoom.model import FromTextsModel
 from kineograph.families.zoom.proposed import proposed
 from kineograph.families.zoom.settings import FromTexts
 from kineograph.media import read
 from kineograph.nets.encoders import TextStates
-from kineograph.recipe import folder_of
+from kineograph.recipe import Worn, folder_of
 from kineograph.record import read as record_in
 from kineograph.tuning.subjects import _names
 from kineograph.values.errors import InputError, KineographError
@@ -91,6 +92,14 @@ def test_words_to_begin_with_stand_in_place_of_levels():
         FromTexts(level=("a", "b"), levels=3).resolved()
     with pytest.raises(KineographError, match="ratios"):
         FromTexts(from_="a forest", levels=3, ratios=(2.0,)).resolved()
+
+
+def test_a_public_model_has_no_list_of_words_whatever_is_added_to_it():
+    """Its adapters are files of others, not folders of ours with words in them."""
+    model = FromTextsModel()
+    model.public, model.adapters = True, (Worn(Path("their-lora.safetensors")),)
+    assert model.known is None
+    assert model._told(("a unicorn",)) == []
 
 
 def done(arguments):

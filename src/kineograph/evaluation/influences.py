@@ -19,10 +19,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from kineograph.data.cutouts import Cutouts
+from kineograph.data.cutouts import Cutout, Cutouts
 from kineograph.data.scenes.packs import Scenes
 from kineograph.data.sticker_features import (
     LOOKS,
@@ -33,7 +34,7 @@ from kineograph.data.sticker_features import (
     evenly,
     reduced,
 )
-from kineograph.data.stickers import STYLES, Stickers
+from kineograph.data.stickers import STYLES, Sticker, Stickers
 from kineograph.evaluation.sets import Estimate, bootstrap, closeness, median, principal
 from kineograph.recipe.files import read_tensors, save_tensors
 from kineograph.values.clip import Clip, from_bytes, to_bytes
@@ -259,32 +260,32 @@ Album = Callable[[Neighbour], Clip]
 
 def sticker_album(packs: Stickers) -> Album:
     """Stickers, from the packs of 64 pixels."""
-
-    def page(one: Neighbour) -> Clip:
-        if one.kind == "clip":
-            for i, record in enumerate(packs.clip_records):
-                if record.key == one.key:
-                    return from_bytes(packs.clips[i])
-        for i, record in enumerate(packs.still_records):
-            if (record.key, record.style) == (one.key, one.kind):
-                return from_bytes(packs.stills[i : i + 1])
-        raise _not_here(one, "stickers")
-
-    return page
+    return _album(packs.clips, packs.clip_records, packs.stills, packs.still_records, "stickers")
 
 
 def cutout_album(packs: Cutouts) -> Album:
     """Cut-outs of 64 pixels, with their alpha."""
+    return _album(packs.frames, packs.frame_records, packs.stills, packs.still_records, "cutouts")
+
+
+def _album(
+    clips: NDArray[np.uint8],
+    clip_records: Sequence[Named],
+    stills: NDArray[np.uint8],
+    still_records: Sequence[Sticker | Cutout],
+    data: str,
+) -> Album:
+    """Clips (N, T, H, W, C) by their key, stills (M, H, W, C) by key and style."""
 
     def page(one: Neighbour) -> Clip:
         if one.kind == "clip":
-            for row, record in enumerate(packs.frame_records):
+            for i, record in enumerate(clip_records):
                 if record.key == one.key:
-                    return from_bytes(packs.frames[row])
-        for row, record in enumerate(packs.still_records):
-            if (record.key, record.style) == (one.key, one.kind):
-                return from_bytes(packs.stills[row : row + 1])
-        raise _not_here(one, "cutouts")
+                    return from_bytes(clips[i])
+        for i, still in enumerate(still_records):
+            if (still.key, still.style) == (one.key, one.kind):
+                return from_bytes(stills[i : i + 1])
+        raise _not_here(one, data)
 
     return page
 

@@ -74,9 +74,9 @@ class Study:
     """What `ladders` ends with.
 
     accuracy: of the classifier on painted pictures it was not trained on, by whether the subject is
-    alone or around another: most levels are around others. photo: PSNR of level 0 to
-    the photograph it is held to, decibels, the least of all. fit_at: share of right answers at each
-    level, by way. sheet: a row a way, a column a level.
+    alone or around another: most levels are around others. photo: PSNR of level 0 to the photograph
+    it is held to, decibels, the least of all. fit_at: share of right answers at each level, by way.
+    sheet: a row a way, a column a level.
     """
 
     ways: dict[str, Way]

@@ -81,6 +81,7 @@ __all__ = [
     "read_cascade",
     "read_tensors",
     "recipe_type",
+    "save_beside",
     "save_tensors",
     "seal",
     "seal_one",
@@ -134,6 +135,14 @@ def seal(recipe: Recipe, folder: Path) -> Path:
     with placed(folder / "recipe.json") as part:
         part.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
     return folder / "recipe.json"
+
+
+def save_beside(recipe: Recipe, folder: Path) -> list[str]:
+    """Write what goes into a model's folder beside its weights; the files' names."""
+    found = recipe.beside()
+    for name, tensors in found.items():
+        save_tensors(folder / name, tensors, {"recipe": recipe.name})
+    return list(found)
 
 
 def seal_one(path: Path) -> None:

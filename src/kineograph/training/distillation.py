@@ -28,6 +28,7 @@ from kineograph.recipe import (
     Stage,
     Student,
     frozen,
+    save_beside,
     save_tensors,
     seal,
     trained,
@@ -150,9 +151,7 @@ def graduated(run: Run, teacher: Path, folder: Path, last: str = "") -> list[Pat
             else:
                 continue
             names.append(name)
-        for name, tensors in model.beside().items():
-            save_tensors(place / name, tensors, {"recipe": model.name})
-            names.append(name)
+        names += save_beside(model, place)
         seal(model, place)
     return [folder / name for name in names]
 

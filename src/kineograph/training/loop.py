@@ -455,9 +455,7 @@ def exported(recipe: Recipe, run: Path, folder: Path) -> list[Path]:
             half = {k: _halved(v) for k, v in means.items()}
             about = {"part": part.name, "samples": str(state.seen), "recipe": recipe.name}
             recipes.save_tensors(place / names[-1], half, about)
-        for name, tensors in recipe.beside().items():
-            names.append(name)
-            recipes.save_tensors(place / name, tensors, {"recipe": recipe.name})
+        names += recipes.save_beside(recipe, place)
         recipes.seal(recipe, place)
     return [folder / name for name in names]
 

@@ -31,7 +31,7 @@ from kineograph.files import filled, removed_whole, sha256_of
 from kineograph.nets.low_rank import LowRankShape
 from kineograph.recipe import Adapter, AdapterPart, Phase
 from kineograph.recipe.adapter import places_in
-from kineograph.recipe.vocabulary import vocabulary_in
+from kineograph.recipe.vocabulary import VOCABULARY, vocabulary_in
 from kineograph.training.loop import Run, checkpoints, fit, fresh, restore
 from kineograph.tuning.card import Figures, card, figured, sheet
 from kineograph.tuning.judge import Judge
@@ -354,7 +354,7 @@ def _written(work: Work) -> Iterator[Progress[Any]]:
                     shutil.copy(work.folder / name, place / name)
             known = vocabulary_in(work.folder)
             if known is not None:
-                recipes.save_tensors(place / "vocabulary.safetensors", known.tensors(), {})
+                recipes.save_tensors(place / VOCABULARY, known.tensors(), {})
         recipes.seal(work.recipe, place)
         model = str(place) if work.settings.whole else str(work.folder)
         worn = () if work.settings.whole else (recipes.Worn(place),)

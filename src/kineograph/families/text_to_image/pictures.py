@@ -141,11 +141,8 @@ class PicturesModel:
 
     def told(self, text: str) -> list[str]:
         """What a person should know of the words they used."""
-        known = vocabulary_in(self.folder)
-        if known is None:
-            return []
-        learned = {word for one in self.adapters for word in recipe.read_adapter(one.folder).words}
-        return known.with_words(learned).told(text, self.maker.read)
+        known = vocabulary_in(self.folder, self.adapters)
+        return known.told(text, self.maker.read) if known is not None else []
 
     def near(self, text: str, count: int = 6) -> list[tuple[str, float]]:
         """The things it was shown that are most like the words, each with its cosine."""

@@ -22,7 +22,14 @@ from kineograph.families.zoom.forecast import Film
 from kineograph.families.zoom.ladder import EXAMPLE, rungs
 from kineograph.families.zoom.photo import photo_window
 from kineograph.families.zoom.proposed import proposed
-from kineograph.families.zoom.settings import FromPictures, FromTexts, LadderExample, PickPage, Zoom
+from kineograph.families.zoom.settings import (
+    LEVELS,
+    FromPictures,
+    FromTexts,
+    LadderExample,
+    PickPage,
+    Zoom,
+)
 from kineograph.families.zoom.stack import Ratio, ZoomStack, check_geometry, exact, fitting
 from kineograph.families.zoom.viewer import pick_page, viewer_page
 from kineograph.frames.sound import audio_under
@@ -92,7 +99,8 @@ class FromTextsModel:
         """The stack as it is denoised; the last step carries the flight."""
         settings, notes = request.settings, []
         if settings.from_:
-            settings = settings.laddered(self._proposed(settings))
+            levels = self._proposed(settings)
+            settings = settings.changed(level=levels, from_=None, levels=LEVELS)
             notes.append("levels: " + "; ".join(settings.level))
         notes += self._told(settings.level)
         seeds = settings.seeds or maker.level_seeds(seed, len(settings.level))
@@ -112,9 +120,9 @@ class FromTextsModel:
     @cached_property
     def known(self) -> Vocabulary | None:
         """The words of the model and of what is added to it, where it keeps them."""
-        kept = None if self.public else vocabulary_in(recipe.folder_of(self.model))
-        learned = [word for one in self.adapters for word in recipe.read_adapter(one.folder).words]
-        return None if kept is None else kept.with_words(learned)
+        if self.public:
+            return None
+        return vocabulary_in(recipe.folder_of(self.model), self.adapters)
 
     @cached_property
     def read(self) -> Texts:

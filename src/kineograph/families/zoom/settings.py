@@ -188,11 +188,6 @@ class FromTexts(Zoom, Adapted):
             raise InputError("levels", "is given without words to begin with", "say from what")
         return self
 
-    def laddered(self, levels: tuple[str, ...]) -> FromTexts:
-        """The same with the levels said in place of what they were proposed from."""
-        said = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self)(**said | {"level": levels, "from_": None, "levels": LEVELS})
-
     def check(self) -> None:
         from kineograph.families.zoom.ladder import Ladder
 
