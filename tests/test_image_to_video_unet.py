@@ -12,6 +12,7 @@ from kineograph.nets.image_to_video_unet import (
     ImageToVideoUNet,
     ImageToVideoUNetShape,
     Routes,
+    amount_of,
     repeated,
 )
 from kineograph.values.errors import InputError
@@ -26,6 +27,7 @@ ALL = Routes(
     text=True,
     fps=True,
     carry=True,
+    amount=True,
 )
 
 
@@ -67,6 +69,7 @@ def conditions(batch=1, size=16, fps=8.0, seed=1):
         first=torch.rand(batch, 3, 1, size, size, generator=rng),
         picture=torch.randn(batch, 6, generator=rng),
         fps=torch.full((batch,), fps),
+        amount=torch.randn(batch, generator=rng),
     )
 
 
@@ -102,6 +105,7 @@ SEEN = {  # which conditions each route alone reads
     "summary": {"picture"},
     "text": {"words", "pooled"},
     "fps": {"fps"},
+    "amount": {"amount"},
 }
 
 
@@ -112,7 +116,7 @@ def test_a_route_alone_reads_its_conditions_and_no_other(route):
     net.routes = replace(closed, **{route: getattr(ALL, route)})
     other = conditions(fps=5.0, seed=9)
     before = answer(net)
-    for name in ("words", "pooled", "first", "picture", "fps"):
+    for name in ("words", "pooled", "first", "picture", "fps", "amount"):
         changed = replace(conditions(), **{name: getattr(other, name)})
         moved = not torch.allclose(answer(net, cond=changed), before, atol=1e-6)
         assert moved == (name in SEEN[route]), (route, name)
@@ -123,6 +127,29 @@ def test_with_every_route_closed_no_condition_is_used():
     net.routes = Routes(text=False)
     nothing = answer(net, cond=Cond())
     assert torch.equal(answer(net, cond=conditions()), nothing)
+
+
+@pytest.mark.parametrize(
+    ("closed", "names"),
+    [({}, {"picture", "pooled", "fps"}), ({"text": False}, {"picture", "fps"})],
+)
+def test_how_much_moves_is_guessed_from_open_routes_alone(closed, names):
+    net = shaken()
+    net.routes = replace(ALL, **closed)
+    usual = net.expected(16, conditions())
+    assert usual.shape == (1,)
+    other = conditions(fps=5.0, seed=9)
+    for name in ("words", "pooled", "first", "picture", "fps", "amount"):
+        changed = replace(conditions(), **{name: getattr(other, name)})
+        assert torch.equal(net.expected(16, changed), usual) == (name not in names), name
+    assert shaken(replace(ALL, amount=False)).expected(16, conditions()) is None
+
+
+def test_the_amount_is_that_of_what_is_denoised():
+    clip = torch.randn(2, 5, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    twice = amount_of(2 * clip) - amount_of(clip)
+    assert torch.allclose(twice, torch.tensor(2.0).log().expand(2), atol=1e-3)
+    assert torch.allclose(amount_of(0 * clip).exp(), torch.full((2,), 0.01))
 
 
 @pytest.mark.parametrize("detail", ["noise", "beside"])

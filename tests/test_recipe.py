@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import pickle
 import runpy
 import struct
@@ -16,8 +17,9 @@ from kineograph.diffusion.cascade import Sampling
 from kineograph.diffusion.schedule import Schedule
 from kineograph.nets.growing import grown, grown_shape
 from kineograph.nets.video_unet import VideoUNetShape
-from kineograph.recipe import Cascade, Phase, Stage
+from kineograph.recipe import Cascade, Phase, Stage, eight_bits
 from kineograph.values.errors import InputError, LimitError, MissingError
+from kineograph.values.prompt import Cond
 
 
 def stage(name="base", frames=4, size=8, low_frames=0, low_size=0, **more):
@@ -393,3 +395,61 @@ def test_a_part_that_nothing_fits_is_refused(tmp_path):
         recipes.started(stage("other"), str(tmp_path / "old"))
     with pytest.raises(MissingError):
         recipes.started(stage(), str(tmp_path / "none"))
+
+
+# -- eight bits -----------------------------------------------------------------------------------
+
+
+def test_weights_in_eight_bits_are_off_by_half_a_scale_at_most():
+    wide = torch.randn(70, 3, 3, 40) * torch.logspace(-3, 3, 70)[:, None, None, None]
+    given = {"wide": wide, "bias": torch.randn(70), "row.empty": torch.zeros(64, 64)}
+    stored = eight_bits.shrunk(given)
+    assert {k: v.dtype for k, v in stored.items()} == {
+        "wide": torch.int8,
+        "wide.scale": torch.float32,
+        "bias": torch.float32,
+        "row.empty": torch.int8,
+        "row.empty.scale": torch.float32,
+    }
+    back = eight_bits.enlarged(stored)
+    assert set(back) == set(given) and torch.equal(back["bias"], given["bias"])
+    assert torch.equal(back["row.empty"], torch.zeros(64, 64, dtype=torch.bfloat16))
+    most = wide.abs().flatten(1).amax(1)[:, None, None, None]
+    off = (back["wide"].float() - wide).abs()
+    assert bool((off <= most * (0.5 / 127 + 2**-8)).all())  # half a scale, and bfloat16's rounding
+    assert eight_bits.enlarged(given) == given
+
+
+def test_a_shrunk_model_is_half_as_large_and_makes_nearly_the_same(tmp_path):
+    wide = dataclasses.replace(stage().shape, widths=(64, 64), attention=(False, True))
+    part = stage(frames=1)
+    part = dataclasses.replace(part, shape=wide)
+    about = tiny(stages=(part,), steps=(2,), guidance=(1.0,))
+    net = recipes.network(part)
+    rng = torch.Generator().manual_seed(0)
+    for p in net.parameters():
+        p.data = 0.05 * torch.randn(p.shape, generator=rng)
+    half = {name: p.to(torch.bfloat16) for name, p in net.state_dict().items()}
+    recipes.save_tensors(tmp_path / "model" / "base.safetensors", half, {})
+    recipes.seal(about, tmp_path / "model")
+    (tmp_path / "model" / "CARD.md").write_text("a card", "utf-8")
+    recipes.shrink(tmp_path / "model", tmp_path / "small")
+    sizes = [(tmp_path / n / "base.safetensors").stat().st_size for n in ("model", "small")]
+    assert sizes[1] < 0.6 * sizes[0]
+    assert (tmp_path / "small" / "CARD.md").read_text("utf-8") == "a card"
+    nets = [recipes.trained(part, tmp_path / name) for name in ("model", "small")]
+    x = torch.randn(2, 3, 1, part.size, part.size, generator=rng)
+    with torch.no_grad():
+        a, b = (net(x, torch.tensor([0.5, 3.0]), Cond()) for net in nets)
+    assert 0 < float((a - b).square().mean().sqrt()) < 0.02 * float(a.square().mean().sqrt())
+
+
+def test_a_scale_that_does_not_fit_is_named(tmp_path):
+    tensors = {"w": torch.zeros(64, 64, dtype=torch.int8), "w.scale": torch.zeros(3)}
+    recipes.save_tensors(tmp_path / "base.safetensors", tensors, {})
+    with pytest.raises(MissingError, match=r"base.safetensors.*w\.scale does not fit w"):
+        recipes.load_tensors(tmp_path / "base.safetensors", {"w": torch.zeros(64, 64)})
+    tensors["w.scale"] = torch.full((64,), math.nan)
+    recipes.save_tensors(tmp_path / "base.safetensors", tensors, {})
+    with pytest.raises(MissingError, match="tensor w is not finite"):
+        recipes.load_tensors(tmp_path / "base.safetensors", {"w": torch.zeros(64, 64)})

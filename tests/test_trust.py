@@ -154,6 +154,28 @@ def test_frames_too_small_or_of_one_colour_break_nothing():
     assert not watermark.detected([]).there
 
 
+def test_the_mark_is_weaker_on_plain_places_than_in_texture():
+    rng = np.random.default_rng(3)
+    frame = np.full((128, 128, 3), 128, np.uint8)
+    frame[:, 64:] = rng.integers(90, 166, (128, 64, 1))
+    plain, texture = (
+        np.abs(watermark.marked(frame)[:, part].astype(int) - frame[:, part]).mean()
+        for part in (slice(0, 56), slice(72, 128))
+    )
+    assert plain < 0.5 * texture
+    every = np.full((128, 128, 3), 128, np.uint8)
+    change = watermark.marked(every).astype(int) - every
+    assert 0 < change.std() < 0.6 * watermark.STRENGTH
+
+
+@pytest.mark.parametrize("reach", [1, 3])
+def test_the_mean_around_a_pixel_is_that_of_its_square(reach):
+    shown = np.random.default_rng(0).normal(size=(12, 17))
+    wide, side = np.pad(shown, reach, mode="edge"), 2 * reach + 1
+    means = np.lib.stride_tricks.sliding_window_view(wide, (side, side)).mean((2, 3))
+    np.testing.assert_allclose(watermark._around(shown, reach), means)
+
+
 def test_products_are_marked_when_their_record_says_so(tmp_path):
     clip = from_bytes(drawn())
     for mark in (True, False):

@@ -45,6 +45,7 @@ WORDS: dict[str, Words] = {
     "study cost": ("study", "cost", "--rounds", 1),
     "study fleet": ("study", "fleet", "--runs", 2, "--days", 1),
     "models export": ("models", "export", "tiny"),
+    "models shrink": ("models", "shrink", "tiny"),
     "write": ("write", "text.txt", "-n", 50, "--seed", 1),
     "write attention": ("write", "text.txt", "-n", 5, "--seed", 1, *LEARNED),
     "write keep": ("write", "text.txt", "-n", 5, "--seed", 1, *LEARNED),

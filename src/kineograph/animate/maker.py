@@ -9,7 +9,8 @@ noise of its own but from the sample's seed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, NamedTuple
@@ -65,7 +66,8 @@ class Sampling:
     noise the refinement starts from. loop: a longer clip repeats its first block. pin: whether the
     first frame is held to the picture. recall: weight of reconstruction guidance, by which what is
     held guides the rest too; 0 is none. churn: 1 refines stochastically. moves: a picture of the
-    same shape, white where this one may move; elsewhere it is held at rest.
+    same shape, white where this one may move; elsewhere it is held at rest. amount: how far things
+    move beside what is usual, where the base is told that.
     """
 
     frames: int = 0
@@ -80,6 +82,7 @@ class Sampling:
     recall: float = 0.0
     churn: float = 0.0
     moves: Clip | None = None
+    amount: float = 1.0
 
 
 class Ready(NamedTuple):
@@ -101,7 +104,8 @@ class AnimateMaker:
     see: the picture encoder, (B, 3, H, W) in model range to (B, E), and what it says of a text.
     frames: of a block. seconds: shown length of a block that spans one loop, of `period` seconds in
     the network's own count. pinned: frames that a block hands to the next. level, noising: how a
-    clip is brought to the refinement.
+    clip is brought to the refinement. expect: how much so many frames move by their conditions,
+    where the base is told that.
     """
 
     base: Stage
@@ -116,6 +120,7 @@ class AnimateMaker:
     level: int = 200
     noising: str = "ddim"
     style: str = ""
+    expect: Callable[[int, Cond], Tensor | None] = lambda frames, cond: None
 
     def with_base(self, denoise: Denoiser | None) -> AnimateMaker:
         """The same, its base another Denoiser; itself when there is none."""
@@ -177,6 +182,10 @@ class AnimateMaker:
         with torch.no_grad():
             state = self.see(first[:, :, 0])
         cond = replace(cond, first=self.space.seen(first), picture=state, fps=fps)
+        with torch.no_grad():
+            usual = self.expect(frames, cond)
+        if usual is not None:
+            cond = replace(cond, amount=usual + math.log(sampling.amount))
         return Ready(picture, shown, first, cond)
 
     def check(self, sampling: Sampling) -> None:
@@ -189,6 +198,8 @@ class AnimateMaker:
             raise InputError("size", f"{sampling.size}", f"this model makes {self.base.size}")
         if not 0.25 <= sampling.motion <= 4:
             raise InputError("motion", f"{sampling.motion:g} is not in 0.25 … 4", "weak is 0.5")
+        if not 0.1 <= sampling.amount <= 10:
+            raise InputError("amount", f"{sampling.amount:g} is not in 0.1 … 10", "1 is usual")
         if sampling.steps and not 1 <= sampling.steps <= 1000:
             raise InputError("steps", f"{sampling.steps} is not in 1 … 1000")
         if sampling.guidance is not None and not 0 <= sampling.guidance <= 50:

@@ -12,8 +12,8 @@ import typer
 from kineograph.cli import door
 from kineograph.cli.make import check_outputs, flags_named
 from kineograph.cli.options import Door, command
-from kineograph.values.errors import MissingError
-from kineograph.values.export import Export
+from kineograph.values.errors import InputError, MissingError
+from kineograph.values.export import Export, Shrink
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -104,4 +104,24 @@ def _export(verb: str, values: Mapping[str, Any], asked: Door) -> None:
 _EXPORT = "Write a model's first network as a torch.export file, checked against the original."
 app.command("export", help=_EXPORT)(
     command("models export", (Export,), _export, _EXPORT, door=("force", "as_json"))
+)
+
+
+def _shrink(verb: str, values: Mapping[str, Any], asked: Door) -> None:
+    """Write a model with its weights in eight bits."""
+    started = time.perf_counter()
+    from kineograph import recipe
+
+    with flags_named((Shrink,)):
+        settings = Shrink(**values)
+        if settings.out.exists():
+            raise InputError("out", f"'{settings.out}' is there already", "name a new folder")
+    made = recipe.shrink(recipe.folder_of(settings.name), settings.out)
+    size = sum(path.stat().st_size for path in made)
+    door.report(asked.as_json, started, [settings.out], model=settings.name, bytes=size)
+
+
+_SHRINK = "Write a model with its weights in eight bits: half as large, all but the same."
+app.command("shrink", help=_SHRINK)(
+    command("models shrink", (Shrink,), _shrink, _SHRINK, door=("as_json",))
 )

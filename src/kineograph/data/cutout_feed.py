@@ -1,6 +1,7 @@
 """Which cut-outs come next? Batches of pictures, a pure function of (seed, samples seen).
 
-Every concept comes once an epoch. Within a concept 3d has the share THREE_D where there is another
+Every concept comes once an epoch, one with an animation twice: these are people, hands and faces,
+which are told apart by little. Within a concept 3d has the share THREE_D where there is another
 style, frames of its animation MOVED of that, and the other styles share the rest evenly.
 """
 
@@ -19,7 +20,7 @@ from kineograph.data.stickers import order
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
 
-THREE_D = 0.35  # share of 3d among the draws of a concept
+THREE_D = 0.5  # share of 3d among the draws of a concept
 MOVED = 0.35  # share of frames among the 3d draws of a concept that has an animation
 PLAIN = 0.15  # share of captions that are the plain one
 TRAINED = ("train", "val_motion")  # splits
@@ -45,8 +46,9 @@ class CutoutFeed:
         self.captions = [
             np.array([self.text.row[text] for text in some]) for some in captions_of(packs.records)
         ]
-        self.concepts = _concepts(packs, styles)
-        if not self.concepts:
+        concepts = _concepts(packs, styles)
+        self.turns = concepts + [one for one in concepts if len(one[1])]  # of an epoch
+        if not self.turns:
             raise InputError("styles", f"{styles} hold no trained concept")
 
     def __call__(self, batch: int, frames: int, *, seed: int, seen: int) -> tuple[Tensor, Cond]:
@@ -54,10 +56,10 @@ class CutoutFeed:
         if frames != 1:
             raise InputError("frames", f"{frames}; cut-outs are pictures, use 1")
         rng = np.random.default_rng((seed, seen))
-        chosen = order(len(self.concepts), seed=seed, seen=seen // 2, batch=batch)
+        chosen = order(len(self.turns), seed=seed, seen=seen // 2, batch=batch)
         pictures, texts = [], []
-        for concept in chosen:
-            row, moment = self._drawn(self.concepts[concept], rng)
+        for turn in chosen:
+            row, moment = self._drawn(self.turns[turn], rng)
             texts.append(self._said(row, rng))
             frame = row - len(self.stills)
             pictures.append(self.stills[row] if moment < 0 else self.frames[frame, moment])

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from kineograph.data.cutouts import STYLES, Cutout
 
 STYLE_WORDS = {style: style for style in STYLES} | {"colour": "glossy"}
-MOST_3D, MOST = 19, 8  # captions of one record
+MOST_3D, MOST = 26, 10  # captions of one record
 CARRIERS = (
     "give me {0}",
     "i need {0}",
@@ -32,8 +32,24 @@ CARRIERS = (
     "{0} by itself",
     "{0} for my page",
 )  # what people say around a thing; {0} is the thing with its article
-ADJECTIVES = ("nice", "simple", "beautiful", "lovely", "funny", "great", "big", "plain")
-CARRIED = 5  # of a record
+ADJECTIVES = (
+    "nice",
+    "simple",
+    "beautiful",
+    "lovely",
+    "funny",
+    "great",
+    "big",
+    "plain",
+    "neat",
+    "pretty",
+    "sweet",
+    "modern",
+    "adorable",
+    "cool",
+)
+DETERMINERS = ("my", "your", "the", "that", "this", "another", "every")
+CARRIED, QUALIFIED = 5, 6  # of a record
 MOST_OF_A_KIND = 16  # things
 FORMS = 6  # places of a style word
 PLURAL_ONLY = {"scissors", "glasses", "jeans", "shorts", "socks", "chopsticks", "binoculars"}
@@ -83,6 +99,7 @@ def phrases(record: Cutout, shared: frozenset[str] = frozenset()) -> list[str]:
         said += [other, _with_article(other, record)]
     said += [f"{start} {_with_article(name, record)}" for start in _starts(record)]
     said += _carried(_with_article(name, record), record)
+    said += _qualified(_with_article(name, record), record)
     said += [f"{name}, {first}, {second}" for first, second in _pairs(record, name)[:4]]
     if re.fullmatch(r"[a-z]+[^s]", name) and record.group in _COUNTED_GROUPS:
         said.append(plural(name))
@@ -129,6 +146,11 @@ def _styled(text: str, word: str, form: int) -> str:
 def with_article(record: Cutout) -> str:
     """The plain name with its article, "a dog"."""
     return _with_article(plain(record), record)
+
+
+def without_article(text: str) -> str:
+    """The words after an article at the front, "dog"."""
+    return re.sub(r"^(an?|the) ", "", text)
 
 
 def shared_names(records: Iterable[Cutout]) -> frozenset[str]:
@@ -224,8 +246,19 @@ def _told(name: str, record: Cutout) -> Iterator[str]:
 def _carried(name: str, record: Cutout) -> list[str]:
     """The thing with words around it that say nothing of it."""
     every = [carrier.format(name) for carrier in CARRIERS]
-    every += [_styled(name, word, 1) for word in ADJECTIVES]
-    return sorted(every, key=lambda text: _hashed(record, text))[:CARRIED]
+    return _sample(every, CARRIED, record)
+
+
+def _qualified(name: str, record: Cutout) -> list[str]:
+    """The thing with other determiners, and with adjectives that say nothing of it, one or two."""
+    bare = without_article(name)
+    every = [f"{word} {bare}" for word in (*DETERMINERS, *ADJECTIVES)]
+    for n, word in enumerate(ADJECTIVES):
+        others = (*ADJECTIVES[n + 1 :], *ADJECTIVES[:n])
+        other = others[_hashed(record, word) % len(others)]
+        every += [f"{word} {other} {bare}", _styled(name, word, 1)]
+        every.append(f"{DETERMINERS[n % len(DETERMINERS)]} {word} {bare}")
+    return _sample(every, QUALIFIED, record)
 
 
 def _starts(record: Cutout) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from kineograph.data.cutout_features import RealCutouts, over_white, pixels
 from kineograph.data.cutouts import SIZE, STYLES, Cutout, Cutouts
-from kineograph.data.phrases import STYLE_WORDS, plain, with_article
+from kineograph.data.phrases import STYLE_WORDS, plain, with_article, without_article
 from kineograph.data.sticker_features import COARSE, Look, reduced
 from kineograph.evaluation.alpha import edge_width, ground_error
 from kineograph.evaluation.influences import copied_share, nearest_distance
@@ -51,10 +51,10 @@ ASKED = (
     "{0} please",
     "can you draw {0}",
     "i want {0}",
-    "one single {0}",
+    "one single {1}",
     "show me {0}",
-    "cute little {0}",
-)  # wordings that no caption has; {0} is the thing with its article
+    "cute little {1}",
+)  # wordings that no caption has; {0} is the thing with its article, {1} without
 STYLE_SHARE = 4  # a style is asked for with one in so many concepts
 SHRUNK = 32  # pixels of the real pictures that a finisher is given beside the made ones
 REAL_SHRUNK = f"real at {SHRUNK} pixels"
@@ -151,7 +151,9 @@ def panel(packs: Cutouts, count: int) -> dict[str, list[int]]:
 
 def freely(record: Cutout) -> str:
     """The thing asked for in words that no caption has."""
-    return ASKED[int(_hash(record.key)[:8], 16) % len(ASKED)].format(with_article(record))
+    thing = with_article(record)
+    way = ASKED[int(_hash(record.key)[:8], 16) % len(ASKED)]
+    return way.format(thing, without_article(thing))
 
 
 def in_style(record: Cutout, style: str) -> str:

@@ -35,6 +35,7 @@ from kineograph.values.prompt import Cond
 
 PLACES = 4  # the local tokens are PLACES x PLACES
 SUMMARY = 4  # global tokens
+LEAST = 0.01  # amount of motion of a still
 REACH = 0.2  # of the picture's half width: a flow of 1
 
 
@@ -59,6 +60,8 @@ ramp over the frames (release)."
     "Frames a second."
     carry: bool = False
     "The picture, moved by a flow that the network gives."
+    amount: bool = False
+    "How much moves."
 
     def __post_init__(self) -> None:
         if self.detail not in ("", "noise", "beside"):
@@ -167,6 +170,8 @@ class ImageToVideoUNet(UNet):
         "turns.",
         "words.",
         "semantics.",
+        "amount.",
+        "expects.",
     )
 
     def __init__(self, shape: ImageToVideoUNetShape, routes: Routes, sigma_data: float) -> None:
@@ -182,6 +187,11 @@ class ImageToVideoUNet(UNet):
         self.words = nn.Linear(shape.text, wide) if routes.text else None
         self.pace = nn.Sequential(Fourier(64), nn.Linear(64, state)) if routes.fps else None
         self.turns = nn.Sequential(Fourier(64), nn.Linear(64, state)) if routes.fps else None
+        self.amount: nn.Module | None = None
+        self.expects: nn.Module | None = None
+        if routes.amount:
+            self.amount = nn.Sequential(Fourier(64), zeroed(nn.Linear(64, state)))
+            self.expects = zeroed(nn.Linear(shape.embedding + shape.text + 2, 1))
         self.semantics = nn.Linear(shape.embedding, wide) if routes.semantics else None
         self.whole = Whole(shape.sees, wide) if routes.whole else None
         self.local = Local(shape.sees, wide) if routes.local else None
@@ -289,7 +299,32 @@ class ImageToVideoUNet(UNet):
             assert self.turns is not None
             turns = frames / cond.fps / self.shape.period
             state = state + self.pace(cond.fps.log() / 4) + self.turns(turns / 8)
+        if self.routes.amount and self.amount is not None and cond.amount is not None:
+            state = state + self.amount(cond.amount / 4)
         return F.silu(self.mixed(F.silu(state)))
+
+    def expected(self, frames: int, cond: Cond) -> Tensor | None:
+        """(B,) how much such a picture moves by such words at such a pace, as `Cond.amount`.
+
+        A linear guess; None of a network that is not told how much moves. What a closed route
+        would bring counts as zero.
+        """
+        if self.expects is None or not self.routes.amount or cond.first is None:
+            return None
+        batch, routes = len(cond.first), self.routes
+        seen = cond.picture if routes.picture else None
+        said = cond.pooled if routes.text else None
+        pace = None
+        if routes.fps and cond.fps is not None:
+            turns = frames / cond.fps / self.shape.period
+            pace = torch.stack([cond.fps.log() / 4, turns / 8], dim=1)
+        widths = (self.shape.embedding, self.shape.text, 2)
+        told = [
+            cond.first.new_zeros(batch, width) if part is None else part
+            for part, width in zip((seen, said, pace), widths, strict=True)
+        ]
+        guess: Tensor = self.expects(torch.cat(told, dim=1))
+        return guess[:, 0]
 
     def _carried(self, given: Tensor, label: Tensor, cond: Cond) -> Tensor:
         """What moving the picture adds: (moved - picture) by a gate, in the network's own units.
@@ -369,6 +404,11 @@ def _places(height: int, width: int, device: torch.device) -> Tensor:
     y = (torch.arange(height, device=device) * 2 + 1) / height - 1
     x = (torch.arange(width, device=device) * 2 + 1) / width - 1
     return torch.stack([repeat(x, "w -> h w", h=height), repeat(y, "h -> h w", w=width)], -1)[None]
+
+
+def amount_of(clean: Tensor) -> Tensor:
+    """(B,) how much moves in clips (B, C, T, H, W) of what is denoised: see `Cond.amount`."""
+    return clean.flatten(1).square().mean(1).add(LEAST**2).log() / 2
 
 
 def repeated(x: Tensor, cond: Cond) -> Tensor:

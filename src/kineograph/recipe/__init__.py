@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -17,11 +18,12 @@ from typing import Any
 
 from torch import nn
 
-from kineograph.files import placed, sha256_of
+from kineograph.files import filled, placed, sha256_of
 from kineograph.nets.image_to_video_unet import Routes
 from kineograph.recipe.adapter import Adapter, AdapterPart, Worn, read_adapter
 from kineograph.recipe.cascade import Cascade, Stage
 from kineograph.recipe.distillation import Distillation, DistillationRound, Student
+from kineograph.recipe.eight_bits import shrunk
 from kineograph.recipe.fields import Part, Phase, Recipe, one_of, parsed
 from kineograph.recipe.files import (
     WEIGHTS,
@@ -85,6 +87,7 @@ __all__ = [
     "save_tensors",
     "seal",
     "seal_one",
+    "shrink",
     "started",
     "texts",
     "to_json",
@@ -135,6 +138,30 @@ def seal(recipe: Recipe, folder: Path) -> Path:
     with placed(folder / "recipe.json") as part:
         part.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
     return folder / "recipe.json"
+
+
+def shrink(model: Path, folder: Path) -> list[Path]:
+    """Write a model folder anew with its parts' weights in eight bits; the files written.
+
+    What else lies in it, a card or a list of words, is copied. Raises MissingError for weights that
+    are not whole.
+    """
+    about, names = read(model), []
+    parts = {f"{part.name}.safetensors": part for part in about.parts}
+    with filled(folder) as place:
+        for path in sorted(path for path in model.iterdir() if path.is_file()):
+            if path.name == "recipe.json":
+                continue
+            names.append(path.name)
+            if path.name in parts:
+                net = network(parts[path.name])
+                tensors = load_tensors(path, needed(net, net.state_dict()))
+                told = {"part": parts[path.name].name, "recipe": about.name, "bits": "8"}
+                save_tensors(place / path.name, shrunk(tensors), told)
+            else:
+                shutil.copyfile(path, place / path.name)
+        seal(about, place)
+    return [folder / name for name in ("recipe.json", *names)]
 
 
 def save_beside(recipe: Recipe, folder: Path) -> list[str]:

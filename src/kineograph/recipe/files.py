@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kineograph import weight_files
 from kineograph.files import placed, sha256_of
+from kineograph.recipe.eight_bits import enlarged
 from kineograph.values.errors import MissingError
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
@@ -75,12 +76,16 @@ def expected(path: Path) -> str:
 def load_tensors(path: Path, want: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a file, once its hash is the recipe's, and names, shapes and types `want`'s.
 
-    A tensor of floats may be of another precision. All numbers are finite. Raises MissingError
-    naming the file and the tensor.
+    A tensor of floats may be of another precision, or kept in eight bits. All numbers are finite.
+    Raises MissingError naming the file and the tensor.
     """
     if not path.is_file():
         raise MissingError(f"weights '{path}' are not there; import or train the model first")
-    tensors = weight_files.read(path, sha256=expected(path))
+    stored = weight_files.read(path, sha256=expected(path))
+    try:
+        tensors = enlarged(stored)
+    except MissingError as error:
+        raise MissingError(f"weights '{path.name}': {error}") from error
     for name in sorted(set(tensors) ^ set(want)):
         trouble = "is missing" if name in want else "is not part of the model"
         raise MissingError(f"weights '{path.name}': tensor {name} {trouble}")

@@ -7,6 +7,9 @@ counts by how far it stands out from its neighbours, and none for more than `MOS
 of the key such a sum exceeds t with probability at most exp(-t²/2), whatever the picture
 (Hoeffding 1963), and a threshold follows from the number of places that are looked at.
 
+It is stronger where the picture hides it, in texture and beside edges, and weaker on plain places,
+where an eye would find it (noise visibility: Voloshynovskiy et al. 1999, equation 26).
+
 The key is public: the mark says that a file was made by this program, and anybody may remove or
 forge it. It is no proof of anything. Turning, strong cropping and making anew destroy it.
 """
@@ -26,7 +29,11 @@ Floats = NDArray[np.float64]
 
 KEY = 0x6B696E65  # "kine"
 LOW, HIGH = 5.0, 30.0  # waves across a frame
-STRENGTH = 1.9  # levels of luma, root mean square over what is not transparent
+STRENGTH = 1.9  # levels of luma, mean over what is not transparent
+PLAIN = 0.2  # of a strength of 1 in full texture: what a plain place gets
+TEXTURE = 6.0  # levels of deviation around a pixel that hide as much as they show
+AROUND = 32  # a pixel's surroundings are the frame's shorter side over it
+LOUDER = 2.4  # by so much at most the whole mark is raised where much of a frame is plain
 MOST = 2.0  # a wave's share in the sum, in units of its neighbours
 FALSE = 1e-6  # probability of a false alarm, of one file, by design
 LUMA = np.array([0.299, 0.587, 0.114])
@@ -81,14 +88,35 @@ def marked(frame: Frame) -> Frame:
     if min(height, width) < 16:  # too small to hold it
         return frame
     alpha = frame[..., 3:] / 255.0 if channels == 4 else np.ones((height, width, 1))
-    wave = _pattern(height, width)[..., None] * alpha
-    power = float((wave**2).sum() / max(float((alpha**2).sum()), 1.0))
-    change = STRENGTH * wave / math.sqrt(max(power, 1e-9))
+    change = STRENGTH * (_pattern(height, width) * _hidden(frame))[..., None] * alpha
     out = frame.copy()
     out[..., :3] = np.clip(np.rint(frame[..., :3] + change), 0, 255).astype(np.uint8)
     if channels == 4:
         out[..., :3][frame[..., 3] == 0] = frame[..., :3][frame[..., 3] == 0]
     return out
+
+
+def _hidden(frame: Frame) -> Floats:
+    """(H, W) how strong the mark may be at each pixel, 1 in the mean over what is not transparent.
+
+    It is less in the mean where that would show: see LOUDER.
+    """
+    shown = luma(frame)
+    side = max(1, min(shown.shape) // AROUND)
+    mean, square = (_around(x, side) for x in (shown, shown**2))
+    variance = np.maximum(square - mean**2, 0.0) / TEXTURE**2
+    room = PLAIN + (1 - PLAIN) * variance / (1 + variance)
+    weight = frame[..., 3] / 255.0 if frame.shape[2] == 4 else np.ones(shown.shape)
+    mean_room = float((room * weight**2).sum() / max(float((weight**2).sum()), 1e-9))
+    return np.asarray(room * min(1 / max(mean_room, 1e-9), LOUDER), float)
+
+
+def _around(shown: Floats, reach: int) -> Floats:
+    """(H, W) the mean of a square around each pixel, `reach` pixels to every side."""
+    side = 2 * reach + 1
+    sums = np.pad(shown, reach + 1, mode="edge")[:-1, :-1].cumsum(0).cumsum(1)
+    wide = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    return np.asarray(wide / side**2, float)
 
 
 def luma(frame: Frame) -> Floats:

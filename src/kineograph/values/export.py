@@ -1,7 +1,8 @@
-"""What can be set when a network of ours is written as one file."""
+"""What can be set when a network of ours is written as one file, or a model anew, smaller."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from kineograph.values.settings import Settings, setting
@@ -17,3 +18,15 @@ class Export(Settings):
 
     name: str = setting(..., "A shipped model's name, or a folder.", place=True)
     part: str = setting("", "Which network of it; the first by default.")
+
+
+class Shrink(Settings):
+    """A model is written anew with its weights in eight bits."""
+
+    verb: ClassVar[str] = "models shrink"
+    about: ClassVar[str] = "a model in eight bits"
+    forms: ClassVar[tuple[str, ...]] = ()
+    drawn: ClassVar[bool] = False
+
+    name: str = setting(..., "A shipped model's name, or a folder.", place=True)
+    out: Path = setting(..., "Folder of the smaller model.")

@@ -74,7 +74,8 @@ class Cond:
     low: (B, C, t, h, w) the result of the stage below, already noised to low_sigma (B,).
     guidance: (B,) scale told to a network that makes guidance itself; None is 1, no guidance.
     keys: (B, 1 + L, K) keys and values of the words in every layer of one network, computed ahead.
-    picture: (B, E) what a picture encoder says of `first`. fps: (B,) frames a second.
+    picture: (B, E) what a picture encoder says of `first`. fps: (B,) frames a second. amount: (B,)
+    how much moves, the logarithm of the root mean square of what is denoised.
     parts: (B, L) which thing of a scene a token names, 1 … K, 0 for none; places: (B, K, H, W) how
     much of each spot is that thing's. Both are for teaching alone.
 
@@ -92,6 +93,7 @@ class Cond:
     keys: Tensor | None = None
     picture: Tensor | None = None
     fps: Tensor | None = None
+    amount: Tensor | None = None
     parts: Tensor | None = None
     places: Tensor | None = None
 

@@ -28,7 +28,7 @@ from kineograph.trajectories.placed import Placed, rendered
 from kineograph.values.prompt import Cond, Progress
 
 COUNT, MIXED = 30_000, 24_000  # numbers of the two streams that are drawn from
-SHARE = 0.38  # of a batch
+SHARE = 0.25  # of a batch
 MIX = {
     "colour": 0.04,
     "count": 0.08,

@@ -17,12 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from kineograph.animate.space import Space
-from kineograph.data.animations import Animations
+from kineograph.data.animations import STILL, Animations
 from kineograph.data.feed import Feed as StickerFeed
 from kineograph.data.motions import MotionFeed
 from kineograph.diffusion.denoiser import Precond
 from kineograph.diffusion.loss import WEIGHTINGS
 from kineograph.families.image_to_video.recipe import Animate, MotionPart, space_of
+from kineograph.nets.image_to_video_unet import ImageToVideoUNet, amount_of
 from kineograph.nets.picture_encoder import PictureEncoder
 from kineograph.recipe import load
 from kineograph.recipe.fields import Phase
@@ -31,6 +32,7 @@ from kineograph.training.seeds import mixed
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
 
+GUESS = 0.1  # weight of guessing how much moves
 MOST_TIMES = 4  # short clips fill a batch with at most so many times the phase's clips
 
 
@@ -70,7 +72,14 @@ class Animating:
         if self.space is not None and cond.first is not None:
             clean = self.space.encode(clean, cond.first)
             cond = replace(cond, first=self.space.seen(cond.first))
-        yield denoising_loss(cast(Precond, net), part, clean, cond, rng)
+        guess = None
+        if part.routes.amount:
+            guess = cast(ImageToVideoUNet, cast(Precond, net).net).expected(frames, cond)
+            cond = replace(cond, amount=amount_of(clean))
+        loss = denoising_loss(cast(Precond, net), part, clean, cond, rng)
+        if guess is not None and cond.amount is not None and fps != STILL:
+            loss = loss + GUESS * (guess.float() - cond.amount).square().mean()
+        yield loss
 
     def _seen(self, cond: Cond, rng: torch.Generator) -> Cond:
         """The conditions with the picture's state, some texts and states left out."""

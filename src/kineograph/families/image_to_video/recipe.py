@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -203,7 +203,10 @@ class Animate(Recipe):
             place = folder_of(self.codec)
             codec = how.read(place).ready(place, how)
         read = loading.of_width(loading.texts(how.text_encoder), self.base.shape.text)
-        return animate_maker(self, loading.frozen(base), refine, eye, read, codec)
+        moving = base.net
+        assert isinstance(moving, ImageToVideoUNet)
+        maker = animate_maker(self, loading.frozen(base), refine, eye, read, codec)
+        return replace(maker, expect=moving.expected)
 
 
 def space_of(recipe: Animate, codec: Any) -> Space:
