@@ -6,7 +6,8 @@
 First the picture encoder, by pictures and captions; then the base, which denoises motion: for every
 frame how far each part of a picture of 64 pixels has moved, and what moving it leaves over, at 16 x
 16 places. It sees the picture by every route. The refinement denoises pixels, 128 a side, and sees
-text alone.
+text alone. The shipped base had its phases in three runs, each beginning with the weights before
+(`--start`); it is told how much moves in the last of them, from 114,800 clips on.
 Time and numbers: weights/animate/CARD.md.
 """
 
@@ -55,12 +56,17 @@ base = MotionPart(
         summary=True,
         text=True,
         fps=True,
+        amount=True,
     ),
     schedule=Schedule(low=0.02, high=20.0, middle=0.6),
     sigma_data=0.6,
     phases=(
         Phase(samples=5_600, batch=8, frames=16, rate=2e-3, final=0.3, warm=160),
         Phase(samples=16_000, batch=8, frames=16, rate=1.5e-3, final=0.1, warm=160),
+        Phase(samples=400, batch=4, frames=32, rate=3e-4, final=0.02, warm=40),
+        Phase(samples=92_000, batch=8, frames=16, rate=1.5e-3, final=0.05, warm=800),
+        Phase(samples=400, batch=4, frames=32, rate=3e-4, final=0.02, warm=40),
+        Phase(samples=32_000, batch=8, frames=16, rate=1e-3, final=0.05, warm=160),
         Phase(samples=400, batch=4, frames=32, rate=3e-4, final=0.02, warm=40),
     ),
 )
@@ -104,4 +110,5 @@ recipe = Animate(
     picture=picture,
     base=base,
     refine=refine,
+    amount=1.7,
 )

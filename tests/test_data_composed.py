@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from kineograph.data import cutout_texts, cutouts
-from kineograph.data.composed import feed
+from kineograph.data.composed import feed, letters
 from kineograph.data.composed.colours import HUES, mean_hue, recoloured
 from kineograph.data.composed.movements import MOVEMENTS, SPEEDS, sped
 from kineograph.data.composed.scenes import (
@@ -26,8 +26,10 @@ from kineograph.data.composed.scenes import (
 )
 from kineograph.data.composed.spoken import Spoken
 from kineograph.data.cutouts import Cutout
+from kineograph.data.fonts import Glyphs
 from kineograph.nets.encoders import TextStates
 from kineograph.trajectories.placed import Placed, laid, rendered
+from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
 
 
@@ -243,6 +245,18 @@ def encoder(texts):
     return TextStates(words, mask, words.sum(1) / mask.sum(1, keepdim=True).clamp(min=1))
 
 
+def bars(faces=("Lato bold", "Amatic bold"), letters="AgK7"):
+    """Glyphs: a bar for each letter, as high as its number, thicker in the second face."""
+    pictures = np.full((len(faces), len(letters), 64, 64), 255, np.uint8)
+    for i, j in np.ndindex(len(faces), len(letters)):
+        pictures[i, j, 8 : 20 + 10 * j, 24 : 34 + 6 * i] = 0
+    return Glyphs(pictures, faces, letters)
+
+
+GLYPHS, FEW = bars(), feed.Counts(120, 40, 60)
+FEW_OF = {"counts": FEW, "glyphs": GLYPHS}
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     place = tmp_path_factory.mktemp("composed")
@@ -258,13 +272,14 @@ def folders(tmp_path_factory):
     index = {"stills": cutouts.rows_of(RECORDS), "frames": []}
     (packs / "index.json").write_text(json.dumps(index))
     list(cutout_texts.encode(packs, encoder=encoder))
-    list(feed.encode(texts, packs=cutouts.load(packs), count=120, mixed_count=40, encoder=encoder))
+    few = {"packs": cutouts.load(packs), "glyphs": GLYPHS, "counts": FEW}
+    list(feed.encode(texts, **few, encoder=encoder))
     return packs, texts
 
 
 def test_a_share_of_every_batch_is_composed(folders):
     packs, texts = folders
-    mixed = feed.ComposedFeed(32, share=0.25, count=120, mixed_count=40, folder=packs, texts=texts)
+    mixed = feed.ComposedFeed(32, share=0.25, **FEW_OF, folder=packs, texts=texts)
     clean, cond = mixed(16, 1, seed=1, seen=0)
     assert clean.shape == (16, 4, 1, 32, 32)
     assert cond.words.shape[:2] == cond.mask.shape
@@ -279,10 +294,10 @@ def test_a_share_of_every_batch_is_composed(folders):
 
 def test_what_is_composed_shows_what_its_caption_says(folders):
     packs, texts = folders
-    mixed = feed.ComposedFeed(32, share=1.0, count=120, mixed_count=40, folder=packs, texts=texts)
+    mixed = feed.ComposedFeed(32, share=1.0, **FEW_OF, folder=packs, texts=texts)
     said = {
         float(mixed.text.pooled[mixed.text.row[text], 0]): scene.kind
-        for scene in mixed.ground.streamed(120, 40)
+        for scene in mixed.ground.streamed(FEW)
         for text in scene.texts
     }
     clean, cond = mixed(60, 1, seed=0, seen=0)
@@ -290,6 +305,62 @@ def test_what_is_composed_shows_what_its_caption_says(folders):
     assert all(float(pooled) in said for pooled in cond.pooled[:, 0].half())
     whole = clean[:, 3].amin((1, 2, 3)) > 0.99  # a ground hides everything
     assert 0 < int(whole.sum()) < 40
+
+
+def test_captions_that_were_read_are_not_read_again(tmp_path):
+    asked = []
+
+    def counted(texts):
+        asked.append(list(texts))
+        return encoder(texts)
+
+    list(cutout_texts.store(tmp_path, ["", "a dog", "a big cat"], encoder=counted))
+    list(cutout_texts.store(tmp_path, ["", "a big cat", "one two three four"], encoder=counted))
+    assert "a big cat" in asked[0] and asked[1] == ["", "one two three four"]
+    found, alone = cutout_texts.load_texts(tmp_path), cutout_texts.heard(["a big cat"], encoder)
+    assert list(found.row) == ["", "a big cat", "one two three four"]
+    rows = np.array([0, 1]), np.array([0, 1])
+    for one, other in zip(found.batch(rows[0]), alone.batch(rows[1]), strict=True):
+        assert torch.equal(one, other)
+
+
+# -- letters --------------------------------------------------------------------------------------
+
+
+def test_letters_are_drawn_whole_in_the_colour_that_is_said():
+    packs = cutouts.Cutouts(np.zeros((0, 64, 64, 4), np.uint8), np.zeros((0, 8, 64, 64, 4)), (), ())
+    ground = feed.Ground(packs, GLYPHS)
+    seen = set()
+    for number in range(300):
+        scene = ground.letters(number)
+        letter, colour = scene.facts["letter"], scene.facts["colour"]
+        face, place = divmod(scene.rows[0], 4)
+        assert "AgK7"[place] == letter
+        drawn = ground.drawn(scene, 64, time=None)
+        high, wide = 12 + 10 * place, 10 + 6 * face
+        share = letters.HIGH * 64 / max(high, wide)
+        down, across = (int((drawn[3] > 0.5).any(axis).sum()) for axis in (1, 0))
+        assert (down, across) == pytest.approx((share * high, share * wide), abs=1.5)
+        assert centre(drawn)[:2] == pytest.approx((0.5, 0.5), abs=0.01)
+        for text in scene.texts:
+            words = text.split()
+            assert letter.lower() in words or text.startswith("the digit seven")
+            assert ("lowercase" in words) == letter.islower()
+            assert not colour or colour in words
+        if colour:
+            assert min(HUES, key=lambda name: apart(drawn, HUES[name])) == colour
+            seen.add((letter, colour, scene.held))
+    assert {letter for letter, _, _ in seen} == set("AgK7")
+    assert 0 < sum(held for _, _, held in seen) < 0.3 * len(seen)
+
+
+def apart(picture, hue):
+    return abs((mean_hue(picture)[0] - hue + 0.5) % 1 - 0.5)
+
+
+def test_light_faces_are_no_stickers():
+    with pytest.raises(InputError, match="no heavy face"):
+        letters.Letters(bars(("Lato light",)), 0)
 
 
 # -- which token names which thing ----------------------------------------------------------------
@@ -341,7 +412,7 @@ def test_things_are_told_where_they_are(scenes):
 def test_names_stay_beside_what_they_were_told_of(folders):
     """Captions without two things, plain cut-outs and dropped texts have no names."""
     packs, texts = folders
-    where = {"count": 120, "mixed_count": 40, "folder": packs, "texts": texts}
+    where = {**FEW_OF, "folder": packs, "texts": texts}
     plain = feed.ComposedFeed(32, share=0.5, **where)
     named = feed.ComposedFeed(32, share=0.5, **where, named=True)
     named.spoken = Spoken(ByWords())

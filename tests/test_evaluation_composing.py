@@ -13,6 +13,7 @@ from kineograph.data.composed.feed import STILL, Ground
 from kineograph.data.composed.movements import MOVEMENTS, sped
 from kineograph.data.composed.scenes import COUNTS, PLACES
 from kineograph.data.cutouts import Cutout, Cutouts
+from kineograph.data.fonts import Glyphs
 from kineograph.evaluation import composing as measure
 from kineograph.trajectories.placed import Placed, laid, rendered
 
@@ -143,3 +144,52 @@ def test_a_track_is_told_from_any_moment_of_its_loop(ground):
     pairs = list(measure._movements(list(scenes.values()), track(list(scenes), None), ground))
     assert sum(made for made, _ in pairs) == sum(real for _, real in pairs) >= 5
     assert not any(made for made, _ in measure._movements([scene], [None], ground))
+
+
+# -- letters --------------------------------------------------------------------------------------
+
+
+def shapes(letters="LTOX0lo"):
+    """Glyphs: what each letter is in strokes; the second face is thicker."""
+    pictures = np.full((2, len(letters), 64, 64), 255, np.uint8)
+    for face, thick in enumerate((8, 12)):
+        for page, letter in zip(pictures[face], letters, strict=True):
+            if letter in "Ll":
+                page[10:54, 14 : 14 + thick] = 0
+            if letter == "L":
+                page[54 - thick : 54, 14:46] = 0
+            if letter == "T":
+                page[10:54, 30 - thick // 2 : 30 + thick // 2] = 0
+                page[10 : 10 + thick, 12:48] = 0
+            if letter in "O0o":
+                page[10:54, 12:50] = 0
+                page[10 + thick : 54 - thick, 12 + thick : 50 - thick] = 255
+            if letter == "X":
+                for n in range(44):
+                    page[10 + n, 10 + n : 10 + n + thick] = 0
+                    page[53 - n, 10 + n : 10 + n + thick] = 0
+    return Glyphs(pictures, ("Lato bold", "Lato black"), letters)
+
+
+def test_a_letter_is_told_wherever_it_is_and_whatever_its_size():
+    packs = Cutouts(np.zeros((0, 64, 64, 4), np.uint8), np.zeros((0, 8, 64, 64, 4)), (), ())
+    ground = Ground(packs, shapes())
+    for number in range(60):
+        scene = ground.letters(number)
+        letter = scene.facts["letter"]
+        x = laid(ground.drawn(scene, 64), Placed(0, 0.4, 0.55, 0.6), 64)
+        same = [one for one in "LTOX0lo" if one.islower() == letter.islower()]
+        right = [one for one in same if measure.letter_right(x, one, ground.letters)]
+        assert right == [one for one in same if one == letter or {one, letter} == {"O", "0"}]
+    empty = torch.zeros(4, 64, 64)
+    assert not measure.right(empty, ground.letters(0), ground, look)
+
+
+def test_letters_are_asked_for_in_colours_that_were_held_out_and_not():
+    packs = Cutouts(np.zeros((0, 64, 64, 4), np.uint8), np.zeros((0, 8, 64, 64, 4)), (), ())
+    ground = Ground(packs, shapes())
+    letters = {
+        (s.facts["letter"], s.facts["colour"]): s.held for s in map(ground.letters, range(900))
+    }
+    assert {held for (_, colour), held in letters.items() if colour} == {False, True}
+    assert not any(held for (_, colour), held in letters.items() if not colour)

@@ -105,7 +105,7 @@ class AnimateMaker:
     frames: of a block. seconds: shown length of a block that spans one loop, of `period` seconds in
     the network's own count. pinned: frames that a block hands to the next. level, noising: how a
     clip is brought to the refinement. expect: how much so many frames move by their conditions,
-    where the base is told that.
+    where the base is told that; it is told `amount` times as much.
     """
 
     base: Stage
@@ -120,7 +120,8 @@ class AnimateMaker:
     level: int = 200
     noising: str = "ddim"
     style: str = ""
-    expect: Callable[[int, Cond], Tensor | None] = lambda frames, cond: None
+    amount: float = 1.0
+    expect: Callable[[int, Cond], Tensor | None] | None = None
 
     def with_base(self, denoise: Denoiser | None) -> AnimateMaker:
         """The same, its base another Denoiser; itself when there is none."""
@@ -182,10 +183,11 @@ class AnimateMaker:
         with torch.no_grad():
             state = self.see(first[:, :, 0])
         cond = replace(cond, first=self.space.seen(first), picture=state, fps=fps)
-        with torch.no_grad():
-            usual = self.expect(frames, cond)
-        if usual is not None:
-            cond = replace(cond, amount=usual + math.log(sampling.amount))
+        if self.expect is not None:
+            with torch.no_grad():
+                usual = self.expect(frames, cond)
+            if usual is not None:
+                cond = replace(cond, amount=usual + math.log(self.amount * sampling.amount))
         return Ready(picture, shown, first, cond)
 
     def check(self, sampling: Sampling) -> None:
@@ -200,6 +202,8 @@ class AnimateMaker:
             raise InputError("motion", f"{sampling.motion:g} is not in 0.25 … 4", "weak is 0.5")
         if not 0.1 <= sampling.amount <= 10:
             raise InputError("amount", f"{sampling.amount:g} is not in 0.1 … 10", "1 is usual")
+        if sampling.amount != 1 and self.expect is None:
+            raise InputError("amount", "this model is not told how far things move", "say motion")
         if sampling.steps and not 1 <= sampling.steps <= 1000:
             raise InputError("steps", f"{sampling.steps} is not in 1 … 1000")
         if sampling.guidance is not None and not 0 <= sampling.guidance <= 50:

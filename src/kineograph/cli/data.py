@@ -83,14 +83,16 @@ def cutouts(settings: studies.Cutouts, asked: Door, started: float) -> None:
 
 
 def composed(settings: studies.Composed, asked: Door, started: float) -> None:
-    """Make the cut-outs, and read the captions of the scenes composed of them (2.4 GB stored).
+    """Make the cut-outs and letters, and read the captions of scenes of them (2.4 GB stored).
 
     Scenes themselves are drawn while a model is trained: colours, counts, places, two things.
     """
     from kineograph.data import cutout_packs, cutout_texts
+    from kineograph.data import fonts as letters
     from kineograph.data.composed import feed, tracks
 
     watch(cutout_packs.build(), "cut-outs")
+    watch(letters.build(), "letters")
     watch(cutout_texts.encode(), "captions of cut-outs")
     captions = watch(feed.encode(), "captions of scenes")
     moving = watch(tracks.encode(), "captions of movements")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -86,20 +87,26 @@ def encode(
 def store(
     folder: Path, texts: list[str], *, encoder: Encoder | None = None, batch: int = 256
 ) -> Iterator[Progress]:
-    """Store the states of any texts, all different, the empty one first; as `encode` says."""
+    """Store the states of any texts, all different, the empty one first; as `encode` says.
+
+    Texts that were read before are not read again.
+    """
     if _up_to_date(folder, texts):
         yield Progress(1.0, "text states are up to date", len(texts))
         return
 
     yield Progress(0.0, "loading the text encoder", None)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "text.json").unlink(missing_ok=True)
-    arrays = None
-    for step in _read(texts, encoder, batch):
-        arrays = step.value
+    before = _stored(folder)
+    fresh = [text for text in texts if not text or before is None or text not in before.row]
+    found: Arrays | None = None
+    for step in _read(fresh, encoder, batch):
+        found = step.value
         yield step._replace(value=None)
-    assert arrays is not None
-    for name, array in zip(_ARRAYS, arrays, strict=True):
+    assert found is not None
+    made: Sequence[NDArray[Any]] = _together(texts, CutoutTexts(*found, _rows(fresh)), before)
+    (folder / "text.json").unlink(missing_ok=True)
+    for name, array in zip(_ARRAYS, made, strict=True):
         with placed(folder / f"{name}.npy") as part, part.open("wb") as file:
             np.save(file, array)
     facts = {"sha256": MINILM_SHA256, "captions": texts}
@@ -126,6 +133,27 @@ def _read(texts: list[str], encoder: Encoder | None, batch: int) -> Iterator[Pro
         yield Progress(min(start + batch, len(texts)) / len(texts), "reading captions", None)
     starts = np.cumsum([0, *(len(one) for one in states)]).astype(np.int64)
     yield Progress(1.0, "read", (np.concatenate(states), starts, pooled))
+
+
+def _stored(folder: Path) -> CutoutTexts | None:
+    """What the same encoder has read before; None where it has read nothing."""
+    try:
+        facts = json.loads((folder / "text.json").read_text("utf-8"))
+        return load_texts(folder) if facts["sha256"] == MINILM_SHA256 else None
+    except (MissingError, OSError, ValueError, KeyError):
+        return None
+
+
+def _together(texts: Sequence[str], read: CutoutTexts, before: CutoutTexts | None) -> Arrays:
+    """The arrays of all texts, each from where it was read."""
+    found = [(before if before is not None and text in before.row else read) for text in texts]
+    rows = [one.row[text] for one, text in zip(found, texts, strict=True)]
+    states = [
+        one.states[one.starts[i] : one.starts[i + 1]] for one, i in zip(found, rows, strict=True)
+    ]
+    pooled = np.stack([one.pooled[i] for one, i in zip(found, rows, strict=True)])
+    starts = np.cumsum([0, *(len(one) for one in states)]).astype(np.int64)
+    return np.concatenate(states), starts, pooled
 
 
 def _rows(texts: Sequence[str]) -> Rows:

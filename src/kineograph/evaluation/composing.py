@@ -2,8 +2,9 @@
 
 Every scene says exactly what it should show, so no network has to guess: colour by mean hue, count
 by connected pieces, place by centroid, ground by the pixels of the border, movement by the nearest
-of all movements of the same thing. Only a relation needs eyes: which half looks more like which
-thing. A judge's error is told by what the real drawn scenes get; chance beside it.
+of all movements of the same thing, a letter by the likest outline of all letters. Only a relation
+needs eyes: which half looks more like which thing. A judge's error is told by what the real drawn
+scenes get; chance beside it.
 Pictures are (4, S, S) in [0, 1], premultiplied.
 """
 
@@ -13,10 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from kineograph.data.composed.colours import HUES, mean_hue
 from kineograph.data.composed.feed import STILL, Ground
+from kineograph.data.composed.letters import Letters
 from kineograph.data.composed.movements import MOVEMENTS, SPEEDS, sped
 from kineograph.data.composed.scenes import COUNTS, GROUNDS, PLACES, RELATIONS, Scene
 from kineograph.data.cutout_features import over_white
@@ -36,7 +39,9 @@ CHANCE = {
     "relation": 1 / 2,
     "ground": 1 / len(GROUNDS),
     "movement": 1 / len(MOVEMENTS),
+    "letter": 1 / 26,
 }
+OUTLINE = 24  # pixels of a side, of letters that are compared
 JUDGED = 32  # pixels of a frame of which the movement is told
 Track = Callable[[Sequence[str], Sequence[int]], Sequence[Sequence[Placed] | None]]
 "Texts and seeds to the places of a thing over a loop, None where it is at rest."
@@ -159,6 +164,44 @@ def movement_of(frames: Tensor, rest: Tensor) -> str:
     return min(apart, key=apart.__getitem__)[0]
 
 
+def letter_of(alpha: Tensor, letters: Letters, *, small: bool) -> str:
+    """Which letter an alpha (S, S) shows: the likest of all capitals and digits, or small letters.
+
+    Outlines are stretched to one box, and compared by the area they share over that of either. O
+    and zero are one.
+    """
+    seen, best, found = _boxed(alpha), -1.0, ""
+    for place, picture in enumerate(letters.pictures):
+        letter = letters.letters[place % len(letters.letters)]
+        if letter.islower() != small:
+            continue
+        other = _boxed(picture[3])
+        share = float((seen & other).sum() / (seen | other).sum().clamp(min=1))
+        if share > best:
+            best, found = share, letter
+    return "O" if found == "0" else found
+
+
+def _boxed(alpha: Tensor) -> Tensor:
+    """(OUTLINE, OUTLINE) what is there, its box stretched to the square, thin ones less."""
+    there = (alpha > 0.5).nonzero()
+    if not len(there):
+        return torch.zeros(OUTLINE, OUTLINE, dtype=torch.bool)
+    (top, left), (bottom, right) = there.amin(0).tolist(), (there.amax(0) + 1).tolist()
+    high, wide = bottom - top, right - left
+    least = max(high, wide) // 2  # an "i" stays narrow
+    down, across = max(0, least - high), max(0, least - wide)
+    room = (across // 2, -(-across // 2), down // 2, -(-down // 2))
+    part = F.pad(alpha[top:bottom, left:right], room)
+    return F.interpolate(part[None, None], OUTLINE, mode="bilinear")[0, 0] > 0.5
+
+
+def letter_right(x: Tensor, letter: str, letters: Letters) -> bool:
+    """Whether the picture's outline is likest to this letter's."""
+    wanted = "O" if letter == "0" else letter
+    return letter_of(x[3], letters, small=letter.islower()) == wanted
+
+
 def moved(scene: Scene, ground: Ground, places: Sequence[Placed], *, frames: int = 32) -> Tensor:
     """(T, 4, 32, 32) the drawn thing of a scene, laid where a track says it is."""
     rest = ground.pictures[scene.rows[-1]]
@@ -187,6 +230,9 @@ def right(x: Tensor, scene: Scene, ground: Ground, look: Look) -> bool:
             return ground_right(x, scene.ground)
         case "relation":
             return relation_right(x, scene, ground, look)
+        case "letter":
+            assert ground.letters is not None
+            return letter_right(x, str(scene.facts["letter"]), ground.letters)
     raise InputError("scene", f"'{scene.kind}' is not judged from one picture")
 
 
@@ -214,6 +260,8 @@ def composing(
     are two models.
     """
     kinds = STILL if track is None else (*STILL, "movement")
+    if ground.letters is not None:
+        kinds = (*kinds, "letter")
     chosen = _chosen(ground, count, seed, kinds)
     total = sum(len(scenes) for scenes in chosen.values())
     found: dict[tuple[str, bool], list[bool]] = {}
@@ -279,10 +327,14 @@ def _chosen(
     }
     number = 0
     while any(len(scenes) < count for scenes in found.values()):
-        scene = ground.scenes(number, seed=seed)
-        place = found.get((scene.kind, scene.held))
-        if place is not None and len(place) < count:
-            place.append(scene)
+        streams = [ground.scenes(number, seed=seed)]
+        if ground.letters is not None:
+            letter = ground.letters(number, seed=seed)
+            streams += [letter] if letter.facts["colour"] else []  # else nothing is held out
+        for scene in streams:
+            place = found.get((scene.kind, scene.held))
+            if place is not None and len(place) < count:
+                place.append(scene)
         number += 1
         if number > 10_000 * count:
             raise InputError("count", f"{count}", "there are not so many held-out combinations")

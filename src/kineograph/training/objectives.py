@@ -40,7 +40,7 @@ def objective_of(
 
 def data_of(recipe: Recipe, folder: Path | None = None) -> str:
     """Hashes of what a recipe learns from, "" where there is none: of its text; or of its pack's
-    index and, after a space, of the pixels. An older state may hold the first alone.
+    index and, after spaces, of the pixels and of letters. An older state may hold the first alone.
 
     `folder` holds the data set; None is the user's cache.
     """
@@ -58,6 +58,9 @@ def data_of(recipe: Recipe, folder: Path | None = None) -> str:
     if found:
         each = "".join(f"{path.name} {sha256_of(path)}\n" for path in found)
         told.append(hashlib.sha256(each.encode()).hexdigest())
+    glyphs = fonts.font_folder() / "glyphs.npy"
+    if recipe.data == "composed" and glyphs.is_file():
+        told.append(sha256_of(glyphs))
     return " ".join(told)
 
 

@@ -1,4 +1,4 @@
-"""How strongly a picture moves, as a word or a number."""
+"""How quickly and how far a picture moves, as a word or a number."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ def motion() -> Any:
     """The field of every family that moves a picture."""
     told = "Strength of the motion: weak, strong or a number."
     return setting(1.0, told, least=0.25, most=4, words="weak|strong|NUMBER")
+
+
+def amount() -> Any:
+    """The field of every family that is told how far things move."""
+    told = "How far things move: 1 is usual, 2 about twice as far."
+    return setting(1.0, told, least=0.1, most=10)
 
 
 Strength = Annotated[float, BeforeValidator(strength)]

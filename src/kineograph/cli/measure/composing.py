@@ -8,7 +8,7 @@ from typing import Any
 from kineograph import recipe
 from kineograph.cli.door import report, watch
 from kineograph.cli.options import Door
-from kineograph.data import cutouts
+from kineograph.data import cutouts, fonts
 from kineograph.data.composed.feed import Ground
 from kineograph.data.sticker_features import lite0
 from kineograph.evaluation import composing, picture_models
@@ -28,7 +28,7 @@ def tell(settings: Composed, asked: Door, started: float) -> None:
         raise InputError("trajectories", f"'{settings.trajectories}' moves nothing")
     sampling = Sampling(steps=settings.steps, guidance=settings.guidance, chunk=32)
     make = picture_models.make_of(maker, sampling=sampling)
-    ground = Ground(cutouts.load())
+    ground = Ground(cutouts.load(), fonts.load())
     steps = composing.composing(
         make, ground, lite0(), track=track.make_all, count=settings.count, seed=settings.seed
     )

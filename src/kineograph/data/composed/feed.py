@@ -1,67 +1,95 @@
 """Which composed pictures come next, beside the plain ones? A pure function of (seed, seen).
 
-A share of every batch are scenes of the two streams, drawn from their first numbers, whose captions
-the frozen encoder has read once. Held-out combinations are passed over. Of what moves the picture
-is the thing at rest, whole: another model moves it. The rest are the cut-outs as they are.
+A share of every batch are scenes of the three streams, drawn from their first numbers, whose
+captions the frozen encoder has read once. Held-out combinations are passed over. Of what moves the
+picture is the thing at rest, whole: another model moves it. The rest are the cut-outs as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kineograph.data import cutouts
+from kineograph.data import cutouts, fonts
 from kineograph.data.composed.colours import mean_hue, recoloured
+from kineograph.data.composed.letters import Letters
 from kineograph.data.composed.mixed import mixed
 from kineograph.data.composed.scenes import KINDS, Scene, Scenes
 from kineograph.data.composed.spoken import Spoken
 from kineograph.data.cutout_features import pixels
 from kineograph.data.cutout_feed import TRAINED, CutoutFeed
 from kineograph.data.cutout_texts import load_texts, store
+from kineograph.data.fonts import Glyphs
 from kineograph.data.sticker_texts import Encoder
 from kineograph.trajectories.placed import Placed, rendered
+from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond, Progress
 
-COUNT, MIXED = 30_000, 24_000  # numbers of the two streams that are drawn from
-SHARE = 0.25  # of a batch
+COUNT, MIXED, LETTERS = 30_000, 24_000, 12_000  # numbers of the streams that are drawn from
+SHARE = 0.33  # of a batch
 MIX = {
-    "colour": 0.04,
+    "colour": 0.06,
     "count": 0.08,
-    "place": 0.04,
-    "relation": 0.32,
-    "ground": 0.08,
-    "movement": 0.07,
-    "mixed": 0.37,
+    "place": 0.06,
+    "relation": 0.24,
+    "ground": 0.14,
+    "movement": 0.05,
+    "mixed": 0.31,
+    "letter": 0.06,
 }  # share of each kind among them: what is hard to learn comes more often
 STILL = tuple(kind for kind in KINDS if kind != "movement")
 
 
-class Ground:
-    """The cut-outs that scenes are made of, ready to be drawn: trained 3d stills."""
+class Counts(NamedTuple):
+    """How many numbers of each stream are drawn from."""
 
-    def __init__(self, packs: cutouts.Cutouts) -> None:
+    scenes: int = COUNT
+    mixed: int = MIXED
+    letters: int = LETTERS
+
+
+EVERY = Counts()
+
+
+class Ground:
+    """What scenes are made of, ready to be drawn: trained 3d stills, then letters.
+
+    glyphs: the letters; without them there is no stream of letters.
+    """
+
+    def __init__(self, packs: cutouts.Cutouts, glyphs: Glyphs | None = None) -> None:
         self.rows = packs.still_rows(*TRAINED, styles=("3d",)).tolist()
         self.pictures = pixels(packs, self.rows)  # (N, 4, 64, 64) in [0, 1], premultiplied
         records = [packs.still_records[row] for row in self.rows]
         self.scenes = Scenes(records, [mean_hue(picture)[1] for picture in self.pictures])
+        self.letters = None if glyphs is None else Letters(glyphs, len(self.rows))
+        if self.letters is not None:
+            self.pictures = torch.cat([self.pictures, self.letters.pictures])
 
-    def streamed(self, count: int, mixed_count: int) -> Iterator[Scene]:
-        """The first scenes of both streams."""
-        yield from (self.scenes(number) for number in range(count))
-        yield from (mixed(self.scenes, number) for number in range(mixed_count))
+    def streamed(self, counts: Counts) -> Iterator[Scene]:
+        """The first scenes of the streams."""
+        yield from (self.scenes(number) for number in range(counts.scenes))
+        yield from (mixed(self.scenes, number) for number in range(counts.mixed))
+        if self.letters is not None:
+            yield from (self.letters(number) for number in range(counts.letters))
 
-    def some(self, rng: np.random.Generator, count: int, mixed_count: int) -> Scene:
-        """One of the first scenes of both streams, its kind drawn by MIX."""
+    def some(self, rng: np.random.Generator, counts: Counts) -> Scene:
+        """One of the first scenes of the streams, its kind drawn by MIX."""
         kind = str(rng.choice(list(MIX), p=list(MIX.values())))
         if kind == "mixed":
-            return mixed(self.scenes, int(rng.integers(mixed_count)))
+            return mixed(self.scenes, int(rng.integers(counts.mixed)))
+        if kind == "letter":
+            if self.letters is None:
+                raise InputError("glyphs", "are missing", "run 'kineograph data fonts'")
+            return self.letters(int(rng.integers(counts.letters)))
         turn = list(KINDS).index(kind)  # kinds come in turn in the first stream
-        return self.scenes(turn + len(KINDS) * int(rng.integers(count // len(KINDS))))
+        return self.scenes(turn + len(KINDS) * int(rng.integers(counts.scenes // len(KINDS))))
 
     def drawn(self, scene: Scene, side: int, *, time: float | None = 0.0) -> Tensor:
         """(4, side, side) in [0, 1], premultiplied: the scene at a time of its loop.
@@ -88,13 +116,16 @@ def encode(
     folder: Path | None = None,
     *,
     packs: cutouts.Cutouts | None = None,
-    count: int = COUNT,
-    mixed_count: int = MIXED,
+    glyphs: Glyphs | None = None,
+    counts: Counts = EVERY,
     encoder: Encoder | None = None,
 ) -> Iterator[Progress]:
-    """Store the states of the captions of the first scenes; the last value is their number."""
-    ground = Ground(packs or cutouts.load())
-    said = (text for scene in ground.streamed(count, mixed_count) for text in scene.texts)
+    """Store the states of the captions of the first scenes; the last value is their number.
+
+    packs, glyphs: those in the user's cache if left out.
+    """
+    ground = Ground(packs or cutouts.load(), glyphs or fonts.load())
+    said = (text for scene in ground.streamed(counts) for text in scene.texts)
     texts = list(dict.fromkeys(["", *said]))
     yield from store(folder or composed_folder(), texts, encoder=encoder)
 
@@ -107,19 +138,22 @@ class ComposedFeed:
         size: int,
         *,
         share: float = SHARE,
-        count: int = COUNT,
-        mixed_count: int = MIXED,
+        counts: Counts = EVERY,
+        glyphs: Glyphs | None = None,
         styles: tuple[str, ...] = cutouts.STYLES,
         folder: Path | None = None,
         texts: Path | None = None,
         named: bool = False,
     ) -> None:
-        """named: whether conditions say which token names which thing, and where each is."""
+        """named: whether conditions say which token names which thing, and where each is.
+
+        glyphs: those in the user's cache if left out.
+        """
         self.plain = CutoutFeed(size, styles=styles, folder=folder)
-        self.ground = Ground(cutouts.load(folder))
+        self.ground = Ground(cutouts.load(folder), glyphs or fonts.load())
         self.text = load_texts(texts or composed_folder())
         self.size, self.share = size, share
-        self.counts = count, mixed_count
+        self.counts = counts
         self.spoken = Spoken() if named else None
 
     def __call__(self, batch: int, frames: int, *, seed: int, seen: int) -> tuple[Tensor, Cond]:
@@ -130,7 +164,7 @@ class ComposedFeed:
         rows: list[int] = []
         scenes: list[tuple[Scene, str]] = []
         while len(made) < many:
-            scene = self.ground.some(rng, *self.counts)
+            scene = self.ground.some(rng, self.counts)
             if scene.held:
                 continue
             made.append(self.ground.drawn(scene, self.size, time=None))

@@ -33,7 +33,7 @@ from kineograph.trajectories.placed import Placed
 
 ONE, MANY = 0.35, 0.25  # shares of scenes of one thing and of several of it; the rest have two
 COLOURED, GROUNDED, MOVED, PLACED, TOGETHER = 0.55, 0.45, 0.4, 0.35, 0.4
-SMALL, HALF, STANDING = 0.42, 0.48, 0.86  # of the canvas: a thing in a place, of two, on a ground
+SMALL, HALF = 0.42, 0.48  # of the canvas: a thing in a place, one of two
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,7 @@ def _one(scenes: Scenes, rng: np.random.Generator) -> Scene:
         held = thing.held or held_out("place", thing.key, place)
         where = Placed(0, *PLACES[place], SMALL)
         return _scene(f"a small {thing.noun} {place}", (thing,), (where,), held, ground)
-    where = Placed(0, size=STANDING if ground else 1.0)
-    return _scene(f"a {thing.noun}", (thing,), (where,), thing.held, ground)
+    return _scene(f"a {thing.noun}", (thing,), (Placed(0),), thing.held, ground)
 
 
 def _many(scenes: Scenes, rng: np.random.Generator) -> Scene:

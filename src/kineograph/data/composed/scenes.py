@@ -208,7 +208,7 @@ def _ground(scenes: Scenes, rng: np.random.Generator) -> Scene:
     row, colour = scenes.some(rng, scenes.rows), str(rng.choice(list(GROUNDS)))
     texts = on_ground(scenes.named(row), colour)
     held = held_out("ground", scenes.records[row].key, colour)
-    things = (Placed(0, size=0.86),)
+    things = (Placed(0),)
     facts: dict[str, object] = {"ground": colour, "rgb": GROUNDS[colour]}
     return Scene("ground", (row,), (None,), things, texts, held, GROUNDS[colour], facts=facts)
 

@@ -89,6 +89,7 @@ class _Animate:
             frames=settings.frames or 0,
             size=settings.size or 0,
             motion=getattr(settings, "motion", 1.0),
+            amount=getattr(settings, "amount", 1.0),
             steps=settings.steps or 0,
             guidance=settings.guidance,
             refine=settings.level is not None,

@@ -159,6 +159,8 @@ class Animate(Recipe):
     "Last frames of a block that begin the next."
     style: str = "3d"
     "Style word put before a text that names none."
+    amount: float = 1.0
+    "How far things move, beside what the base by itself expects of such a picture."
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -166,7 +168,7 @@ class Animate(Recipe):
         one_of("space", self.space, ("pixels", "latents", "motion"))
         if bool(self.codec) != (self.space == "latents"):
             raise InputError("codec", f"'{self.codec}' does not fit space = {self.space}")
-        within(self, seconds=(1e-3, 3600), steps=(1, 1000), guidance=(0, 50))
+        within(self, seconds=(1e-3, 3600), steps=(1, 1000), guidance=(0, 50), amount=(0.1, 10))
         within(self, frames=(1, MOST_FRAMES), level=(0, round(1000 * self.refine.share)))
         within(self, pinned=(1, max(1, self.frames - 1)))
         for name, per_stage in (("steps", self.steps), ("guidance", self.guidance)):
@@ -203,10 +205,12 @@ class Animate(Recipe):
             place = folder_of(self.codec)
             codec = how.read(place).ready(place, how)
         read = loading.of_width(loading.texts(how.text_encoder), self.base.shape.text)
+        maker = animate_maker(self, loading.frozen(base), refine, eye, read, codec)
+        if not self.base.routes.amount:
+            return maker
         moving = base.net
         assert isinstance(moving, ImageToVideoUNet)
-        maker = animate_maker(self, loading.frozen(base), refine, eye, read, codec)
-        return replace(maker, expect=moving.expected)
+        return replace(maker, expect=moving.expected, amount=self.amount)
 
 
 def space_of(recipe: Animate, codec: Any) -> Space:

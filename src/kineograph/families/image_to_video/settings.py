@@ -13,7 +13,7 @@ from kineograph.values.output import Output
 from kineograph.values.prompt import clean_text
 from kineograph.values.settings import MOVING, setting, unmarked
 from kineograph.values.source import ClipSource, FolderSource, PictureSource
-from kineograph.values.strength import Strength, motion
+from kineograph.values.strength import Strength, amount, motion
 
 MOST_SECONDS = 600.0
 MOST_SIZE = 1024  # pixels
@@ -58,6 +58,7 @@ class ImageToVideo(Moved):
     image: PictureSource = setting(..., "A picture that comes alive.")
     denoiser: str | None = denoiser()
     motion: Strength = motion()
+    amount: float = amount()
     loop: bool = setting(False, "Ask for a clip that loops.")
     moves: PictureSource | None = setting(
         None, "A picture of the same size, white where it may move: as a whole if text says how."
@@ -87,6 +88,7 @@ class Extend(Moved):
     extend: ClipSource = setting(..., "A clip to go on from.")
     denoiser: str | None = denoiser()
     motion: Strength = motion()
+    amount: float = amount()
 
     @classmethod
     def wanted(cls, values: Mapping[str, Any]) -> bool:

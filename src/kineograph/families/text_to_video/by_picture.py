@@ -117,7 +117,13 @@ class ByPictureModel:
             picture = following(picture, [Placed(0, size=ROOM)])
         clip = picture
         prompt = Prompt(settings.text, image=picture, seconds=loop)
-        sampling = Sampling(frames=settings.frames, size=side, motion=settings.motion, loop=True)
+        sampling = Sampling(
+            frames=settings.frames,
+            size=side,
+            motion=settings.motion,
+            amount=settings.amount,
+            loop=True,
+        )
         for step in self.alive.make(prompt, seed, sampling):
             clip = step.value
             yield step._replace(done=DRAWN + (ALIVE - DRAWN) * step.done)

@@ -13,7 +13,7 @@ from kineograph.values.output import PRESETS, Output
 from kineograph.values.prompt import clean_text
 from kineograph.values.settings import MOVING, setting, unmarked
 from kineograph.values.source import FolderSource, PictureSource
-from kineograph.values.strength import Strength, motion
+from kineograph.values.strength import Strength, amount, motion
 
 MOST_SECONDS = 600.0
 MOST_SIDE = 1024  # pixels of a clip by picture
@@ -98,6 +98,7 @@ class ByPicture(Output, Adapted):
         None, "Guidance scale of the first stage; 1 is none.", least=0, most=50
     )
     motion: Strength = motion()
+    amount: float = amount()
     finish: Literal["finisher", "realesrgan", "filter"] = setting(
         "finisher", "What makes the picture larger."
     )
