@@ -246,12 +246,11 @@ def test_concepts_are_drawn_evenly_and_styles_by_their_shares(packs):
         assert clean.shape == (30, 4, 1, 16, 16)
         assert cond.words.shape[0] == 30
         count.update(values(clean))
-    total = 6000
     moving = sum(n for value, n in count.items() if 100 <= value < 108)
-    assert count[20] == count[70] == total / 3  # cat, star: each a third, exactly
-    assert (count[10] + moving) / (total / 3) == pytest.approx(THREE_D, abs=0.04)
-    assert moving / (total / 3) == pytest.approx(THREE_D * MOVED, abs=0.03)
-    assert count[40] / (total / 3) == pytest.approx((1 - THREE_D) / 2, abs=0.04)
+    assert count[20] == count[70] == 1500  # cat, star: a quarter, exactly; the dog comes twice
+    assert (count[10] + moving) / 3000 == pytest.approx(THREE_D, abs=0.04)
+    assert moving / 3000 == pytest.approx(THREE_D * MOVED, abs=0.03)
+    assert count[40] / 3000 == pytest.approx((1 - THREE_D) / 2, abs=0.04)
     assert set(count) == {10, 20, 40, 50, 70, *range(100, 108)}  # what is held out never comes
 
 

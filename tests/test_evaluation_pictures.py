@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from kineograph.data import cutouts
-from kineograph.data.cutout_features import RealCutouts, over_white, pixels, real_cutouts, softened
+from kineograph.data.cutout_features import RealCutouts, over_white, pixels, real_cutouts
 from kineograph.data.cutouts import Cutout, Cutouts
 from kineograph.data.phrases import ADJECTIVES, CARRIERS, STYLE_WORDS, captions, plain
+from kineograph.data.sticker_features import softened
 from kineograph.evaluation import pictures as measure
 from kineograph.evaluation.alpha import edge_width, ground_error
 from kineograph.evaluation.sets import kid

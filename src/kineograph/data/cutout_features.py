@@ -13,7 +13,6 @@ from typing import NamedTuple, cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
@@ -28,6 +27,7 @@ from kineograph.data.sticker_features import (
     kept,
     lite0,
     reduced,
+    softened,
 )
 from kineograph.nets.lite0 import Lite0
 from kineograph.values.prompt import Progress
@@ -58,13 +58,6 @@ def pixels(packs: cutouts.Cutouts, rows: list[int]) -> Tensor:
     """(N, 4, 64, 64) in [0, 1], premultiplied, of some stills."""
     straight = torch.from_numpy(cutouts.premultiplied(packs.stills[rows]))
     return rearrange(straight, "n h w c -> n c h w")
-
-
-def softened(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Pictures (N, C, H, W) as they are, as half as many pixels show them, and halfway."""
-    half = F.interpolate(x, scale_factor=0.5, mode="area")
-    soft = F.interpolate(half, x.shape[-2:], mode="bicubic", align_corners=False).clamp(0, 1)
-    return x, soft, (x + soft) / 2
 
 
 def texture(net: Lite0) -> Look:

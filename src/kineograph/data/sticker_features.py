@@ -18,6 +18,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -132,6 +133,13 @@ def evenly(clip: Clip, count: int) -> Tensor:
 def reduced(frames: Tensor, seen: int) -> Tensor:
     """(T, 3, H, W) brought to at most `seen` pixels by means of areas."""
     return resized(frames, min(seen, frames.shape[-1]))
+
+
+def softened(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures (N, C, H, W) as they are, as half as many pixels show them, and halfway."""
+    half = F.interpolate(x, scale_factor=0.5, mode="area")
+    soft = F.interpolate(half, x.shape[-2:], mode="bicubic", align_corners=False).clamp(0, 1)
+    return x, soft, (x + soft) / 2
 
 
 def thumbnail(clip: Clip) -> Tensor:

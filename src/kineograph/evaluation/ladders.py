@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kineograph.data.cutout_features import softened
 from kineograph.data.scenes.packs import Scenes
 from kineograph.data.scenes.subjects import SUBJECTS, caption
+from kineograph.data.sticker_features import softened
 from kineograph.diffusion.denoiser import Denoiser
 from kineograph.diffusion.guidance import Thresholded
 from kineograph.evaluation.sets import Estimate, bootstrap

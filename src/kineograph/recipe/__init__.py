@@ -11,7 +11,6 @@ import dataclasses
 import json
 import re
 import shutil
-from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from torch import nn
 
 from kineograph.files import filled, placed, sha256_of
 from kineograph.nets.image_to_video_unet import Routes
-from kineograph.recipe.adapter import Adapter, AdapterPart, Worn, read_adapter
+from kineograph.recipe.adapter import Adapter, AdapterPart, Adapters, Worn, read_adapter
 from kineograph.recipe.cascade import Cascade, Stage
 from kineograph.recipe.distillation import Distillation, DistillationRound, Student
 from kineograph.recipe.eight_bits import shrunk
@@ -53,6 +52,7 @@ __all__ = [
     "WEIGHTS",
     "Adapter",
     "AdapterPart",
+    "Adapters",
     "Cascade",
     "Distillation",
     "DistillationRound",
@@ -265,14 +265,15 @@ def load(
     stages: int | None = None,
     text_encoder: Path | None = None,
     routes: Routes | None = None,
-    adapters: Sequence[Worn] = (),
+    adapters: Adapters = (),
 ) -> Any:
     """A model ready to make things, by name or folder; see `Loading` for the arguments.
 
     What comes is what its recipe's `ready` gives: a CascadeMaker, an AnimateMaker, …
     """
     folder = folder_of(model)
-    return read(folder).ready(folder, Loading(read, stages, text_encoder, routes, tuple(adapters)))
+    added = tuple(Worn(*one) for one in adapters)
+    return read(folder).ready(folder, Loading(read, stages, text_encoder, routes, added))
 
 
 def started(part: Part, model: str) -> nn.Module:

@@ -89,6 +89,10 @@ class Worn(NamedTuple):
     weight: float = 1.0
 
 
+Adapters = Sequence[tuple[Path, float]]
+"Adapters in use, by folder and weight: plain pairs, or `Worn`."
+
+
 def worn(weights: dict[str, Tensor], file: Path, adapters: Sequence[Worn]) -> dict[str, Tensor]:
     """A part's weights, read from `file`, with every adapter of that part added.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -61,10 +61,10 @@ class _Animate:
         model: str = "animate",
         *,
         text_encoder: Path | None = None,
-        adapters: Sequence[tuple[Path, float]] = (),
+        adapters: recipe.Adapters = (),
         denoiser: Denoiser | None = None,
     ) -> None:
-        self.adapters = tuple(recipe.Worn(*one) for one in adapters)
+        self.adapters = tuple(adapters)
         self.denoiser = denoiser
         self.folder = recipe.folder_of(model)
         about = recipe.read(self.folder)
@@ -127,7 +127,7 @@ class ImageToVideoModel(_Animate):
         *,
         trajectories: str = "trajectories",
         text_encoder: Path | None = None,
-        adapters: Sequence[tuple[Path, float]] = (),
+        adapters: recipe.Adapters = (),
         denoiser: Denoiser | None = None,
     ) -> None:
         super().__init__(model, text_encoder=text_encoder, adapters=adapters, denoiser=denoiser)

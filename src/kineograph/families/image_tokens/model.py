@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 
 from kineograph import media, recipe
 from kineograph.families.image_tokens.maker import TokenSampling, TokensMaker
@@ -26,10 +25,8 @@ class TokensModel:
     it. Raises MissingError when there is no such model, InputError when it writes no pictures.
     """
 
-    def __init__(
-        self, model: str = "tokens", *, adapters: Sequence[tuple[Path, float]] = ()
-    ) -> None:
-        self.adapters = tuple(recipe.Worn(*one) for one in adapters)
+    def __init__(self, model: str = "tokens", *, adapters: recipe.Adapters = ()) -> None:
+        self.adapters = tuple(adapters)
         self.folder = recipe.folder_of(model)
         about = recipe.read(self.folder)
         if not isinstance(about, Tokens):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -57,11 +57,9 @@ class TransformerModel:
     there is no such model, InputError when it writes no text.
     """
 
-    def __init__(
-        self, model: str | None = None, *, adapters: Sequence[tuple[Path, float]] = ()
-    ) -> None:
+    def __init__(self, model: str | None = None, *, adapters: recipe.Adapters = ()) -> None:
         self.folder: Path | None = None
-        self.adapters = tuple(recipe.Worn(*one) for one in adapters)
+        self.adapters = tuple(adapters)
         if model:
             self.folder = recipe.folder_of(model)
             about = recipe.read(self.folder)

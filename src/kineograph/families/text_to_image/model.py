@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 
 from kineograph import media, recipe
 from kineograph.diffusion.cascade import CascadeMaker, Sampling, with_base
@@ -28,11 +27,11 @@ class CascadeModel:
         self,
         model: str = "stickers",
         *,
-        adapters: Sequence[tuple[Path, float]] = (),
+        adapters: recipe.Adapters = (),
         denoiser: Denoiser | None = None,
     ) -> None:
         self.folder, self.recipe = recipe.folder_of(model), recipe.read_cascade(model)
-        self.adapters = tuple(recipe.Worn(*one) for one in adapters)
+        self.adapters = tuple(adapters)
         self.denoiser = denoiser
 
     @cached_property

@@ -29,9 +29,6 @@ from kineograph.values.request import About, Forecast, Request
 from kineograph.values.result import Result
 from kineograph.values.source import Source
 
-Adapters = Sequence[tuple[Path, float]]
-"Folders of adapters, each with its weight."
-
 
 class Asked(Protocol):
     """What a cut-out is drawn by: fields of any family's settings that has one drawn."""
@@ -69,10 +66,10 @@ class PicturesModel:
         model: str = "pictures",
         *,
         text_encoder: Path | None = None,
-        adapters: Adapters = (),
+        adapters: recipe.Adapters = (),
     ) -> None:
         self.text_encoder = text_encoder
-        self.adapters = tuple(recipe.Worn(*one) for one in adapters)
+        self.adapters = tuple(adapters)
         self.folder = recipe.folder_of(model)
         about = recipe.read(self.folder)
         if not isinstance(about, Pictures):

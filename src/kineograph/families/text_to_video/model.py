@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,10 @@ class TextToVideoModel:
         model: str = "stickers",
         *,
         text_encoder: Path | None = None,
-        adapters: Sequence[tuple[Path, float]] = (),
+        adapters: recipe.Adapters = (),
         denoiser: Denoiser | None = None,
     ) -> None:
-        self.adapters = tuple(recipe.Worn(*one) for one in adapters)
+        self.adapters = tuple(adapters)
         self.denoiser = denoiser
         self.folder = recipe.folder_of(model)
         self.recipe = recipe.read_cascade(model)

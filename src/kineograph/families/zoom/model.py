@@ -61,12 +61,12 @@ class FromTextsModel:
         *,
         living: bool = False,
         text_encoder: Path | None = None,
-        adapters: Sequence[tuple[Path, float]] = (),
+        adapters: recipe.Adapters = (),
         denoiser: Denoiser | None = None,
     ) -> None:
         self.model = model or ("stickers" if living else "scenes")
         self.living, self.text_encoder = living, text_encoder
-        self.adapters = tuple(recipe.Worn(*one) for one in adapters)
+        self.adapters = tuple(adapters)
         self.denoiser = denoiser
         self.public = is_checkpoint(self.model)
         if self.public and living:
