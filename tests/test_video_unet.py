@@ -4,10 +4,13 @@ Output layers and time biases begin at zero, so every weight is drawn anew: no b
 """
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
+from kineograph.diffusion.denoiser import Precond
+from kineograph.diffusion.schedule import edm
 from kineograph.nets.video_unet import VideoUNet, VideoUNetShape, enlarged
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Cond
@@ -211,9 +214,34 @@ def test_the_stage_below_may_have_any_size_and_any_divisor_of_the_frames():
 
 def test_enlarging_repeats_frames_and_keeps_a_flat_picture_flat():
     below = torch.arange(3.0).view(1, 1, 3, 1, 1).expand(1, 3, 3, 2, 2)
-    large = enlarged(below, 6, 4, 4)
+    large = enlarged(below, torch.zeros(1, 3, 6, 4, 4), smooth=False, circular=True)
     assert large.shape == (1, 3, 6, 4, 4)
     assert torch.equal(large[0, 0, :, 1, 1], torch.tensor([0.0, 0.0, 1.0, 1.0, 2.0, 2.0]))
+
+
+@pytest.mark.parametrize(("circular", "last"), [(True, 1.5), (False, 3.0)])
+def test_smooth_enlarging_lies_on_lines_between_frames(circular, last):
+    below = torch.tensor([0.0, 1.0, 3.0]).view(1, 1, 3, 1, 1).expand(1, 3, 3, 4, 4)
+    large = enlarged(below, torch.zeros(1, 3, 6, 8, 8), smooth=True, circular=circular)
+    assert torch.allclose(large[0, 0, :, 3, 3], torch.tensor([0.0, 0.5, 1.0, 2.0, 3.0, last]))
+    wave = torch.randn(2, 3, 2, 6, 6, generator=rng())
+    like = torch.zeros(2, 3, 8, 12, 12)
+    made = enlarged(wave, like, smooth=True, circular=True)
+    cubic = torch.nn.functional.interpolate(wave[:, :, 0], scale_factor=2, mode="bicubic")
+    assert torch.allclose(made[:, :, 0], cubic, atol=1e-6)
+    turned = enlarged(wave.roll(1, 2), like, smooth=True, circular=True)
+    assert torch.allclose(turned, made.roll(4, 2), atol=1e-6)
+
+
+def test_a_smooth_stage_begins_as_the_smooth_enlargement():
+    about = replace(ABOVE, smooth=True)
+    below, level = low(2, 2, 4)
+    stage = Precond(VideoUNet(about), partial(edm, sigma_data=0.1), about.below).double()
+    cond = replace(words(2), low=below, low_sigma=level)
+    with torch.no_grad():
+        made = stage(torch.zeros(2, 3, 4, 8, 8).double(), torch.full((2,), 50.0), cond)
+    smooth = enlarged(below, made, smooth=True, circular=True)
+    assert torch.allclose(made, smooth, atol=1e-3)
 
 
 @pytest.mark.parametrize("given", [{}, {"low": True}, {"low_sigma": True}])

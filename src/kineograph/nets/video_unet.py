@@ -61,6 +61,9 @@ class VideoUNetShape:
     "Whether the last frame is followed by the first."
     channels: int = 3
     "Numbers of a pixel: 3 for red, green, blue; 4 with opacity, colours multiplied by it."
+    smooth: bool = False
+    "Whether the stage below is enlarged by lines between frames and cubics between pixels; else \
+its frames are repeated, its pixels bilinear."
     refined: int = 0
     "Blocks in which the words look at one another before they are heard; 0: they do not."
 
@@ -77,6 +80,16 @@ class VideoUNetShape:
     def factor(self) -> int:
         """Height and width must be multiples of this many pixels."""
         return side_factor(self)
+
+    def enlarged(self, low: Tensor, like: Tensor) -> Tensor:
+        """The stage below at the size of `like`, as the network sees it: see `enlarged`."""
+        return enlarged(low, like, smooth=self.smooth, circular=self.circular)
+
+    def below(self, x: Tensor, cond: Cond) -> Tensor:
+        """The stage below at the size of x: where a super-resolution stage begins."""
+        if cond.low is None:
+            raise InputError("low", "this stage needs the result of the stage below")
+        return self.enlarged(cond.low, x).to(x.dtype)
 
     def flop(self, frames: int, size: int) -> int:
         """Floating-point operations of one forward pass for one clip; see `body_flop`."""
@@ -166,13 +179,13 @@ class VideoUNet(UNet):
         return rearrange(h, unfold, b=batch, p=patch, q=patch).to(x.dtype)
 
     def _input(self, x: Tensor, cond: Cond) -> Tensor:
-        """x, and the stage below enlarged to x's size: repeated in time, bilinear in space."""
+        """x, and the stage below enlarged to x's size."""
         if not self.shape.low:
             return x
         if cond.low is None or cond.low_sigma is None:
             raise InputError("low", "this stage needs the result of the stage below")
         scale = (1 + cond.low_sigma.square()).rsqrt().view(-1, 1, 1, 1, 1)
-        return torch.cat([x, enlarged(cond.low * scale, x.shape[2], x.shape[3], x.shape[4])], dim=1)
+        return torch.cat([x, self.shape.enlarged(cond.low * scale, x)], dim=1)
 
     def prepared(self, cond: Cond) -> Cond:
         """The same conditions with the words' keys and values, which no step then makes again."""
@@ -239,21 +252,27 @@ class VideoUNet(UNet):
         return F.silu(self.mixed(F.silu(state))), louder
 
 
-def below(x: Tensor, cond: Cond) -> Tensor:
-    """The stage below at the size of x: where a super-resolution stage begins."""
-    if cond.low is None:
-        raise InputError("low", "this stage needs the result of the stage below")
-    return enlarged(cond.low, x.shape[2], x.shape[3], x.shape[4]).to(x.dtype)
+def enlarged(low: Tensor, like: Tensor, *, smooth: bool, circular: bool) -> Tensor:
+    """A smaller clip (B, C, t, h, w) with the frames, height and width of a larger one, `like`.
 
-
-def enlarged(low: Tensor, frames: int, height: int, width: int) -> Tensor:
-    """(B, C, T, H, W) from a smaller clip: frames repeated, pixels bilinear."""
+    A frame of the smaller clip is the first of those it stands for. smooth: the others lie on the
+    line to the next frame, which after the last is the first where time is `circular`, else the
+    last again; pixels are bicubic. Else they are the same frame, and pixels bilinear.
+    """
+    frames, height, width = like.shape[2:]
     times, rest = divmod(frames, low.shape[2])
     if rest:
         raise InputError("low", f"{low.shape[2]} frames do not divide {frames}")
-    low = repeat(low, "b c t h w -> b c (t r) h w", r=times)
+    if smooth and times > 1:
+        after = torch.cat([low[:, :, 1:], low[:, :, :1] if circular else low[:, :, -1:]], dim=2)
+        shares = torch.arange(times, device=low.device, dtype=low.dtype) / times
+        steps = [low + share * (after - low) for share in shares]
+        low = rearrange(torch.stack(steps, dim=3), "b c t r h w -> b c (t r) h w")
+    else:
+        low = repeat(low, "b c t h w -> b c (t r) h w", r=times)
     if low.shape[3:] == (height, width):
         return low
     flat = rearrange(low, "b c t h w -> (b t) c h w")
-    flat = F.interpolate(flat, (height, width), mode="bilinear", align_corners=False)
+    mode = "bicubic" if smooth else "bilinear"
+    flat = F.interpolate(flat, (height, width), mode=mode, align_corners=False)
     return rearrange(flat, "(b t) c h w -> b c t h w", t=frames)

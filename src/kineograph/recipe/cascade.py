@@ -13,7 +13,7 @@ from kineograph.diffusion.cascade import SAMPLERS, CascadeMaker, CascadeStage, T
 from kineograph.diffusion.denoiser import Denoiser, Precond
 from kineograph.diffusion.loss import WEIGHTINGS, Weighting, capped
 from kineograph.diffusion.schedule import PARAMETERIZATIONS, Schedule
-from kineograph.nets.video_unet import VideoUNet, VideoUNetShape, below
+from kineograph.nets.video_unet import VideoUNet, VideoUNetShape
 from kineograph.recipe import loading
 from kineograph.recipe.fields import (
     MOST_FRAMES,
@@ -97,7 +97,7 @@ class Stage:
     def network(self) -> Precond:
         """The part's network with fresh weights."""
         net = VideoUNet(self.shape, guided=self.guided > 0)
-        return Precond(net, parameterization(self), below if self.low_size else None)
+        return Precond(net, parameterization(self), self.shape.below if self.low_size else None)
 
 
 @dataclass(frozen=True)
