@@ -7,7 +7,7 @@ First the picture encoder, by pictures and captions; then the base, which denois
 frame how far each part of a picture of 64 pixels has moved, and what moving it leaves over, at 16 x
 16 places. It sees the picture by every route. The refinement denoises pixels, 128 a side, and sees
 text alone. The shipped base had its phases in three runs, each beginning with the weights before
-(`--start`); it is told how much moves in the last of them, from 114,800 clips on.
+(`--start`); it is told how much moves in the last of them, from 114,400 clips on.
 Time and numbers: weights/animate/CARD.md.
 """
 

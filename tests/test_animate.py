@@ -1,5 +1,6 @@
 """Moving a picture with known denoisers: held frames, blocks that agree, shapes given back."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -94,6 +95,27 @@ def test_motion_is_told_as_frames_a_second_and_words_are_read():
         net = Brightens()
         made(maker(net), Prompt("a dog", image=picture(), seconds=2), Sampling(motion=motion))
         assert float(net.seen[0].fps) == fps
+
+
+def test_how_much_moves_is_what_is_usual_at_any_pace_times_what_is_asked():
+    paces = []
+
+    def usual(frames, cond):
+        paces.append(float(cond.fps))
+        return torch.full((len(cond.first),), 0.5)
+
+    heard = Brightens()
+    moving = maker(heard, amount=1.7, expect=usual)
+    prompt = Prompt(image=picture(), seconds=6.0)
+    made(moving, prompt, Sampling(amount=2.0, motion=2.0, guidance=3.0))
+    told = torch.cat([cond.amount for cond in heard.seen])
+    assert len(told) > 4  # of every block, with words and without
+    assert torch.allclose(told, torch.tensor(0.5 + math.log(3.4)))
+    assert paces == [4.0]  # eight frames of the two seconds of a loop, however many are shown
+    with pytest.raises(InputError, match="amount: 5 is not in"):
+        made(moving, prompt, Sampling(amount=5.0))
+    with pytest.raises(InputError, match="not told how far things move"):
+        made(maker(Brightens()), prompt, Sampling(amount=2.0))
 
 
 def test_a_sample_is_the_same_alone_and_beside_others():

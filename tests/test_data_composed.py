@@ -345,11 +345,13 @@ def test_letters_are_drawn_whole_in_the_colour_that_is_said():
         for text in scene.texts:
             words = text.split()
             assert letter.lower() in words or text.startswith("the digit seven")
+            assert not re.match(r"a [aeio8]", text)
             assert ("lowercase" in words) == letter.islower()
             assert not colour or colour in words
-        if colour:
-            assert min(HUES, key=lambda name: apart(drawn, HUES[name])) == colour
-            seen.add((letter, colour, scene.held))
+        drawn_in = min(HUES, key=lambda name: apart(drawn, HUES[name]))
+        assert not colour or drawn_in == colour
+        assert scene.held == held_out("letter", letter, drawn_in)  # whether it is said or not
+        seen.add((letter, drawn_in, scene.held))
     assert {letter for letter, _, _ in seen} == set("AgK7")
     assert 0 < sum(held for _, _, held in seen) < 0.3 * len(seen)
 

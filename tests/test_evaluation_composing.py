@@ -181,8 +181,9 @@ def test_a_letter_is_told_wherever_it_is_and_whatever_its_size():
         same = [one for one in "LTOX0lo" if one.islower() == letter.islower()]
         right = [one for one in same if measure.letter_right(x, one, ground.letters)]
         assert right == [one for one in same if one == letter or {one, letter} == {"O", "0"}]
-    empty = torch.zeros(4, 64, 64)
-    assert not measure.right(empty, ground.letters(0), ground, look)
+    faint = torch.full((64, 64), 0.3)
+    assert measure.letter_of(faint, ground.letters, small=False) == ""
+    assert not measure.right(torch.zeros(4, 64, 64), ground.letters(0), ground, look)
 
 
 def test_letters_are_asked_for_in_colours_that_were_held_out_and_not():

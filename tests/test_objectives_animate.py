@@ -1,5 +1,6 @@
 """What a step of moving pictures draws: by the odds, by the seed, and by nothing else."""
 
+import dataclasses
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from kineograph.nets.image_to_video_unet import (
     ImageToVideoUNet,
     ImageToVideoUNetShape,
     Routes,
+    amount_of,
     repeated,
 )
 from kineograph.nets.picture_encoder import PictureEncoder, PictureShape
@@ -112,6 +114,28 @@ def test_a_step_is_a_pure_function_of_weights_seed_and_samples_seen():
         sum(loss.item() for loss in lesson(net, PHASE, seed=1, seen=seen)) for seen in (0, 4, 0)
     ]
     assert losses[0] == losses[2] != losses[1]
+
+
+def test_a_base_is_told_how_much_moves_and_learns_to_guess_it_of_what_moves():
+    torch.manual_seed(0)
+    routes = dataclasses.replace(ROUTES, amount=True)
+    net = Precond(ImageToVideoUNet(SHAPE, routes, 0.5), edm, repeated)
+    told = []
+    net.net.register_forward_pre_hook(lambda _, given: told.append(given[2].amount))
+
+    def gradient(fps, frames=4):
+        part = mover(frames=(frames,), frame_odds=(1,), fps=(fps,), fps_odds=(1,))
+        net.zero_grad()
+        lesson = Animating(dataclasses.replace(part, routes=routes), Blocks(), eye())
+        sum(lesson(net, PHASE, seed=1, seen=0)).backward()
+        return net.net.expects.bias.grad
+
+    moved = gradient(8)
+    clean, _ = Blocks()(len(told[0]), 4, 8, seed=1, seen=0)
+    assert torch.allclose(told[0], amount_of(clean))
+    assert moved is not None and float(moved.abs()) > 0
+    for still in (gradient(1), gradient(8, frames=1)):
+        assert still is None or float(still.abs()) == 0
 
 
 def test_some_texts_and_picture_states_are_left_out_and_no_more():

@@ -185,7 +185,8 @@ class AnimateMaker:
         cond = replace(cond, first=self.space.seen(first), picture=state, fps=fps)
         if self.expect is not None:
             with torch.no_grad():
-                usual = self.expect(frames, cond)
+                own = replace(cond, fps=torch.tensor([frames / self.period]))  # whatever the motion
+                usual = self.expect(frames, own)
             if usual is not None:
                 cond = replace(cond, amount=usual + math.log(self.amount * sampling.amount))
         return Ready(picture, shown, first, cond)
@@ -200,8 +201,8 @@ class AnimateMaker:
             raise InputError("size", f"{sampling.size}", f"this model makes {self.base.size}")
         if not 0.25 <= sampling.motion <= 4:
             raise InputError("motion", f"{sampling.motion:g} is not in 0.25 … 4", "weak is 0.5")
-        if not 0.1 <= sampling.amount <= 10:
-            raise InputError("amount", f"{sampling.amount:g} is not in 0.1 … 10", "1 is usual")
+        if not 0.25 <= sampling.amount <= 4:
+            raise InputError("amount", f"{sampling.amount:g} is not in 0.25 … 4", "1 is usual")
         if sampling.amount != 1 and self.expect is None:
             raise InputError("amount", "this model is not told how far things move", "say motion")
         if sampling.steps and not 1 <= sampling.steps <= 1000:

@@ -114,14 +114,16 @@ def _shrink(verb: str, values: Mapping[str, Any], asked: Door) -> None:
 
     with flags_named((Shrink,)):
         settings = Shrink(**values)
-        if settings.out.exists():
-            raise InputError("out", f"'{settings.out}' is there already", "name a new folder")
-    made = recipe.shrink(recipe.folder_of(settings.name), settings.out)
+        check_outputs(settings, asked)
+        assert asked.out is not None
+        if asked.out.exists():
+            raise InputError("out", f"'{asked.out}' is there already", "name a new folder")
+    made = recipe.shrink(recipe.folder_of(settings.name), asked.out)
     size = sum(path.stat().st_size for path in made)
-    door.report(asked.as_json, started, [settings.out], model=settings.name, bytes=size)
+    door.report(asked.as_json, started, [asked.out], model=settings.name, bytes=size)
 
 
-_SHRINK = "Write a model with its weights in eight bits: half as large, all but the same."
+_SHRINK = "Write a model anew with its weights in eight bits: half as large."
 app.command("shrink", help=_SHRINK)(
     command("models shrink", (Shrink,), _shrink, _SHRINK, door=("as_json",))
 )

@@ -140,7 +140,7 @@ def _stored(folder: Path) -> CutoutTexts | None:
     try:
         facts = json.loads((folder / "text.json").read_text("utf-8"))
         return load_texts(folder) if facts["sha256"] == MINILM_SHA256 else None
-    except (MissingError, OSError, ValueError, KeyError):
+    except (MissingError, OSError, EOFError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -39,7 +40,7 @@ CHANCE = {
     "relation": 1 / 2,
     "ground": 1 / len(GROUNDS),
     "movement": 1 / len(MOVEMENTS),
-    "letter": 1 / 26,
+    "letter": 2 / 62,  # of 36 capitals and digits, or 26 small ones
 }
 OUTLINE = 24  # pixels of a side, of letters that are compared
 JUDGED = 32  # pixels of a frame of which the movement is told
@@ -167,19 +168,23 @@ def movement_of(frames: Tensor, rest: Tensor) -> str:
 def letter_of(alpha: Tensor, letters: Letters, *, small: bool) -> str:
     """Which letter an alpha (S, S) shows: the likest of all capitals and digits, or small letters.
 
+    "" where nothing is there.
+
     Outlines are stretched to one box, and compared by the area they share over that of either. O
     and zero are one.
     """
-    seen, best, found = _boxed(alpha), -1.0, ""
-    for place, picture in enumerate(letters.pictures):
-        letter = letters.letters[place % len(letters.letters)]
-        if letter.islower() != small:
-            continue
-        other = _boxed(picture[3])
-        share = float((seen & other).sum() / (seen | other).sum().clamp(min=1))
-        if share > best:
-            best, found = share, letter
+    seen, others = _boxed(alpha), _boxes(letters)
+    shares = (seen & others).sum((1, 2)) / (seen | others).sum((1, 2)).clamp(min=1)
+    names = letters.letters * letters.faces
+    shares = shares * torch.tensor([name.islower() == small for name in names])
+    found = names[int(shares.argmax())] if float(shares.max()) > 0 else ""
     return "O" if found == "0" else found
+
+
+@lru_cache(maxsize=1)
+def _boxes(letters: Letters) -> Tensor:
+    """(F L, OUTLINE, OUTLINE) of all letters in all faces."""
+    return torch.stack([_boxed(picture[3]) for picture in letters.pictures])
 
 
 def _boxed(alpha: Tensor) -> Tensor:
@@ -330,7 +335,7 @@ def _chosen(
         streams = [ground.scenes(number, seed=seed)]
         if ground.letters is not None:
             letter = ground.letters(number, seed=seed)
-            streams += [letter] if letter.facts["colour"] else []  # else nothing is held out
+            streams += [letter] if letter.facts["colour"] else []  # the others say too little
         for scene in streams:
             place = found.get((scene.kind, scene.held))
             if place is not None and len(place) < count:

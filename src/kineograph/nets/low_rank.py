@@ -71,7 +71,7 @@ def places_of(net: nn.Module) -> tuple[Place, ...]:
     return tuple(
         Place(name, *module.weight.shape)
         for name, module in net.named_modules()
-        if isinstance(module, nn.Linear | Conv)
+        if isinstance(module, nn.Linear | Conv) and len(module.weight) > 1
     )
 
 

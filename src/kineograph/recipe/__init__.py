@@ -144,9 +144,11 @@ def shrink(model: Path, folder: Path) -> list[Path]:
     """Write a model folder anew with its parts' weights in eight bits; the files written.
 
     What else lies in it, a card or a list of words, is copied. Raises MissingError for weights that
-    are not whole.
+    are not whole, InputError for an adapter, which is small as it is.
     """
     about, names = read(model), []
+    if isinstance(about, Adapter):
+        raise InputError("name", f"'{model.name}' is an adapter", "shrink the model it is for")
     parts = {f"{part.name}.safetensors": part for part in about.parts}
     with filled(folder) as place:
         for path in sorted(path for path in model.iterdir() if path.is_file()):

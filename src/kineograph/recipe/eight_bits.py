@@ -2,8 +2,8 @@
 
 A row of a matrix, the weights of one output, is kept as whole numbers from -127 to 127 and one
 scale, its largest magnitude over 127 (symmetric quantization by the absolute maximum, a scale for
-each output channel: Krishnamoorthi 2018, arXiv:1806.08342, section 2). No weight is off by more
-than half a scale. Small tensors stay as they are. Networks compute in bfloat16 all the same.
+each output channel: Krishnamoorthi 2018, arXiv:1806.08342, section 2). A weight is off by half a
+scale at most, and by bfloat16's rounding, in which it is read. Small tensors stay as they are.
 """
 
 from __future__ import annotations

@@ -29,10 +29,11 @@ Floats = NDArray[np.float64]
 
 KEY = 0x6B696E65  # "kine"
 LOW, HIGH = 5.0, 30.0  # waves across a frame
-STRENGTH = 1.9  # levels of luma, mean over what is not transparent
+STRENGTH = 1.9  # levels of luma, mean over what is not transparent; less where all is plain
 PLAIN = 0.2  # of a strength of 1 in full texture: what a plain place gets
 TEXTURE = 6.0  # levels of deviation around a pixel that hide as much as they show
 AROUND = 32  # a pixel's surroundings are the frame's shorter side over it
+FINE = 256  # pixels of a side at least, on which it is told where the mark is hidden
 LOUDER = 2.4  # by so much at most the whole mark is raised where much of a frame is plain
 MOST = 2.0  # a wave's share in the sum, in units of its neighbours
 FALSE = 1e-6  # probability of a false alarm, of one file, by design
@@ -101,14 +102,18 @@ def _hidden(frame: Frame) -> Floats:
 
     It is less in the mean where that would show: see LOUDER.
     """
-    shown = luma(frame)
+    step = max(1, min(frame.shape[:2]) // FINE)
+    small = frame[::step, ::step]
+    shown = luma(small)
     side = max(1, min(shown.shape) // AROUND)
     mean, square = (_around(x, side) for x in (shown, shown**2))
     variance = np.maximum(square - mean**2, 0.0) / TEXTURE**2
     room = PLAIN + (1 - PLAIN) * variance / (1 + variance)
-    weight = frame[..., 3] / 255.0 if frame.shape[2] == 4 else np.ones(shown.shape)
+    weight = small[..., 3] / 255.0 if frame.shape[2] == 4 else np.ones(shown.shape)
     mean_room = float((room * weight**2).sum() / max(float((weight**2).sum()), 1e-9))
-    return np.asarray(room * min(1 / max(mean_room, 1e-9), LOUDER), float)
+    room = room * min(1 / max(mean_room, 1e-9), LOUDER)
+    height, width = frame.shape[:2]
+    return np.asarray(room.repeat(step, 0).repeat(step, 1)[:height, :width], float)
 
 
 def _around(shown: Floats, reach: int) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
 from kineograph.values.settings import Settings, setting
@@ -25,8 +24,7 @@ class Shrink(Settings):
 
     verb: ClassVar[str] = "models shrink"
     about: ClassVar[str] = "a model in eight bits"
-    forms: ClassVar[tuple[str, ...]] = ()
+    forms: ClassVar[tuple[str, ...]] = ("",)
     drawn: ClassVar[bool] = False
 
     name: str = setting(..., "A shipped model's name, or a folder.", place=True)
-    out: Path = setting(..., "Folder of the smaller model.")

@@ -35,8 +35,8 @@ def motion() -> Any:
 
 def amount() -> Any:
     """The field of every family that is told how far things move."""
-    told = "How far things move: 1 is usual, 2 about twice as far."
-    return setting(1.0, told, least=0.1, most=10)
+    told = "How far the parts of a thing move: 1 is usual, 0.5 is calmer, 2 livelier."
+    return setting(1.0, told, least=0.25, most=4)
 
 
 Strength = Annotated[float, BeforeValidator(strength)]

@@ -2,8 +2,8 @@
 
 Scene `number` is one capital, small letter or digit, whole, as a person asks for it: "the letter
 k", "a red letter k", "a green lowercase g", "the number 7". Emoji hold few of them, all in squares.
-A tenth of the combinations of letter and colour are held out. The rows of a scene count on after
-the stills: see `pictures`.
+A tenth of the combinations of letter and colour are held out, said or not. The rows of a scene
+count on after the stills: face after face, each with all letters.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Letters:
             (HUES[colour],),
             (Placed(0),),
             texts,
-            said and held_out("letter", letter, colour),
+            held_out("letter", letter, colour),
             facts={"letter": letter, "colour": colour if said else ""},
         )
 
@@ -100,7 +100,7 @@ def asked(letter: str, colour: str = "") -> tuple[str, ...]:
         name = DIGITS[int(letter)]
         if colour:
             return with_an((f"a {colour} number {low}", f"the number {low} in {colour}"))
-        return (f"the number {low}", f"number {low}", f"the digit {name}", f"a {low}")
+        return (f"the number {low}", f"number {low}", f"the digit {name}")
     if letter.islower():
         if colour:
             return with_an((f"a {colour} lowercase {low}", f"lowercase letter {low} in {colour}"))

@@ -31,7 +31,7 @@ MIX = {
 }
 "Share of each kind among the composed pictures."
 MOST_COUNT = 4  # things in a picture: smaller ones are specks at 64 pixels
-WHOLE, SMALL = 0.86, 0.42  # of the canvas, on a ground and in a place
+SMALL = 0.42  # of the canvas, in a place
 
 
 def article(word: str) -> str:
@@ -96,7 +96,7 @@ def places(count: str, where: str) -> list[Placed]:
     if where in PLACES:
         return [Placed(0, *PLACES[where], SMALL)]
     if not count:
-        return [Placed(0, size=WHOLE if where else 1.0)]
+        return [Placed(0)]
     return list(cells(int(count)))
 
 

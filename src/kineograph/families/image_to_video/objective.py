@@ -77,7 +77,7 @@ class Animating:
             guess = cast(ImageToVideoUNet, cast(Precond, net).net).expected(frames, cond)
             cond = replace(cond, amount=amount_of(clean))
         loss = denoising_loss(cast(Precond, net), part, clean, cond, rng)
-        if guess is not None and cond.amount is not None and fps != STILL:
+        if guess is not None and cond.amount is not None and fps != STILL and frames > 1:
             loss = loss + GUESS * (guess.float() - cond.amount).square().mean()
         yield loss
 

@@ -166,6 +166,10 @@ class Animate(Recipe):
         super().__post_init__()
         one_of("noising", self.noising, ("ddim", "drawn"))
         one_of("space", self.space, ("pixels", "latents", "motion"))
+        if self.base.routes.amount and self.space != "motion":
+            raise InputError("amount", f"says nothing of {self.space}", "use space = motion")
+        if self.amount != 1 and not self.base.routes.amount:
+            raise InputError("amount", "the base is not told it", "open the route, or say 1")
         if bool(self.codec) != (self.space == "latents"):
             raise InputError("codec", f"'{self.codec}' does not fit space = {self.space}")
         within(self, seconds=(1e-3, 3600), steps=(1, 1000), guidance=(0, 50), amount=(0.1, 10))
