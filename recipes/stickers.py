@@ -4,8 +4,9 @@
     kineograph train recipes/stickers.py --out runs/stickers
 
 Pictures first, then clips: the base sees single frames and stills until it knows what things look
-like, then whole loops beside pictures (joint training). The later stages learn small steps of time
-and space and need far less.
+like, then whole loops beside pictures (joint training). The later stages begin as what lines
+between frames and cubics between pixels make of the stage below, learn what is to be added, and
+need far less. Their patches are 2: with 4 x 4 pixels in a place a network leaves grain.
 Time and numbers: weights/stickers/CARD.md.
 """
 
@@ -38,6 +39,7 @@ def shape(
         text=WORDS,
         low=time == "convolution",
         circular=True,
+        smooth=time == "convolution",
     )
 
 
@@ -66,7 +68,11 @@ def above(
     *phases: Phase,
     crop: int = 0,
 ) -> Stage:
-    """A stage on another: it learns what it adds, whose deviation is `adds`."""
+    """A stage on another: it learns what it adds, whose deviation is `adds`.
+
+    It begins at ten times that: higher noise tells nothing more, and one step from there is a guess
+    of what was hardly shown.
+    """
     return Stage(
         name=name,
         frames=frames,
@@ -74,11 +80,12 @@ def above(
         low_frames=under.frames,
         low_size=under.size,
         shape=net,
-        schedule=Schedule(low=0.005, high=10.0, middle=adds),
+        schedule=Schedule(low=0.003, high=10 * adds, middle=adds),
         phases=phases,
         parameterization="edm",
+        weighting="even",  # by v, noise above what is added would count for next to nothing
         sigma_data=adds,
-        augmentation=0.02,
+        augmentation=0.01,
         augmentation_most=0.2,
         crop=crop,
     )
@@ -90,9 +97,8 @@ time16 = above(
     16,
     16,
     shape(2, (64, 128), 1, "convolution", state=128, attention=(False, True)),
-    0.12,
-    Phase(samples=2_800, batch=8, frames=16, rate=2e-3, pictures=16, warm=240),
-    Phase(samples=9_600, batch=8, frames=16, rate=2e-3, pictures=16, warm=240),
+    0.1,
+    Phase(samples=6_400, batch=8, frames=16, rate=2e-3, pictures=8, final=0.1, warm=240),
 )
 space32 = above(
     time16,
@@ -100,46 +106,38 @@ space32 = above(
     16,
     32,
     shape(2, (64, 96), 2, "convolution", state=128, attention=(False, True)),
-    0.17,
-    Phase(samples=16_000, batch=32, frames=1, rate=2e-3, final=0.3, warm=960),
-    Phase(samples=800, batch=4, frames=16, rate=1e-3, pictures=16, warm=40),
-    Phase(samples=96_000, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),
-    Phase(samples=1_600, batch=4, frames=16, rate=1e-3, pictures=16, warm=40),
+    0.15,
+    Phase(samples=40_000, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),
+    Phase(samples=800, batch=4, frames=16, rate=1e-3, pictures=16, final=0.1, warm=40),
 )
 space64 = above(
     space32,
     "space64",
     16,
     64,
-    shape(4, (96, 128), 1, "convolution", state=128, attention=(False, True)),
-    0.13,
-    Phase(samples=12_800, batch=32, frames=1, rate=2e-3, final=0.3, warm=960),
-    Phase(samples=600, batch=4, frames=16, rate=1e-3, pictures=16, warm=40),
-    Phase(samples=16_000, batch=32, frames=1, rate=1.5e-3, warm=320),
-    Phase(samples=40_000, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),
-    Phase(samples=800, batch=4, frames=16, rate=1e-3, pictures=16, warm=40),
+    shape(2, (32, 64, 96), 1, "convolution", state=128, attention=(False, False, True)),
+    0.12,
+    Phase(samples=28_800, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),
+    Phase(samples=600, batch=4, frames=16, rate=1e-3, pictures=16, final=0.1, warm=40),
 )
 time32 = above(
     space64,
     "time32",
     32,
     64,
-    shape(4, (64, 96), 1, "convolution", state=128, attention=(False, False)),
-    0.12,
-    Phase(samples=400, batch=2, frames=32, rate=2e-3, warm=40),
-    Phase(samples=800, batch=2, frames=32, rate=2e-3, warm=40),
+    shape(2, (32, 64, 96), 1, "convolution", state=128, attention=(False, False, False)),
+    0.07,
+    Phase(samples=1_600, batch=4, frames=32, rate=2e-3, final=0.1, warm=80),
 )
 space128 = above(
     time32,
     "space128",
     32,
     128,
-    shape(4, (64, 96), 1, "convolution", state=128, attention=(False, False)),
-    0.1,
-    Phase(samples=6_400, batch=32, frames=1, rate=2e-3, final=0.3, warm=960),
-    Phase(samples=300, batch=2, frames=32, rate=1e-3, pictures=16, warm=20),
-    Phase(samples=16_000, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),
-    Phase(samples=300, batch=2, frames=32, rate=1e-3, pictures=16, warm=20),
+    shape(2, (32, 64), 1, "convolution", state=128, attention=(False, False)),
+    0.07,
+    Phase(samples=28_800, batch=32, frames=1, rate=2e-3, final=0.1, warm=960),
+    Phase(samples=400, batch=4, frames=32, rate=1e-3, pictures=16, final=0.1, warm=40),
     crop=64,
 )
 

@@ -192,6 +192,26 @@ def test_each_stage_sees_the_stage_below_through_its_noise_and_knows_its_level()
             assert cond.low_sigma.tolist() == pytest.approx([one.augmentation])
 
 
+def test_a_stage_that_adds_to_the_stage_below_begins_in_the_noise_around_it():
+    cascade = maker()
+    low = replace(SCHEDULE, high=2.0)
+    around = replace(
+        cascade.stages[1],
+        schedule=low,
+        centre=lambda x, cond: enlarging(x, None, cond),
+        denoise=Heard(enlarging),
+        augmentation=0.0,
+    )
+    plain = replace(around, centre=None, denoise=Heard(enlarging))
+    first = []
+    for one in (around, plain):
+        made(replace(cascade, stages=(cascade.stages[0], one)), ("a dog",) * 64, range(64))
+        first.append(one.denoise.asked[0])
+    (x, _, cond), (bare, _, _) = first
+    assert torch.allclose(x - bare, enlarging(x, None, cond), atol=1e-5)
+    assert float(bare.std()) == pytest.approx(2.0, rel=0.15)  # the first sample of the batch alone
+
+
 def test_noise_on_the_stage_below_has_the_level_told():
     cascade = maker()
     cascade = replace(

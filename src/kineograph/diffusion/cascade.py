@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from kineograph.diffusion.denoiser import Chunked, Denoiser
+from kineograph.diffusion.denoiser import Centre, Chunked, Denoiser
 from kineograph.diffusion.guidance import (
     GuidanceEmbedding,
     GuidanceSchedule,
@@ -55,6 +55,13 @@ class CascadeStage:
     "Whether oscillating guidance acts here."
     prepare: Callable[[Cond], Cond] = lambda cond: cond
     "What is made of a text once a clip, and need not be at every step."
+    centre: Centre | None = None
+    "What the noise lies around at the highest level, where it is not nothing: the stage below."
+
+    def begun(self, noise: Tensor, cond: Cond) -> Tensor:
+        """Where sampling begins, of standard noise: as a clip looks at the highest level."""
+        x = noise * self.schedule.high
+        return x if self.centre is None else x + self.centre(x, cond)
 
     def scales(self, oscillate: bool) -> tuple[float, ...]:
         """Guidance scale of every step."""
@@ -234,7 +241,8 @@ class CascadeMaker:
             away = replace(away, low=below, low_sigma=low_sigma)
         levels = stage.schedule.grid(stage.steps)
         guided, cond = _guided(stage, levels, cond, away, sampling)
-        x = draw(torch.empty(count, 3, stage.frames, stage.size, stage.size)) * stage.schedule.high
+        noise = draw(torch.empty(count, 3, stage.frames, stage.size, stage.size))
+        x = stage.begun(noise, cond)
         walk = integrate(
             Thresholded(guided, sampling.threshold or self.threshold),
             x,

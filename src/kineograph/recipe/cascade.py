@@ -200,6 +200,7 @@ def cascade_stage(
         threshold=recipe.threshold,
         oscillates=stage.name in oscillating,
         prepare=prepare,
+        centre=stage.shape.below if stage.low_size else None,
         cost=stage.shape.flop(stage.frames, stage.size) / 1e9,
     )
 

@@ -71,7 +71,7 @@ def of_stage(stage: CascadeStage, cond: Cond, rng: torch.Generator) -> Tensor:
         level = torch.full((count,), stage.augmentation)
         cond = replace(cond, low=cond.low + stage.augmentation * noise, low_sigma=level)
     shape = (count, 3, stage.frames, stage.size, stage.size)
-    x = torch.randn(shape, generator=rng) * stage.schedule.high
+    x = stage.begun(torch.randn(shape, generator=rng), cond)
     levels = stage.schedule.grid(stage.steps)
     *_, last = integrate(Within(stage.denoise), x, levels, stage.prepare(cond), order=2)
     return last.clean
