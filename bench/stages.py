@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from statistics import fmean
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +23,7 @@ from kineograph.data.feed import lowered
 from kineograph.data.sticker_features import lite0, reduced
 from kineograph.data.stickers import FRAMES, load
 from kineograph.diffusion.cascade import CascadeMaker, Sampling
+from kineograph.evaluation.zoom import psnr
 from kineograph.nets.video_unet import enlarged
 from kineograph.values.clip import bytes_to_model
 
@@ -39,9 +41,9 @@ def real(split: str, count: int, frames: int, size: int) -> tuple[Tensor, list[s
     return made, [packs.clip_records[row].name for row in rows]
 
 
-def psnr(made: Tensor, clean: Tensor) -> float:
-    error = ((made.clamp(-1, 1) - clean) / 2).square().flatten(1).mean(1)
-    return float((-10 * error.log10()).mean())
+def decibels(made: Tensor, clean: Tensor) -> float:
+    """Mean PSNR of the clips."""
+    return fmean(psnr(*pair) for pair in zip(made.clamp(-1, 1), clean, strict=True))
 
 
 def apart(made: Tensor, clean: Tensor) -> float:
@@ -76,7 +78,7 @@ def main(model: str, count: int) -> None:
             low = lowered(clean, stage.low_frames, stage.size // stage.low_size)
             made = stage_made(maker, n, low, names)
             smooth = enlarged(low, clean, smooth=True, circular=True)
-            cells = [f"{psnr(x, clean):.1f}" for x in (made, smooth)]
+            cells = [f"{decibels(x, clean):.1f}" for x in (made, smooth)]
             cells += [f"{apart(x, clean):.4f}" for x in (made, smooth)]
             print(f"| {stage.name} | {split}, {len(clean)} | {' | '.join(cells)} |", flush=True)
 

@@ -403,7 +403,7 @@ def test_a_part_that_nothing_fits_is_refused(tmp_path):
 def test_weights_in_eight_bits_are_off_by_half_a_scale_at_most():
     wide = torch.randn(70, 3, 3, 40) * torch.logspace(-3, 3, 70)[:, None, None, None]
     given = {"wide": wide, "bias": torch.randn(70), "row.empty": torch.zeros(64, 64)}
-    stored = eight_bits.shrunk(given)
+    stored = eight_bits.quantized(given)
     assert {k: v.dtype for k, v in stored.items()} == {
         "wide": torch.int8,
         "wide.scale": torch.float32,
@@ -411,13 +411,13 @@ def test_weights_in_eight_bits_are_off_by_half_a_scale_at_most():
         "row.empty": torch.int8,
         "row.empty.scale": torch.float32,
     }
-    back = eight_bits.enlarged(stored)
+    back = eight_bits.dequantized(stored)
     assert set(back) == set(given) and torch.equal(back["bias"], given["bias"])
     assert torch.equal(back["row.empty"], torch.zeros(64, 64, dtype=torch.bfloat16))
     most = wide.abs().flatten(1).amax(1)[:, None, None, None]
     off = (back["wide"].float() - wide).abs()
     assert bool((off <= most * (0.5 / 127 + 2**-8)).all())  # half a scale, and bfloat16's rounding
-    assert eight_bits.enlarged(given) == given
+    assert eight_bits.dequantized(given) == given
 
 
 def test_a_shrunk_model_is_half_as_large_and_makes_nearly_the_same(tmp_path):

@@ -22,7 +22,7 @@ from kineograph.nets.image_to_video_unet import Routes
 from kineograph.recipe.adapter import Adapter, AdapterPart, Adapters, Worn, read_adapter
 from kineograph.recipe.cascade import Cascade, Stage
 from kineograph.recipe.distillation import Distillation, DistillationRound, Student
-from kineograph.recipe.eight_bits import shrunk
+from kineograph.recipe.eight_bits import quantized
 from kineograph.recipe.fields import Part, Phase, Recipe, one_of, parsed
 from kineograph.recipe.files import (
     WEIGHTS,
@@ -159,7 +159,7 @@ def shrink(model: Path, folder: Path) -> list[Path]:
                 net = network(parts[path.name])
                 tensors = load_tensors(path, needed(net, net.state_dict()))
                 told = {"part": parts[path.name].name, "recipe": about.name, "bits": "8"}
-                save_tensors(place / path.name, shrunk(tensors), told)
+                save_tensors(place / path.name, quantized(tensors), told)
             else:
                 shutil.copyfile(path, place / path.name)
         seal(about, place)

@@ -19,7 +19,7 @@ SCALE = ".scale"
 "Behind a tensor's name: the scales of its rows, (rows,) float32."
 
 
-def shrunk(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def quantized(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The same weights with every large matrix as int8 and its scales beside it."""
     made: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
@@ -34,7 +34,7 @@ def shrunk(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return made
 
 
-def enlarged(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def dequantized(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a file; what is kept in eight bits as bfloat16. MissingError names a bad one.
 
     A file without such tensors is returned as it is.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kineograph import weight_files
 from kineograph.files import placed, sha256_of
-from kineograph.recipe.eight_bits import enlarged
+from kineograph.recipe.eight_bits import dequantized
 from kineograph.values.errors import MissingError
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
@@ -83,7 +83,7 @@ def load_tensors(path: Path, want: dict[str, Tensor]) -> dict[str, Tensor]:
         raise MissingError(f"weights '{path}' are not there; import or train the model first")
     stored = weight_files.read(path, sha256=expected(path))
     try:
-        tensors = enlarged(stored)
+        tensors = dequantized(stored)
     except MissingError as error:
         raise MissingError(f"weights '{path.name}': {error}") from error
     for name in sorted(set(tensors) ^ set(want)):

@@ -29,7 +29,6 @@ from kineograph.families.language.recipe import Language
 from kineograph.families.language.words.byte_pairs import BytePairs
 from kineograph.families.text_to_image.recipe import Pictures
 from kineograph.files import sha256_of
-from kineograph.nets.image_to_video_unet import amount_of
 from kineograph.nets.low_rank import LowRank
 from kineograph.recipe import Adapter, AdapterPart, Cascade, Phase, Stage, folder_of, read, trained
 from kineograph.recipe.files import read_tensors, save_tensors
@@ -230,8 +229,7 @@ def held_motion(lesson: Animating, net: nn.Module) -> float | None:
             seen = cond
             if lesson.eye is not None:
                 seen = replace(cond, picture=lesson.eye(cond.first[:, :, 0]))
-            if lesson.part.routes.amount:
-                seen = replace(seen, amount=amount_of(clean))
+            seen = lesson.told(seen, clean)
             total += float(denoising_loss(cast(Precond, net), lesson.part, clean, seen, rng))
     return total / LEVELS
 

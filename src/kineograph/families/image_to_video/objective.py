@@ -75,11 +75,17 @@ class Animating:
         guess = None
         if part.routes.amount:
             guess = cast(ImageToVideoUNet, cast(Precond, net).net).expected(frames, cond)
-            cond = replace(cond, amount=amount_of(clean))
+            cond = self.told(cond, clean)
         loss = denoising_loss(cast(Precond, net), part, clean, cond, rng)
         if guess is not None and cond.amount is not None and fps != STILL and frames > 1:
             loss = loss + GUESS * (guess.float() - cond.amount).square().mean()
         yield loss
+
+    def told(self, cond: Cond, clean: Tensor) -> Cond:
+        """The conditions with how much moves in what is denoised, where the base is told that."""
+        if not self.part.routes.amount:
+            return cond
+        return replace(cond, amount=amount_of(clean))
 
     def _seen(self, cond: Cond, rng: torch.Generator) -> Cond:
         """The conditions with the picture's state, some texts and states left out."""
