@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from kineograph import machine
 from kineograph.diffusion.cascade import Texts
 from kineograph.diffusion.denoiser import Denoiser, Precond
 from kineograph.nets.growing import grown
@@ -71,7 +72,7 @@ def trained(
     """The part's network with the weights in a model folder and what adapters add, frozen.
 
     `as_stored` keeps the file's number type, bfloat16 as a rule, for use under autocast, which
-    would round the weights so at every call.
+    would round the weights so at every call; a machine that computes in float32 gets them so.
     """
     net, path = network(part), folder / f"{part.name}.safetensors"
     tensors = load_tensors(path, needed(net, net.state_dict()))
@@ -79,7 +80,7 @@ def trained(
         from kineograph.recipe.adapter import worn
 
         tensors = worn(tensors, path, adapters)
-    net.load_state_dict(tensors, strict=False, assign=as_stored)
+    net.load_state_dict(tensors, strict=False, assign=as_stored and machine.halves_pay())
     return net.requires_grad_(False).eval()
 
 
@@ -114,11 +115,11 @@ def _levels(part: Part) -> int:
 
 
 def frozen(net: Precond) -> Denoiser:
-    """The network for sampling: bfloat16 inside, float32 outside; gradients only if x asks."""
+    """The network for sampling: `autocast` inside, float32 outside; gradients only if x asks."""
 
     def denoise(x: Tensor, sigma: Tensor, cond: Cond) -> Tensor:
         grads = torch.set_grad_enabled(x.requires_grad)
-        with grads, torch.autocast(x.device.type, torch.bfloat16):
+        with grads, machine.autocast(x.device.type):
             clean: Tensor = net(x, sigma, cond)
             return clean
 
@@ -130,7 +131,7 @@ def prepared(net: Precond) -> Callable[[Cond], Cond]:
 
     def prepare(cond: Cond) -> Cond:
         device = "cpu" if cond.words is None else cond.words.device.type
-        with torch.no_grad(), torch.autocast(device, torch.bfloat16):
+        with torch.no_grad(), machine.autocast(device):
             return cast(VideoUNet, net.net).prepared(cond)
 
     return prepare

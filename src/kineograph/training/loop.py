@@ -23,8 +23,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from kineograph import machine, weight_files
 from kineograph import recipe as recipes
-from kineograph import weight_files
 from kineograph.files import (
     filled,
     locked,
@@ -38,6 +38,7 @@ from kineograph.files import (
 )
 from kineograph.recipe import Part, Phase, Recipe
 from kineograph.signals import held
+from kineograph.training.muon import Muon
 from kineograph.values.errors import InputError, KineographError, MissingError
 
 CLIP_NORM = 1.0
@@ -106,7 +107,7 @@ def fit(
         loss = 0.0
         losses = lesson(state.net, phase, seed=recipe.seed, seen=state.seen)
         while True:
-            with torch.autocast(device, torch.bfloat16, enabled=autocast):
+            with machine.autocast(device, enabled=autocast):
                 one = next(losses, None)
             if one is None:
                 break
@@ -179,7 +180,7 @@ def optimizers(net: nn.Module, kind: str) -> list[torch.optim.Optimizer]:
     rest = [p for name, p in net.named_parameters() if name not in hidden]
     found: list[torch.optim.Optimizer] = []
     if matrices:
-        found.append(torch.optim.Muon(matrices, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"))
+        found.append(Muon(matrices, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"))
     if rest:
         found.append(torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.0, fused=True))
     return found

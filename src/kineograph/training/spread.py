@@ -46,6 +46,7 @@ from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor
 from torch.utils.checkpoint import checkpoint
 
+from kineograph import machine
 from kineograph import recipe as recipes
 from kineograph.files import publish, remove, removed_whole, sha256_of, sweep
 from kineograph.recipe import Part, Phase, Recipe
@@ -220,7 +221,7 @@ def _taught(
     total, share = 0.0, how.pieces // crew.size
     losses = lesson(net, piece, seed=recipe.seed, seen=seen)
     while True:
-        with torch.autocast(crew.device.type, torch.bfloat16, enabled=how.autocast):
+        with machine.autocast(crew.device.type, enabled=how.autocast):
             one = next(losses, None)
         if one is None:
             return total

@@ -29,6 +29,7 @@ from kineograph.families.language.recipe import Language
 from kineograph.families.language.words.byte_pairs import BytePairs
 from kineograph.families.text_to_image.recipe import Pictures
 from kineograph.files import sha256_of
+from kineograph.machine import autocast
 from kineograph.nets.low_rank import LowRank
 from kineograph.recipe import Adapter, AdapterPart, Cascade, Phase, Stage, folder_of, read, trained
 from kineograph.recipe.files import read_tensors, save_tensors
@@ -209,7 +210,7 @@ def held_codes(lesson: Writing, net: nn.Module) -> float | None:
     if found is None:
         return None
     clean, cond = found
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), autocast("cpu"):
         codes = lesson.spell(clean)
         told = net(codes, cond.words, cond.mask).float()
     return float(nn.functional.cross_entropy(told.flatten(0, 1), codes.flatten()))
@@ -225,7 +226,7 @@ def held_motion(lesson: Animating, net: nn.Module) -> float | None:
     total = 0.0
     for number in range(LEVELS):
         rng = torch.Generator().manual_seed(1_000 + number)
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), autocast("cpu"):
             seen = cond
             if lesson.eye is not None:
                 seen = replace(cond, picture=lesson.eye(cond.first[:, :, 0]))
@@ -252,7 +253,7 @@ def held_loss(stage: Stage, feed: PackFeed, net: nn.Module) -> float | None:
             seen = Cond(cond.words, cond.mask, cond.pooled, low=low, low_sigma=level)
         for row in range(0, len(clean), 16):
             some = slice(row, row + 16)
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            with torch.no_grad(), autocast("cpu"):
                 losses = cast(Precond, net).loss(
                     clean[some], noise[some], sigma[some], seen[some], weighting=stage.weigh
                 )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kineograph.families.visual_prompts.filler import Filler
+from kineograph.machine import autocast
 from kineograph.nets.masked import Masked, MaskedShape, patches
 from kineograph.recipe.fields import Phase, Recipe, plain_word, within
 from kineograph.recipe.loading import Loading, trained
@@ -81,11 +82,11 @@ class VisualPrompts(Recipe):
 
 
 def filler(recipe: VisualPrompts, net: Masked) -> Filler:
-    """The network as what fills the fourth cell: no gradients, bfloat16 inside, float32 outside."""
+    """The network as what fills the fourth cell: no gradients, `autocast` inside."""
 
     def guess(cells: Tensor, hidden: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
         both = torch.stack([torch.zeros_like(hidden), hidden], dim=1)
-        with torch.no_grad(), torch.autocast(cells.device.type, torch.bfloat16):
+        with torch.no_grad(), autocast(cells.device.type):
             log_weights, pixels = net(cells, both, ids)
         return log_weights[:, 1].float(), pixels.float()
 
