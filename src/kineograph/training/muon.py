@@ -7,6 +7,7 @@ spends ten times as long there as in all the rest of a step.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -19,11 +20,11 @@ from kineograph import machine
 class Muon(torch.optim.Muon):
     """Muon (Jordan et al. 2024); Newton-Schulz in float32 where bfloat16 does not pay."""
 
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        if machine.halves_pay(self.param_groups[0]["params"][0].device.type):
-            return super().step(closure)
-        with _Whole():
-            return super().step(closure)
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        device = self.param_groups[0]["params"][0].device.type
+        with nullcontext() if machine.halves_pay(device) else _Whole():
+            loss: float | None = super().step(closure)  # type: ignore[no-untyped-call]
+        return loss
 
 
 class _Whole(TorchFunctionMode):
