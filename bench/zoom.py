@@ -69,11 +69,12 @@ def main(folder: Path, size: int, seeds: int) -> None:
     together = Exemplar(banks)
     wanted = [expected_bands(bank, size) for bank in banks]
     shape, sigmas = (3, 1, size, size), maker.example_levels(maker.STEPS)
+    around = torch.zeros(len(files), *shape)
     ways: dict[str, Callable[[Sequence[int]], Tensor]] = {
         "joint": lambda s: jointly(together, shape, sigmas, Cond(), s),
-        "independent": lambda s: independent(levels, shape, sigmas, Cond(), s),
-        "outpainting": lambda s: outpainted(levels, shape, sigmas, Cond(), s, ratio=RATIO),
-        "super-resolution": lambda s: superresolved(levels, shape, sigmas, Cond(), s, ratio=RATIO),
+        "independent": lambda s: independent(levels, around, sigmas, Cond(), s),
+        "outpainting": lambda s: outpainted(levels, around, sigmas, Cond(), s, ratio=RATIO),
+        "super-resolution": lambda s: superresolved(levels, around, sigmas, Cond(), s, ratio=RATIO),
     }
     print(f"{len(files)} levels, {size} pixels, {seeds} seeds; CPU seconds of this process")
     print("| way | agreement, mean (least), dB | seam | bands off, mean (most), dB | CPU s |")

@@ -79,7 +79,7 @@ def test_levels_sampled_alone_do_not_agree_on_a_world():
     for seed in range(4):
         alone = independent(
             ByLevel(known).levels,
-            known.shape[2:],
+            torch.zeros_like(known[0]),
             SCHEDULE.grid(40),
             Cond(),
             range(10 * seed, 10 * seed + 3),
@@ -200,7 +200,12 @@ def test_a_photo_too_small_or_a_target_too_near_the_border_is_refused():
 def test_outpainting_keeps_the_closer_level_in_the_middle():
     known = worlds(3)
     made = outpainted(
-        ByLevel(known).levels, known.shape[2:], SCHEDULE.grid(20), Cond(), (1, 2, 3), ratio=2
+        ByLevel(known).levels,
+        torch.zeros_like(known[0]),
+        SCHEDULE.grid(20),
+        Cond(),
+        (1, 2, 3),
+        ratio=2,
     )
     for wider, finer in pairwise(made):
         torch.testing.assert_close(centre(wider, 2), shrunk(finer, 2), atol=1e-5, rtol=0)
@@ -210,7 +215,13 @@ def test_super_resolution_starts_from_the_wider_level():
     known = worlds(3)
     grid = SCHEDULE.grid(40)
     made = superresolved(
-        ByLevel(known).levels, known.shape[2:], grid, Cond(), (1, 2, 3), ratio=2, begin=0.3
+        ByLevel(known).levels,
+        torch.zeros_like(known[0]),
+        grid,
+        Cond(),
+        (1, 2, 3),
+        ratio=2,
+        begin=0.3,
     )
     assert min(float((made[0] - world[0]).abs().max()) for world in known) < 1e-3
     assert min(agreement(made, 2)) > 60  # each level's own picture of the world above it

@@ -36,6 +36,7 @@ def stage(size, frames=2, denoise=coloured):
     return SimpleNamespace(
         denoise=denoise, schedule=Schedule(0.02, 40.0), frames=frames, size=size, steps=8,
         guidance=1.5, augmentation=0.1, guided=0.0, threshold=0.995,
+        begun=lambda noise, cond: noise * 40.0,
     )  # fmt: skip
 
 
@@ -50,6 +51,24 @@ def test_texts_become_levels_that_agree_through_every_stage():
     for i in range(2):
         finer, wider = stack.layers[i + 1], stack.layers[i]
         torch.testing.assert_close(shrunk(finer, 2), centre(wider, 2))
+
+
+def test_a_stage_above_begins_in_noise_around_what_lies_below():
+    told, heard = [], []
+
+    def around(noise, cond):
+        told.append(cond.low)
+        return torch.full_like(noise, 0.25)
+
+    def first(x, sigma, cond):
+        heard.append(x)
+        return coloured(x, sigma, cond)
+
+    upper = stage(16, denoise=first)
+    upper.begun = around
+    list(maker.by_text(["a", "b"], [stage(8), upper], read, seeds=(1, 2)))
+    assert tuple(told[0].shape) == (2, 3, 1, 8, 8)
+    torch.testing.assert_close(heard[0], torch.full_like(heard[0], 0.25))
 
 
 def test_a_living_zoom_has_frames_and_runs_the_stages_that_add_them():

@@ -76,6 +76,9 @@ class PictureStage:
     guided: float = 0.0
     threshold: float = 0.995
 
+    def begun(self, noise: Tensor, cond: Cond) -> Tensor:
+        return noise * self.schedule.high
+
 
 @dataclass(frozen=True)
 class ZoomModel:

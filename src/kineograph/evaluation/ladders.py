@@ -239,7 +239,7 @@ def _jointly(
 ) -> Filled:
     begun, noise, sigmas = time.process_time(), _noise(seeds), stage.schedule.grid(stage.steps)
     heard = Heard(Thresholded(maker.guided(stage), stage.threshold))
-    start = noise(torch.empty(len(seeds), 3, 1, stage.size, stage.size)) * float(sigmas[0])
+    start = stage.begun(noise(torch.empty(len(seeds), 3, 1, stage.size, stage.size)), cond)
     how: dict[str, Any] = {"noise": noise, "ratio": RATIO, "trust": maker.TRUST, "photo": photo}
     *_, shown = maker.jointly(heard, start, sigmas, cond, **how)
     return Filled(heard.last, shown, time.process_time() - begun)
@@ -252,7 +252,8 @@ def _alone(
     begun, sigmas = time.process_time(), stage.schedule.grid(stage.steps)
     denoise = Thresholded(maker.guided(stage), stage.threshold)
     levels = [Heard(denoise) for _ in seeds]
-    shown = fill(levels, (3, 1, stage.size, stage.size), sigmas, cond, seeds)
+    around = stage.begun(torch.zeros(len(seeds), 3, 1, stage.size, stage.size), cond)
+    shown = fill(levels, around, sigmas, cond, seeds)
     return Filled(torch.cat([level.last for level in levels]), shown, time.process_time() - begun)
 
 

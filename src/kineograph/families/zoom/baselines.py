@@ -3,7 +3,8 @@
 The three baselines of Wang et al. 2024, section 5.2, with the same denoisers, noise levels and
 seeds: independent levels, outpainting from the inside, super-resolution from the outside. Each
 takes one Denoiser a level (the same one again and again, or by example one a bank), conditions
-with a row a level, the shape (C, T, H, W) of a level, and returns (K, C, T, H, W).
+with a row a level, what the first noise lies around (K, C, T, H, W), 0 where it is nothing, and
+returns levels like it.
 """
 
 from __future__ import annotations
@@ -31,15 +32,14 @@ def _sample(denoise: Denoiser, start: Tensor, sigmas: Tensor, cond: Cond, seed: 
 
 def independent(
     levels: Sequence[Denoiser],
-    shape: Sequence[int],
+    around: Tensor,
     sigmas: Tensor,
     cond: Cond,
     seeds: Sequence[int],
 ) -> Tensor:
     """Every level for itself."""
-    blank = torch.zeros(1, *shape)
     made = [
-        _sample(denoise, blank, sigmas, cond[i : i + 1], seed)
+        _sample(denoise, around[i : i + 1], sigmas, cond[i : i + 1], seed)
         for i, (denoise, seed) in enumerate(zip(levels, seeds, strict=True))
     ]
     return torch.cat(made)
@@ -47,7 +47,7 @@ def independent(
 
 def outpainted(
     levels: Sequence[Denoiser],
-    shape: Sequence[int],
+    around: Tensor,
     sigmas: Tensor,
     cond: Cond,
     seeds: Sequence[int],
@@ -55,22 +55,22 @@ def outpainted(
     ratio: int,
 ) -> Tensor:
     """From the closest level outwards: each wider one keeps the last, shrunk, in its middle."""
-    mask, blank = torch.zeros(1, *shape), torch.zeros(1, *shape)
+    mask = torch.zeros_like(around[:1])
     centre(mask, ratio).fill_(1.0)
     made: list[Tensor] = []
     for i in reversed(range(len(levels))):
         denoise = levels[i]
         if made:
-            known = torch.zeros(1, *shape)
+            known = torch.zeros_like(mask)
             centre(known, ratio).copy_(shrunk(made[-1], ratio))
             denoise = Pinned(denoise, known, mask)
-        made.append(_sample(denoise, blank, sigmas, cond[i : i + 1], seeds[i]))
+        made.append(_sample(denoise, around[i : i + 1], sigmas, cond[i : i + 1], seeds[i]))
     return torch.cat(made[::-1])
 
 
 def superresolved(
     levels: Sequence[Denoiser],
-    shape: Sequence[int],
+    around: Tensor,
     sigmas: Tensor,
     cond: Cond,
     seeds: Sequence[int],
@@ -82,7 +82,7 @@ def superresolved(
 
     begin: noise level the enlarged middle is given; lower keeps more of it.
     """
-    made = [_sample(levels[0], torch.zeros(1, *shape), sigmas, cond[:1], seeds[0])]
+    made = [_sample(levels[0], around[:1], sigmas, cond[:1], seeds[0])]
     late = sigmas[sigmas <= max(begin, float(sigmas[-2]))]
     for i in range(1, len(levels)):
         large = enlarged(centre(made[-1], ratio), ratio)

@@ -102,7 +102,7 @@ def by_latents(
     denoise = LatentJoint(
         Chunked(Guided(stage.denoise, stage.guidance), rows), codec, ratio, photo=held, until=until
     )
-    start = noise(torch.empty(len(texts), codec.channels, 1, side, side)) * stage.schedule.high
+    start = stage.begun(noise(torch.empty(len(texts), codec.channels, 1, side, side)), cond)
     shown: ZoomStack | None = None
     for step in integrate(denoise, start, sigmas, cond, churn=1.0, noise_like=noise):
         if not torch.isfinite(step.clean).all():

@@ -133,6 +133,8 @@ class TextStage(Sized, Protocol):
     def guided(self) -> float: ...
     @property
     def threshold(self) -> float: ...
+    def begun(self, noise: Tensor, cond: Cond) -> Tensor:
+        """Where a walk begins, of standard noise."""
 
 
 S = TypeVar("S", bound=Sized)
@@ -182,7 +184,7 @@ def by_text(
         shape = (len(texts), 3, stage.frames if living else 1, stage.size, stage.size)
         at_once = rows or max(1, MOST_PIXELS // math.prod(shape[2:]))
         denoise = Thresholded(Chunked(guided(stage), at_once), stage.threshold)
-        start = noise(torch.empty(shape)) * stage.schedule.high
+        start = stage.begun(noise(torch.empty(shape)), cond)
         walk = jointly(
             denoise,
             start,
