@@ -31,7 +31,6 @@ def shape(
         text=WORDS,
         low=low,
         circular=False,
-        smooth=low,
     )
 
 
@@ -50,10 +49,7 @@ base = Stage(
 def above(
     under: Stage, name: str, widths: tuple[int, ...], samples: int, *, augmentation_most: float
 ) -> Stage:
-    """Four times as many pixels on a side, taught on crops of 32.
-
-    It begins at ten times what it adds: higher noise tells nothing more.
-    """
+    """Four times as many pixels on a side, taught on crops of 32."""
     return Stage(
         name=name,
         frames=1,
@@ -61,10 +57,9 @@ def above(
         low_frames=1,
         low_size=under.size,
         shape=shape(2, widths, 2, (False, False), low=True),
-        schedule=Schedule(low=0.003, high=10 * ADDS, middle=ADDS),
-        phases=(Phase(samples, batch=64, frames=1, rate=2e-3, final=0.05, warm=2560),),
+        schedule=Schedule(low=0.005, high=10.0, middle=ADDS),
+        phases=(Phase(samples, batch=128, frames=1, rate=3e-3, final=0.02, warm=2560),),
         parameterization="edm",
-        weighting="even",  # by v, noise above what is added would count for next to nothing
         sigma_data=ADDS,
         augmentation=0.05,
         augmentation_most=augmentation_most,
@@ -72,8 +67,8 @@ def above(
     )
 
 
-space64 = above(base, "space64", (64, 96), 64_000, augmentation_most=0.3)
-space256 = above(space64, "space256", (48, 64), 64_000, augmentation_most=0.2)
+space64 = above(base, "space64", (64, 96), 190_000, augmentation_most=0.3)
+space256 = above(space64, "space256", (48, 64), 130_000, augmentation_most=0.2)
 
 recipe = Cascade(
     name="scenes",
