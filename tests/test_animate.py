@@ -366,9 +366,9 @@ class Still:
 
 def test_a_moved_shape_keeps_its_white_parts_and_uncovers_nothing():
     image = disc(hole=False)
-    white = image.over().frames[0]
-    moved = white.roll(5, -1)
-    found = matted(moved, white, image.frames[0, 3:])
+    white = image.over().frames
+    moved = white[0].roll(5, -1)
+    found = matted(moved[None], white, image.frames[:, 3:])[0]
     truth = image.frames[0, 3].roll(5, -1)
     assert float((found[3] - truth).abs().mean()) < 0.02
     assert float(found[3, 12, 17]) == 1.0  # the eye, white and moved, is no hole
@@ -381,7 +381,7 @@ def test_a_large_matte_is_that_of_the_small_one():
     white = image.over().frames
     large = torch.nn.functional.interpolate(image.frames, (384, 384), mode="nearest")
     frame = torch.nn.functional.interpolate(white, (384, 384), mode="nearest")[0].roll(30, -1)
-    found = matted(frame, frame.roll(-30, -1), large[0, 3:])
+    found = matted(frame[None], frame.roll(-30, -1)[None], large[:, 3:])[0]
     assert float((found[3] - large[0, 3].roll(30, -1)).abs().mean()) < 0.02
 
 

@@ -1,5 +1,8 @@
 """In which numbers do networks compute? In float32 where a processor has no bfloat16."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -77,3 +80,17 @@ def test_autocast_is_off_where_nothing_is_gained(pays):
 
 def test_a_gpu_computes_in_bfloat16():
     assert machine.halves_pay("cuda")
+
+
+@pytest.mark.parametrize("name", ["pictures", "stickers", "animate"])
+def test_loading_weights_imports_no_compiler(name):
+    """torch's compiler comes, with seconds of imports, where a network's first weights are drawn
+    on the meta device by functions that only it knows there."""
+    code = f"""
+import sys
+from kineograph import recipe
+recipe.load("{name}")
+print([m for m in ("torch._dynamo", "sympy", "numba") if m in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "[]", done.stderr

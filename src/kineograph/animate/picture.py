@@ -52,7 +52,7 @@ class Framed:
         elif self.alpha is not None:
             first = resized(self.square.frames, made, made)
             alpha = resized(self.alpha, made, made)
-            frames = torch.stack([matted(frame, first[0], alpha[0]) for frame in frames])
+            frames = matted(frames, first, alpha)
         top, height = _even(self.top * made / size, self.height * made / size, made)
         left, width = _even(self.left * made / size, self.width * made / size, made)
         cut = frames[:, :, top : top + height, left : left + width]
@@ -91,21 +91,22 @@ def resized(frames: Tensor, height: int, width: int) -> Tensor:
     )
 
 
-def matted(frame: Tensor, first: Tensor, alpha: Tensor) -> Tensor:
-    """(4, H, W) of a frame (3, H, W) on white, begun from a picture whose alpha (1, H, W) is known.
+def matted(frames: Tensor, first: Tensor, alpha: Tensor) -> Tensor:
+    """(T, 4, H, W) of frames (T, 3, H, W) on white, begun from a picture of known alpha.
 
-    first: (3, H, W) that picture on white.
+    first, alpha: (1, 3, H, W) that picture on white, and (1, 1, H, W).
     """
-    darkest = 1 - frame.amin(0, keepdim=True)  # least alpha that explains the colour, (1, H, W)
-    ground = joined_to_border(frame.amin(0) > NEAR_WHITE)[None]
-    edge = F.max_pool2d(ground.float()[None], 3, 1, 1)[0] * (1 - ground.float())
-    inside = F.max_pool2d(darkest[None], 3, 1, 1)[0].clamp(min=1e-3)
-    found = (1 - edge) * (1 - ground.float()) + edge * (darkest / inside)
-    same = ((frame - first).abs().amax(0, keepdim=True) < SAME).float()
+    lightest = frames.amin(1, keepdim=True)
+    darkest = 1 - lightest  # least alpha that explains the colour, (T, 1, H, W)
+    ground = joined_to_border(lightest > NEAR_WHITE).float()
+    edge = F.max_pool2d(ground, 3, 1, 1) * (1 - ground)
+    inside = F.max_pool2d(darkest, 3, 1, 1).clamp(min=1e-3)
+    found = (1 - edge) * (1 - ground) + edge * (darkest / inside)
+    same = ((frames - first).abs().amax(1, keepdim=True) < SAME).float()
     found = torch.maximum(found, darkest)
     found = same * alpha + (1 - same) * found
-    colour = (frame - (1 - found)) / found.clamp(min=1e-3)
-    return torch.cat([colour.clamp(0, 1) * (found > 0), found.clamp(0, 1)])
+    colour = (frames - (1 - found)) / found.clamp(min=1e-3)
+    return torch.cat([colour.clamp(0, 1) * (found > 0), found.clamp(0, 1)], dim=1)
 
 
 def unmixed(frame: Tensor, alpha: Tensor) -> Tensor:
@@ -121,24 +122,32 @@ def unmixed(frame: Tensor, alpha: Tensor) -> Tensor:
 
 
 def joined_to_border(light: Tensor) -> Tensor:
-    """Which true places of (H, W) are joined to the border by true places.
+    """Which true places of (…, H, W) are joined to their border by true places, corners too.
 
     Above FLOODED pixels the joining is found on a coarser grid.
     """
-    if max(light.shape) > FLOODED:
-        step = -(-max(light.shape) // FLOODED)
-        coarse = F.avg_pool2d(light.float()[None, None], step, ceil_mode=True)[0, 0] > 0.7
-        joined = F.max_pool2d(joined_to_border(coarse).float()[None, None], 3, 1, 1)
-        return light & (F.interpolate(joined, light.shape)[0, 0] > 0)
-    open_ = F.pad(light.float()[None, None], (1, 1, 1, 1), value=1.0)
-    reached = torch.zeros_like(open_)
-    reached[..., 0, :] = reached[..., -1, :] = 1
-    reached[..., :, 0] = reached[..., :, -1] = 1
+    if max(light.shape[-2:]) > FLOODED:
+        flat = light.reshape(-1, 1, *light.shape[-2:])
+        step = -(-max(light.shape[-2:]) // FLOODED)
+        coarse = F.avg_pool2d(flat.float(), step, ceil_mode=True) > 0.7
+        joined = F.max_pool2d(joined_to_border(coarse).float(), 3, 1, 1)
+        return light & (F.interpolate(joined, light.shape[-2:]) > 0).view_as(light)
+    room = F.pad(light, (1, 1, 1, 1), value=True)
+    reached = room.clone()
+    reached[..., 1:-1, 1:-1] = False
     while True:
-        wider = F.max_pool2d(reached, 3, 1, 1) * open_
+        wider = _spread(_spread(reached, -2), -1) & room
         if torch.equal(wider, reached):
-            return reached[0, 0, 1:-1, 1:-1] > 0
+            return reached[..., 1:-1, 1:-1]
         reached = wider
+
+
+def _spread(places: Tensor, dim: int) -> Tensor:
+    """True places and those before and after them."""
+    wider, count = places.clone(), places.shape[dim] - 1
+    wider.narrow(dim, 1, count).logical_or_(places.narrow(dim, 0, count))
+    wider.narrow(dim, 0, count).logical_or_(places.narrow(dim, 1, count))
+    return wider
 
 
 def _even(start: float, length: float, most: int) -> tuple[int, int]:

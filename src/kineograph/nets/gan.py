@@ -66,7 +66,9 @@ class Generator(nn.Module):
         coarse_first = shape.widths[::-1]
         self.enter = nn.Linear(shape.noise + shape.text, shape.state)
         self.mixed = nn.Linear(shape.state, shape.state)
-        self.grid = nn.Parameter(torch.randn(shape.start, shape.start, coarse_first[0]))
+        self.grid = nn.Parameter(
+            nn.init.normal_(torch.empty(shape.start, shape.start, coarse_first[0]))
+        )
         self.levels = nn.ModuleList(
             nn.ModuleList(Residual(width, shape.state) for _ in range(shape.depth))
             for width in coarse_first

@@ -211,7 +211,7 @@ class ImageToVideoUNet(UNet):
             )
         if routes.detail == "beside":
             self.beside = Beside(shape.sees * shape.fold**2, widths[0])
-            self.ramp = nn.Parameter(0.1 * torch.randn(2, widths[0]))
+            self.ramp = nn.Parameter(nn.init.normal_(torch.empty(2, widths[0]), std=0.1))
         self.build(shape, lambda i, depth: Level(shape, i, depth))
         self.leave = zeroed(Conv(widths[0], given * shape.patch**2))
 
@@ -389,7 +389,7 @@ class Local(nn.Module):
         super().__init__()
         self.first = nn.Linear(channels * 16, 64)
         self.second = nn.Linear(64, wide)
-        self.places = nn.Parameter(0.02 * torch.randn(PLACES**2, wide))
+        self.places = nn.Parameter(nn.init.normal_(torch.empty(PLACES**2, wide), std=0.02))
 
     def forward(self, picture: Tensor) -> Tensor:
         """(B, C, H, W) to (B, 16, tokens); sides are multiples of 4."""

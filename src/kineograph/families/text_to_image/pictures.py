@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import torch
 
 from kineograph import finishing, media, recipe
-from kineograph.families.text_to_image import look
 from kineograph.families.text_to_image.maker import PictureMaker, Sampling
 from kineograph.families.text_to_image.recipe import Pictures
 from kineograph.families.text_to_image.settings import ByDiffusion
@@ -104,6 +103,8 @@ class PicturesModel:
         memory = int(MEMORY + 2_000 * side**2)
         seconds = gflop / convolution_speed()
         if settings.style is not None:
+            from kineograph.families.text_to_image import look
+
             seconds += look.seconds(settings.size)
         return Forecast(seconds, memory, file, told, facts)
 
@@ -159,6 +160,8 @@ class PicturesModel:
         assert isinstance(picture, Clip)
         picture = sized(picture, settings.size, enlarge)
         if style is not None:
+            from kineograph.families.text_to_image import look
+
             for step in look.looked(picture, style, seed):
                 picture = step.value
                 yield step._replace(done=MADE + (0.999 - MADE) * step.done)
