@@ -76,6 +76,22 @@ def test_every_verb_shows_its_help_and_leaves_with_0(name, capsys):
     assert told.err == ""
 
 
+@pytest.mark.parametrize(
+    ("load", "own", "said"),
+    [(2.0, {}, "1000"), (0.1, {}, None), (2.0, {"GOMP_SPINCOUNT": "7"}, "7"),
+     (2.0, {"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+)  # fmt: skip
+def test_threads_wait_asleep_beside_a_busy_core(load, own, said, monkeypatch):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    run("--version")
+    assert os.environ.get("GOMP_SPINCOUNT") == said
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+
+
 def test_no_arguments_show_the_verbs_and_leave_with_2(capsys):
     assert run() == 2
     told = capsys.readouterr()

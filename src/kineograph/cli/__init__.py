@@ -93,6 +93,7 @@ root = typer.Typer(
 )
 
 INTERRUPTED, TERMINATED = 130, 143
+BUSY, SPINS = 0.5, 1000  # programs that run beside, in the mean of a minute; turns waited awake
 
 
 def _print_version(asked: bool) -> None:
@@ -123,6 +124,7 @@ def main(arguments: list[str] | None = None, *, command: typer.Typer | None = No
     """
     words = sys.argv[1:] if arguments is None else arguments
     _open_streams()
+    _share_cores()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminated)
     try:
@@ -162,6 +164,17 @@ def _open_streams() -> None:
                 os.close(nowhere)
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
+def _share_cores() -> None:
+    """Where other programs keep a core busy, threads that wait for one another go to sleep.
+
+    OpenMP's wait awake, for some 300,000 turns, and so use up the time of the one that they wait
+    for. No result depends on it. What a person has set stays.
+    """
+    busy = hasattr(os, "getloadavg") and os.getloadavg()[0] >= BUSY
+    if busy and "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))
 
 
 def _let_go_of_stdout() -> None:
