@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import kineograph
-from kineograph import media, record
+from kineograph import machine, media, record
 from kineograph.cli import main
 from kineograph.media.exact import save_picture
 from test_cli_video import model, quick_words  # noqa: F401
@@ -217,6 +217,17 @@ def test_another_version_is_told(tmp_path, brick, capsys, monkeypatch):
     told = capsys.readouterr().err
     assert "made by version 0.2.0, this is 9.9" in told
     assert "the bytes differ" in told  # the record names the version
+
+
+def test_other_numbers_are_told(tmp_path, model, capsys, monkeypatch):
+    out = tmp_path / "cat.png"
+    monkeypatch.setattr(machine, "halves_pay", lambda device="cpu": False)
+    assert run("image", "a cat", "--by", "cascade", "--model", model, "--seed", 1, "-o", out) == 0
+    assert run("show", out) == 0
+    assert "numbers    float32" in capsys.readouterr().out
+    monkeypatch.setattr(machine, "halves_pay", lambda device="cpu": True)
+    run("rerun", out)
+    assert "made in float32, this processor computes in bfloat16" in capsys.readouterr().err
 
 
 def test_files_of_the_first_version_are_understood_or_refused_with_the_reason(

@@ -81,6 +81,9 @@ def differences(known: Record, model: Model[Any, Any]) -> tuple[str, ...]:
         now = record.threads()
         if known.threads and known.threads != now:
             found.append(f"made with {known.threads} threads, this machine uses {now}")
+        made_in, here = known.whole.get("numbers"), record.numbers()
+        if made_in in ("bfloat16", "float32") and made_in != here:
+            found.append(f"made in {made_in}, this processor computes in {here}")
         torch = record.torch_version()
         if known.torch and known.torch != torch:
             found.append(f"made with torch {known.torch}, this is {torch}")

@@ -4,7 +4,9 @@
      "seed": 7,
      "inputs": {"image": {"name": …, "sha256": …}}, "model": {"name": …, "weights": {file: sha256}},
      "source": "trainedAlgorithmicMedia", "mark": true,
-     "status": "complete", "threads": 2, "torch": "2.13.0"}
+     "status": "complete", "threads": 2, "torch": "2.13.0", "numbers": "bfloat16"}
+
+`numbers` are those that networks compute in on the processor, which its kind decides.
 
 `extras` names the second outputs that were asked for, where there were any: a map, the trace. Each
 carries the same record, and as `extra` which it is.
@@ -102,7 +104,7 @@ def record_of(
     if request.extras:
         found["extras"] = sorted(request.extras)
     if about.torch:
-        found |= {"threads": threads(), "torch": torch_version()}
+        found |= {"threads": threads(), "torch": torch_version(), "numbers": numbers()}
     return found
 
 
@@ -131,6 +133,13 @@ def threads() -> int:
     import torch
 
     return torch.get_num_threads()
+
+
+def numbers() -> str:
+    """What networks compute in on this processor: bfloat16, or float32."""
+    from kineograph.machine import halves_pay
+
+    return "bfloat16" if halves_pay() else "float32"
 
 
 def torch_version() -> str:

@@ -51,7 +51,7 @@ def rerun(
     force: door.Force = False,
     as_json: door.Json = False,
 ) -> None:
-    """Make a file again: the same bytes by the same version, weights and thread count.
+    """Make a file again: the same bytes by the same version, weights, threads and numbers.
 
     Second outputs that were asked for are made again too, beside it: NAME.again.map.npz. A map, a
     plot or a trace that is named itself is made again alone.

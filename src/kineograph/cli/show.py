@@ -25,9 +25,9 @@ def show(
     if as_json:
         typer.echo(json.dumps(known.whole))
         return
-    told = known._asdict()
-    for name in ("verb", "form", "seed", "version", "status", "threads", "torch"):
-        if told[name] not in (None, "", 0):
+    told = {**known.whole, **known._asdict()}
+    for name in ("verb", "form", "seed", "version", "status", "threads", "torch", "numbers"):
+        if told.get(name) not in (None, "", 0):
             typer.echo(f"{name:10} {door.harmless(told[name])}")
     for name in ("source", "mark", "extra", "extras"):
         if name in known.whole:
