@@ -226,7 +226,7 @@ def test_other_numbers_are_told(tmp_path, model, capsys, monkeypatch):
     assert run("show", out) == 0
     assert "numbers    float32" in capsys.readouterr().out
     monkeypatch.setattr(machine, "halves_pay", lambda device="cpu": True)
-    run("rerun", out)
+    assert run("rerun", out, "--set", f"model={model}") == 0
     assert "made in float32, this processor computes in bfloat16" in capsys.readouterr().err
 
 
