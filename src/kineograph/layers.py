@@ -19,7 +19,6 @@ from torch import Tensor
 from kineograph.animate.picture import framed, joined_to_border
 from kineograph.frames.mattes import cut_out
 from kineograph.frames.regions import labelled
-from kineograph.patches.texture import complete
 from kineograph.values.clip import Clip, to_bytes
 from kineograph.values.progress import last
 
@@ -76,6 +75,7 @@ def cut_along(picture: Clip, mask: Clip, seed: int) -> Layers | None:
     hole = _around(alpha)
     if float(alpha.mean()) <= LEAST or float(hole.mean()) >= MOST:
         return None
+    from kineograph.patches.texture import complete
 
     filled = last(complete(_colours(picture), hole[0, 0].numpy() > 0, seed=seed)).picture
     behind = torch.from_numpy(np.asarray(filled)).permute(2, 0, 1)[None].float() / 255

@@ -6,7 +6,7 @@
      "source": "trainedAlgorithmicMedia", "mark": true,
      "status": "complete", "threads": 2, "torch": "2.13.0", "numbers": "bfloat16"}
 
-`numbers` are those that networks compute in on the processor, which its kind decides.
+`numbers` are those that our networks compute in on the processor, which its kind decides.
 
 `extras` names the second outputs that were asked for, where there were any: a map, the trace. Each
 carries the same record, and as `extra` which it is.
@@ -104,7 +104,9 @@ def record_of(
     if request.extras:
         found["extras"] = sorted(request.extras)
     if about.torch:
-        found |= {"threads": threads(), "torch": torch_version(), "numbers": numbers()}
+        found |= {"threads": threads(), "torch": torch_version()}
+    if about.torch and about.is_trained:
+        found["numbers"] = numbers()
     return found
 
 

@@ -19,6 +19,7 @@ from kineograph.values.errors import InputError
 
 NEAR_WHITE = 0.965  # of every channel: may be background
 FLOODED = 160  # pixels
+TOGETHER = 8  # frames matted at once
 HAZE = 0.15  # darker by less than this where nothing was is not made visible
 SAME = 2.5 / 255  # a pixel that differs less from the picture has not changed
 
@@ -52,7 +53,9 @@ class Framed:
         elif self.alpha is not None:
             first = resized(self.square.frames, made, made)
             alpha = resized(self.alpha, made, made)
-            frames = matted(frames, first, alpha)
+            frames = torch.cat(
+                [matted(some, first, alpha) for some in torch.split(frames, TOGETHER)]
+            )
         top, height = _even(self.top * made / size, self.height * made / size, made)
         left, width = _even(self.left * made / size, self.width * made / size, made)
         cut = frames[:, :, top : top + height, left : left + width]
