@@ -44,6 +44,7 @@ def found():
     stage = SimpleNamespace(
         denoise=flat, schedule=Schedule(0.02, 40.0), frames=1, size=16, steps=6, guidance=1.0,
         augmentation=0.0, guided=0.0, threshold=0.995,
+        begun=lambda noise, cond: noise * 40.0,
     )  # fmt: skip
     subject = np.tile(np.arange(COUNT), 20)
     grey = ((subject + 0.5) / COUNT * 255).round().astype(np.uint8)

@@ -178,7 +178,7 @@ def test_a_writer_of_codes_is_tuned_and_its_adapter_is_heard(ground, tmp_path):
 
 def test_movement_is_tuned_to_clips_and_its_adapter_is_heard(ground, clips, tmp_path):
     tiny_models.animate(tmp_path / "tiny")
-    given = settings(ground, model=str(tmp_path / "tiny"), pack=clips, samples=160, rate=0.02)
+    given = settings(ground, model=str(tmp_path / "tiny"), pack=clips, samples=640, rate=0.02)
     last(tune.tuned(given, tmp_path / "out"))
     assert set(files(tmp_path / "out")) == {
         "CARD.md",
