@@ -78,6 +78,12 @@ def test_autocast_is_off_where_nothing_is_gained(pays):
         assert not torch.is_autocast_enabled("cpu")
 
 
+def test_a_torch_without_onednn_computes_in_float32(monkeypatch):
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(torch.ops, "mkldnn", object())  # has no such question
+    assert not machine.halves_pay()
+
+
 def test_a_gpu_computes_in_bfloat16():
     assert machine.halves_pay("cuda")
 

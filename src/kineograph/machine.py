@@ -14,10 +14,13 @@ def halves_pay(device: str = "cpu") -> bool:
     """Whether a device has instructions for bfloat16.
 
     A processor without them (an x86 with AVX2 alone) multiplies matrices in bfloat16 sixty times
-    slower than in float32, and convolves nine times slower.
+    slower than in float32, and convolves nine times slower. A torch without oneDNN, as on a Mac,
+    cannot be asked, and counts as without.
     """
     if device != "cpu":
         return True
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
     known = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     intel = platform.machine().lower() in ("x86_64", "amd64")
     return bool(known and (not intel or torch.cpu._is_avx512_bf16_supported()))
