@@ -97,6 +97,7 @@ JOINS = {
     "data.cutout_features": "a frozen encoder: picture features are data",
     "data.composed.spoken": "a frozen encoder's tokenizer: which token names which thing is data",
     "training.binding": "a loss on what a network's text layers attend to",
+    "training.rewording": "a loss on what a network's text layers answer",
     "checkpoints.realesrgan": "a published network of the finisher's own shape",
     "study.ways": "three small networks taught on drawn figures, kept by nobody",
     "study.moving": "a small network taught on drawn clips, kept by nobody",

@@ -87,7 +87,7 @@ def composed(settings: studies.Composed, asked: Door, started: float) -> None:
 
     Scenes themselves are drawn while a model is trained: colours, counts, places, two things.
     """
-    from kineograph.data import cutout_packs, cutout_texts
+    from kineograph.data import cutout_packs, cutout_texts, worded_feed
     from kineograph.data import fonts as letters
     from kineograph.data.composed import feed, tracks
 
@@ -95,8 +95,9 @@ def composed(settings: studies.Composed, asked: Door, started: float) -> None:
     watch(letters.build(), "letters")
     watch(cutout_texts.encode(), "captions of cut-outs")
     captions = watch(feed.encode(), "captions of scenes")
+    worded = watch(worded_feed.encode(), "other words")
     moving = watch(tracks.encode(), "captions of movements")
-    notes = [f"scenes: {feed.COUNT:,}", f"captions: {captions + moving:,}"]
+    notes = [f"scenes: {feed.COUNT:,}", f"captions: {captions + worded + moving:,}"]
     report(asked.as_json, started, [feed.composed_folder()], notes=notes, captions=captions)
 
 

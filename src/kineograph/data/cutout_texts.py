@@ -53,15 +53,26 @@ class CutoutTexts:
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
         """words (B, L, 384) float32, mask (B, L), pooled (B, 384); L is the longest of them."""
-        first, last = self.starts[rows], self.starts[rows + 1]
-        longest = max(1, int((last - first).max()))
-        words = np.zeros((len(rows), longest, WIDTH), np.float32)
-        mask = np.zeros((len(rows), longest), np.bool_)
-        for i, (a, b) in enumerate(zip(first, last, strict=True)):
-            words[i, : b - a] = self.states[a:b]
-            mask[i, : b - a] = True
-        pooled = np.asarray(self.pooled[rows], np.float32)
-        return torch.from_numpy(words), torch.from_numpy(mask), torch.from_numpy(pooled)
+        return beside([self.read(int(row)) for row in rows])
+
+    def read(self, row: int) -> Read:
+        """One caption's tokens (L, 384) and their mean (384,)."""
+        return self.states[self.starts[row] : self.starts[row + 1]], self.pooled[row]
+
+
+Read = tuple[NDArray[np.float16], NDArray[np.float16]]
+
+
+def beside(texts: Sequence[Read]) -> tuple[Tensor, Tensor, Tensor]:
+    """Texts of any stores as one batch: words (B, L, 384), mask (B, L), pooled (B, 384)."""
+    longest = max(1, *(len(states) for states, _ in texts))
+    words = np.zeros((len(texts), longest, WIDTH), np.float32)
+    mask = np.zeros((len(texts), longest), np.bool_)
+    for i, (states, _) in enumerate(texts):
+        words[i, : len(states)] = states
+        mask[i, : len(states)] = True
+    pooled = np.stack([pooled for _, pooled in texts]).astype(np.float32)
+    return torch.from_numpy(words), torch.from_numpy(mask), torch.from_numpy(pooled)
 
 
 def captions_of(records: Sequence[Cutout]) -> list[list[str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from kineograph.data import cutouts
+from kineograph.data import cutouts, wordings
 from kineograph.data.composed.feed import Counts, Ground
 from kineograph.data.composed.letters import asked
 from kineograph.data.cutout_feed import TRAINED
@@ -27,6 +27,7 @@ def known(folder: Path | None = None) -> Vocabulary:
     streams = Ground(packs).streamed(Counts(SCENES, SCENES, 0))
     said += [one for scene in streams for one in scene.texts]
     said += [one for letter in LETTERS for colour in ("", "red") for one in asked(letter, colour)]
+    said += wordings.every_word()
     names = sorted({plain(record) for record in trained if plain(record) in text.row})
     rows = [text.row[name] for name in names]
     states = torch.from_numpy(text.pooled[rows].astype("float32"))

@@ -117,14 +117,14 @@ def captions(
     word = STYLE_WORDS[record.style]
     if record.style == "3d":
         generic = [_with_article(kind, record) for kind in kinds]
-        named = [_styled(text, word, form) for form, text in enumerate(said[:4])]
+        named = [styled_as(text, word, form) for form, text in enumerate(said[:4])]
         return [said[0], *generic, *_sample([*said[1:], *named], MOST_3D - 1, record)]
-    named = [_styled(text, word, _hashed(record, text) % FORMS) for text in said[1:]]
-    first = [_styled(said[0], word, form) for form in (0, 1, 2)]
+    named = [styled_as(text, word, _hashed(record, text) % FORMS) for text in said[1:]]
+    first = [styled_as(said[0], word, form) for form in (0, 1, 2)]
     return [*first, *_sample(named, MOST - len(first), record)]
 
 
-def _styled(text: str, word: str, form: int) -> str:
+def styled_as(text: str, word: str, form: int) -> str:
     """A text with its style in one of six places."""
     article = re.match(r"^(an?|the) (.*)$", text)
     match form % FORMS:
@@ -132,7 +132,7 @@ def _styled(text: str, word: str, form: int) -> str:
             return f"{word}: {text}"
         case 1:
             if article:
-                return f"{'the' if article[1] == 'the' else _article(word)} {word} {article[2]}"
+                return f"{'the' if article[1] == 'the' else article_of(word)} {word} {article[2]}"
             return f"{word} {text}"
         case 2:
             return f"{text} in {word} style"
@@ -189,8 +189,9 @@ def kinds_of(records: Sequence[Cutout]) -> dict[str, tuple[str, ...]]:
 # -- rules --------------------------------------------------------------------------------------
 
 
-def _article(word: str) -> str:
-    return "an" if word[:1] in "aeio" or re.match(r"u(?!ni|s|k)", word) else "a"
+def article_of(words: str) -> str:
+    """ "an" before a vowel that is heard, else "a"."""
+    return "an" if words[:1] in "aeio" or re.match(r"u(?!ni|s|k)", words) else "a"
 
 
 def _with_article(name: str, record: Cutout) -> str:
@@ -201,7 +202,7 @@ def _with_article(name: str, record: Cutout) -> str:
     bare = record.group in _BARE_GROUPS or _UNCOUNTED.match(head) or name in PLURAL_ONLY
     if bare and not name.endswith(("glass", "bus", "cactus", "octopus", "compass", "abacus")):
         return name
-    return f"{_article(name)} {name}"
+    return f"{article_of(name)} {name}"
 
 
 def _head(name: str) -> str:
@@ -214,24 +215,24 @@ def _told(name: str, record: Cutout) -> Iterator[str]:
     if found := re.match(rf"^({_PEOPLE}) (\w+ing)( \w[\w ]*)?$", name):
         who, doing, what = found[1], found[2], (found[3] or "").strip()
         thing = (
-            "" if not what else f" {what}" if what.endswith("s") else f" {_article(what)} {what}"
+            "" if not what else f" {what}" if what.endswith("s") else f" {article_of(what)} {what}"
         )
         many = who in ("men", "women", "people")
-        one = who if many else f"{_article(who)} {who}"
+        one = who if many else f"{article_of(who)} {who}"
         yield f"{one} {doing}{thing}"
         yield f"{one} {'are' if many else 'is'} {doing}{thing}"
         yield f"{what} {doing}, {who}" if what else f"{doing} {who}"
     elif found := re.match(r"^(\w+ing) (face|cat|monkey)( with .*)?$", name):
-        yield f"{_article(found[2])} {found[2]} {found[1]}{found[3] or ''}"
+        yield f"{article_of(found[2])} {found[2]} {found[1]}{found[3] or ''}"
         yield f"{found[1]} {found[2].replace('face', 'smiley')}{found[3] or ''}"
     elif found := re.match(r"^face with (.*)$", name):
         yield f"a smiley with {found[1]}"
     elif found := re.match(r"^(.*) face$", name):
         if record.group == "animals-nature":
-            yield f"the face of {_article(found[1])} {found[1]}"
+            yield f"the face of {article_of(found[1])} {found[1]}"
             yield f"{found[1]} head"
         else:
-            yield f"{_article(found[1])} {found[1]} smiley"
+            yield f"{article_of(found[1])} {found[1]} smiley"
     elif found := re.match(r"^flag of (.*)$", name):
         yield f"{found[1]} flag"
         yield f"a waving flag of {found[1]}"
@@ -256,7 +257,7 @@ def _qualified(name: str, record: Cutout) -> list[str]:
     for n, word in enumerate(ADJECTIVES):
         others = (*ADJECTIVES[n + 1 :], *ADJECTIVES[:n])
         other = others[_hashed(record, word) % len(others)]
-        every += [f"{word} {other} {bare}", _styled(name, word, 1)]
+        every += [f"{word} {other} {bare}", styled_as(name, word, 1)]
         every.append(f"{DETERMINERS[n % len(DETERMINERS)]} {word} {bare}")
     return _sample(every, QUALIFIED, record)
 

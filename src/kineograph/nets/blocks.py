@@ -132,15 +132,19 @@ class SpaceAttention(nn.Module):
         q, k, v = rearrange(self.qkv(norm(x)), heads, k=3, e=self.head)  # (N, A, HW, E)
         back = "n a (h w) e -> n h w (a e)"
         x = x + self.out(rearrange(attend(q, k, v), back, h=height))
-        q = rearrange(
-            self.text_q(norm(x)), "(b t) h w (a e) -> b a (t h w) e", t=frames, e=self.head
-        )
-        k, v = rearrange(keys, "b l (k a e) -> k b a l e", k=2, e=self.head)
-        back = "b a (t h w) e -> (b t) h w (a e)"
-        said = self.text_out(rearrange(attend(q, k, v, bias), back, t=frames, h=height))
+        said = self.said(self.text_q(norm(x)), keys, bias)
         if louder is not None:
             said = said * (1 + louder.repeat_interleave(frames).view(-1, 1, 1, 1))
         return x + said
+
+    def said(self, asked: Tensor, keys: Tensor, bias: Tensor) -> Tensor:
+        """What the words answer to what positions ask, (N, H, W, D) like `asked`."""
+        frames, height = len(asked) // len(keys), asked.shape[1]
+        q = rearrange(asked, "(b t) h w (a e) -> b a (t h w) e", t=frames, e=self.head)
+        k, v = rearrange(keys, "b l (k a e) -> k b a l e", k=2, e=self.head)
+        back = "b a (t h w) e -> (b t) h w (a e)"
+        told: Tensor = self.text_out(rearrange(attend(q, k, v, bias), back, t=frames, h=height))
+        return told
 
 
 class TimeAttention(nn.Module):

@@ -198,6 +198,14 @@ class VideoUNet(UNet):
             made.append(F.pad(found[:, None], (0, 0, 0, words.shape[1] - 1)))
         return replace(cond, keys=torch.cat(made, dim=-1)) if made else cond
 
+    def heard(self, cond: Cond) -> tuple[list[Heard], Tensor]:
+        """The text as each level that looks at it hears it; its part of the state (B, state)."""
+        assert cond.words is not None and cond.pooled is not None
+        words, bias = self._words(cond, len(cond.words), cond.words)
+        words, found = self._refined(words, bias, cond)
+        keys = [Heard(one, bias, None) for one in self._keys(words, cond) if one is not None]
+        return keys, self.pooled(cond.pooled if found is None else cond.pooled + found)
+
     def _keys(self, words: Tensor, cond: Cond) -> list[Tensor | None]:
         """Keys and values (B, 1 + L, 2 D) of each level in the order they run, or None."""
         places = [level.space for level in self.levels()]

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from kineograph.data.composed.scenes import GROUNDS
-from kineograph.data.own.composing import article
-from kineograph.data.phrases import plural
+from kineograph.data.phrases import article_of, plural
 from kineograph.recipe.files import read_tensors
 from kineograph.recipe.vocabulary import vocabulary_in
 
@@ -24,7 +23,7 @@ def asked_of(subject: str, captions: Sequence[str], count: int = 6) -> list[str]
     """Prompts to judge a tuned model by: what was never said of the subject, or its captions."""
     if not subject:
         return list(dict.fromkeys(captions))[:count]
-    one, many = f"{article(subject)} {subject}", plural(subject)
+    one, many = f"{article_of(subject)} {subject}", plural(subject)
     asked = [
         f"{one} jumping",
         f"two {many} on a blue ground",
@@ -55,7 +54,7 @@ def remembered(folder: Path, count: int, seed: int) -> list[str]:
             texts.append(f"two {plural(name)}")
         elif single and number % 4 == 3:
             colour = str(rng.choice(list(GROUNDS)))
-            texts.append(f"{article(name)} {name} on {article(colour)} {colour} ground")
+            texts.append(f"{article_of(name)} {name} on {article_of(colour)} {colour} ground")
         else:
             texts.append(name)
     return texts

@@ -16,7 +16,7 @@ from torch import Tensor
 from kineograph.data.composed.colours import HUES, recoloured
 from kineograph.data.composed.movements import MOVEMENTS
 from kineograph.data.composed.scenes import COUNTS, GROUNDS, PLACES, cells
-from kineograph.data.phrases import plural
+from kineograph.data.phrases import article_of, plural
 from kineograph.trajectories.placed import Placed, rendered
 
 Said = Mapping[tuple[str, str, str], tuple[str, ...]]
@@ -32,10 +32,6 @@ MIX = {
 "Share of each kind among the composed pictures."
 MOST_COUNT = 4  # things in a picture: smaller ones are specks at 64 pixels
 SMALL = 0.42  # of the canvas, in a place
-
-
-def article(word: str) -> str:
-    return "an" if word[:1] in "aeiou" else "a"
 
 
 class Composing:
@@ -87,8 +83,8 @@ class Composing:
 
 def _with(subject: str, name: str, colour: str) -> tuple[str, ...]:
     told = f"{colour} {name}".strip()
-    one = f"{article(subject)} {subject}"
-    return tuple(f"{one} {word} {article(told)} {told}" for word in ("with", "and"))
+    one = f"{article_of(subject)} {subject}"
+    return tuple(f"{one} {word} {article_of(told)} {told}" for word in ("with", "and"))
 
 
 def places(count: str, where: str) -> list[Placed]:
@@ -102,7 +98,7 @@ def places(count: str, where: str) -> list[Placed]:
 
 def _said(subject: str) -> dict[str, Said]:
     """Captions of every kind."""
-    one, many = f"{article(subject)} {subject}", plural(subject)
+    one, many = f"{article_of(subject)} {subject}", plural(subject)
     numbers = {
         str(count): (f"{word} {many}", f"{count} {many}")
         for count, word in COUNTS.items()
@@ -128,7 +124,7 @@ def _said(subject: str) -> dict[str, Said]:
 
 
 def _on(colour: str, *things: str) -> tuple[str, ...]:
-    ground = f"{article(colour)} {colour}"
+    ground = f"{article_of(colour)} {colour}"
     return tuple(
         f"{thing} on {ground} {word}" for thing in things for word in ("ground", "background")
     )

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from kineograph.data.cutout_texts import CutoutTexts, heard
 from kineograph.data.feed import lowered
-from kineograph.data.own.composing import Composing, article
+from kineograph.data.own.composing import Composing
 from kineograph.data.own.pack import Pack
+from kineograph.data.phrases import article_of
 from kineograph.data.sticker_texts import Encoder
 from kineograph.trajectories.placed import Placed, rendered
 from kineograph.values.errors import InputError
@@ -153,7 +154,7 @@ class Samples:
 def variants(caption: str, subject: str) -> list[str]:
     """A caption as it was written, and without its article; the subject where nothing is said."""
     if not caption:
-        return [f"{article(subject)} {subject}"] if subject else [""]
+        return [f"{article_of(subject)} {subject}"] if subject else [""]
     bare = re.sub(r"^(an?|the) ", "", caption)
     return list(dict.fromkeys([caption, bare]))
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 from kineograph.data.composed.feed import ComposedFeed
 from kineograph.data.cutout_feed import CutoutFeed
+from kineograph.data.worded_feed import WordedFeed
+from kineograph.diffusion.denoiser import Precond
 from kineograph.families.text_to_image.recipe import Pictures
-from kineograph.recipe import Stage
+from kineograph.recipe import Stage, started
 from kineograph.training.denoising import Denoising, own_feed
+from kineograph.training.rewording import Rewording
 from kineograph.values.errors import InputError
 
 
-def of_pictures(recipe: Pictures, part: Stage, folder: Path | None) -> Denoising:
+def of_pictures(recipe: Pictures, part: Stage, folder: Path | None) -> Denoising | Rewording:
     """The objective of a picture network."""
+    if recipe.teacher:
+        teacher = cast(Precond, started(part, recipe.teacher)).requires_grad_(False).eval()
+        return Rewording(part, WordedFeed(part.size, folder=folder), teacher)
     return Denoising(part, own_feed(recipe.data, part) or _cutouts(recipe, folder))
 
 

@@ -41,6 +41,8 @@ class Pictures(Recipe):
     "Lowest noise level that guidance acts at (Kynkäänniemi et al. 2024)."
     guided_to: float = 40.0
     "Highest noise level that guidance acts at."
+    teacher: str = ""
+    "Name or folder of the model as which other words are to be heard; none teaches pictures."
 
     def __post_init__(self) -> None:
         super().__post_init__()
