@@ -2,8 +2,8 @@ r"""pictures, hearing other words for what it knows: an hour of one CPU core.
 
     kineograph data composed
     kineograph train recipes/pictures.py --out runs/pictures
-    kineograph train recipes/pictures.py --out runs/pictures --export runs/pictures/model
-    kineograph train recipes/pictures_worded.py --start runs/pictures/model --out runs/worded \
+    kineograph train recipes/pictures.py --out runs/pictures --export my-pictures
+    kineograph train recipes/pictures_worded.py --start my-pictures --out runs/worded \
         --threads 1
 
 Only how the network hears words is taught, by itself as it was: "one lovely dog for my daughter" is
@@ -27,4 +27,4 @@ base = replace(
     phases=(Phase(samples=41_600, batch=32, frames=1, rate=1.5e-3, final=0.0, warm=1_280),),
     binding=0.0,
 )
-recipe = replace(pictures, base=base, teacher="runs/pictures/model")
+recipe = replace(pictures, base=base, teacher="my-pictures")

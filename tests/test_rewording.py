@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from kineograph.data import cutout_texts, cutouts, wordings
+from kineograph import recipe as recipes
+from kineograph.data import cutout_texts, cutouts, worded_feed, wordings
 from kineograph.data.composed.feed import Counts, Ground
 from kineograph.data.cutout_texts import captions_of
 from kineograph.data.phrases import plain, with_article, without_article
@@ -15,6 +16,7 @@ from kineograph.data.worded_feed import KEPT, SAID, WordedFeed, Wordings
 from kineograph.diffusion.denoiser import Precond
 from kineograph.diffusion.schedule import PARAMETERIZATIONS, Schedule
 from kineograph.evaluation.pictures import ASKED
+from kineograph.families.text_to_image import objective
 from kineograph.nets.encoders import TextStates
 from kineograph.recipe import Phase, Stage
 from kineograph.training.binding import watching
@@ -22,10 +24,12 @@ from kineograph.training.rewording import Rewording, answered, unlike
 from kineograph.vocabulary import vocabulary
 from test_data_composed import GLYPHS, RECORDS, encoder
 from test_data_composed import folders as composed_folders
+from test_families_pictures import kept, pictures
 from test_refiner import SHAPE, asked, network
 
 folders = composed_folders
 FEW = Counts(60, 40, 20)
+STRANGE = ("consist", "league", "plan")
 WORDED_SHAPE = replace(SHAPE, text=384)
 
 
@@ -49,10 +53,10 @@ def worded(folders, tmp_path):
         (now / "text.json").unlink()
         list(cutout_texts.store(now, every, encoder=distinct))
     ground = Ground(cutouts.load(packs), GLYPHS)
-    every = Wordings(cutouts.load(packs), ground, FEW).texts()
+    every = Wordings(cutouts.load(packs), ground, FEW, STRANGE).texts()
     list(cutout_texts.store(tmp_path / "worded", every, encoder=distinct))
     where = {"folder": packs, "composed": texts, "texts": tmp_path / "worded"}
-    return WordedFeed(32, counts=FEW, glyphs=GLYPHS, **where)
+    return WordedFeed(32, counts=FEW, glyphs=GLYPHS, strange=STRANGE, **where)
 
 
 def stage():
@@ -102,6 +106,23 @@ def test_words_around_a_thing_are_known_words():
     assert "gorgeous" in known.words and "daughter" in known.words
 
 
+def test_among_words_that_say_nothing_the_thing_is_still_said():
+    words = ("consist", "league", "plan")
+    for number in range(200):
+        said = wordings.amid("a red heart", words, wordings.drawn("heart", number))
+        assert "red heart" in said and 3 <= len(said.split()) <= 8
+        assert set(said.split()) - {"a", "red", "heart"} <= set(words)
+
+
+def test_strange_words_stand_in_no_caption(folders):
+    packs = cutouts.load(folders[0])
+    strange = worded_feed.strange_words(packs)
+    known = {word for some in captions_of(packs.records) for text in some for word in text.split()}
+    assert len(strange) == worded_feed.STRANGE
+    assert not set(strange) & (known | wordings.UNTAUGHT)
+    assert "league" in strange and "hammer" not in strange
+
+
 # -- what comes next ----------------------------------------------------------------------------
 
 
@@ -124,7 +145,7 @@ def test_what_is_said_is_of_what_is_meant(folders, tmp_path):
         assert all(name in said for said in pair.said)
         assert pair.meant in captions_of([record])[0]
     for pair in feed.words.composed:
-        assert pair.meant in pair.said[0]
+        assert all(without_article(pair.meant) in said for said in pair.said)
         assert pair.meant == feed.words.scenes[pair.of].texts[0]
         assert not feed.words.scenes[pair.of].held
     assert plain(RECORDS[0]) in {pair.meant for pair in feed.words.things}
@@ -192,3 +213,16 @@ def test_a_step_is_a_function_of_what_was_seen(folders, tmp_path):
         for _ in range(2)
     )
     assert first == again
+
+
+def test_a_recipe_that_names_a_teacher_teaches_to_hear(monkeypatch, tmp_path):
+    monkeypatch.setattr(objective, "WordedFeed", lambda size, folder: (size, folder))
+    about = pictures()
+    assert not about.teacher
+    folder = kept(about, tmp_path / "model")
+    lesson = replace(about, teacher=str(folder)).objective(about.base, tmp_path, None)
+    assert isinstance(lesson, Rewording)
+    assert lesson.feed == (about.base.size, tmp_path)
+    stored = recipes.trained(about.base, folder).state_dict()
+    assert all(torch.equal(one, stored[k]) for k, one in lesson.teacher.state_dict().items())
+    assert not any(one.requires_grad for one in lesson.teacher.parameters())

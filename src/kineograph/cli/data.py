@@ -83,7 +83,7 @@ def cutouts(settings: studies.Cutouts, asked: Door, started: float) -> None:
 
 
 def composed(settings: studies.Composed, asked: Door, started: float) -> None:
-    """Make the cut-outs and letters, and read the captions of scenes of them (2.4 GB stored).
+    """Make the cut-outs and letters, and read the captions of scenes of them (2.8 GB stored).
 
     Scenes themselves are drawn while a model is trained: colours, counts, places, two things.
     """

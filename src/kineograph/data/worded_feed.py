@@ -6,7 +6,7 @@ seen).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,9 +21,12 @@ from kineograph.data.cutout_texts import CutoutTexts, Read, beside, captions_of,
 from kineograph.data.fonts import Glyphs
 from kineograph.data.phrases import STYLE_WORDS, plain, styled_as, with_article
 from kineograph.data.sticker_texts import Encoder
+from kineograph.nets.encoders import TOKENS, minilm_folder
+from kineograph.nets.minilm import tokenizer
 from kineograph.values.prompt import Cond, Progress
 
-THREE_D, OTHER, SCENE = 18, 3, 1  # wordings of a thing in 3d, in another style, of a scene
+THREE_D, AMID = 18, 8  # wordings of a thing in 3d, and among unknown words
+STRANGE = 6_000  # unknown words, those that are most common
 SCENES = Counts(3_000, 5_000, 500)  # numbers of the streams that are put in other words
 SHARES = (0.55, 0.15, 0.3)  # of things in 3d, things in other styles, and scenes
 SAID, KEPT = 5, 3  # other words for a picture; captions that go on being heard as they are
@@ -51,16 +54,30 @@ class _Pair(NamedTuple):
 
 
 class Wordings:
-    """Every plain caption that is put in other words, in fixed order."""
+    """Every plain caption that is put in other words, in fixed order.
 
-    def __init__(self, packs: cutouts.Cutouts, ground: Ground, counts: Counts = SCENES) -> None:
+    Of a thing in 3d there are THREE_D + AMID, in another style three, of a scene two.
+    """
+
+    def __init__(
+        self,
+        packs: cutouts.Cutouts,
+        ground: Ground,
+        counts: Counts = SCENES,
+        strange: Sequence[str] = (),
+    ) -> None:
+        """strange: words that say nothing of any thing; those of no caption if left out."""
+        strange = strange or strange_words(packs)
         self.things: list[_Pair] = []
         self.styled: list[_Pair] = []
+        self.composed: list[_Pair]
         for row in packs.still_rows(*TRAINED).tolist():
             record = packs.still_records[row]
             name, key = with_article(record), f"{record.key} {record.style}"
             if record.style == "3d":
-                said = (wordings.reworded(name, wordings.drawn(key, n)) for n in range(THREE_D))
+                said = [wordings.reworded(name, wordings.drawn(key, n)) for n in range(THREE_D)]
+                rngs = (wordings.drawn(key, THREE_D + n) for n in range(AMID))
+                said += [wordings.amid(name, strange, rng) for rng in rngs]
                 self.things.append(_Pair(row, plain(record), tuple(said)))
                 continue
             word = STYLE_WORDS[record.style]
@@ -68,15 +85,25 @@ class Wordings:
             some = (wordings.reworded(one, wordings.drawn(key, n)) for n, one in enumerate(styled))
             self.styled.append(_Pair(row, f"{word}: {plain(record)}", tuple(some)))
         self.scenes = [scene for scene in ground.streamed(counts) if not scene.held]
-        self.composed = [
-            _Pair(n, scene.texts[0], (wordings.asked(scene.texts[0], wordings.drawn("scene", n)),))
-            for n, scene in enumerate(self.scenes)
-        ]
+        self.composed = []
+        for n, scene in enumerate(self.scenes):
+            text, rng = scene.texts[0], wordings.drawn("scene", n)
+            told = wordings.asked(text, rng), wordings.amid(text, strange, rng)
+            self.composed.append(_Pair(n, text, told))
 
     def texts(self) -> list[str]:
         """All other words, each once, the empty text first."""
         every = [*self.things, *self.styled, *self.composed]
         return list(dict.fromkeys(["", *(text for pair in every for text in pair.said)]))
+
+
+def strange_words(packs: cutouts.Cutouts) -> list[str]:
+    """The most common words of the text encoder that stand in no caption of a thing."""
+    known = {word for some in captions_of(packs.records) for text in some for word in text.split()}
+    known |= wordings.UNTAUGHT
+    every = tokenizer(minilm_folder(), TOKENS).get_vocab()
+    words = [word for word in sorted(every, key=every.get) if len(word) > 2 and word.isalpha()]
+    return [word for word in words if word.isascii() and word not in known][:STRANGE]
 
 
 def worded_folder() -> Path:
@@ -103,12 +130,13 @@ class WordedFeed:
         folder: Path | None = None,
         composed: Path | None = None,
         texts: Path | None = None,
+        strange: Sequence[str] = (),
     ) -> None:
         """folder, composed, texts: of the packs, the scenes' captions and the other words."""
         self.size = size
         packs = cutouts.load(folder)
         self.ground = Ground(packs, glyphs or fonts.load())
-        self.words = Wordings(packs, self.ground, counts)
+        self.words = Wordings(packs, self.ground, counts, strange)
         self.stills = cutouts.shrunk(packs.stills, cutouts.SIZE // size)
         self.captions = captions_of(packs.still_records)
         self.plain, self.other = load_texts(folder), load_texts(texts or worded_folder())

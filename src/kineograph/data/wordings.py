@@ -169,6 +169,11 @@ QUALITIES = (
     "splendid",
     "marvellous",
 )
+UNTAUGHT = frozenset(
+    ("please", "show", "want", "cute", "little", "wee", "wanna", "pls", "send", "solitary")
+    + ("give", "right", "away", "thanks", "cutest", "ever")
+)  # words kept for measuring: they say nothing of a thing, and nobody teaches that
+MOST_BEFORE, MOST_AFTER = 3, 2  # words that say nothing, of some language or other
 SINGLE, OTHER = 0.35, 0.25  # shares of determiners; the rest have the article
 QUALIFIED, TWICE = 0.4, 0.1  # shares with an adjective, with two
 ASKED, ENDED = 0.6, 0.35  # shares with a way of asking, with an ending
@@ -199,6 +204,18 @@ def asked(text: str, rng: np.random.Generator, endings: Sequence[str] = ENDINGS)
     way, ending = rng.random(), rng.random()
     said = str(rng.choice(WAYS)).format(text) if way < ASKED else text
     return f"{said} {rng.choice(endings)}" if ending < ENDED else said
+
+
+def amid(text: str, words: Sequence[str], rng: np.random.Generator) -> str:
+    """The thing or scene among words that say nothing of it, at least one.
+
+    words: the first come more often, as the common words of a language do.
+    """
+    before = int(rng.integers(MOST_BEFORE + 1))
+    after = int(rng.integers(0 if before else 1, MOST_AFTER + 1))
+    some = [words[int(len(words) * share**3)] for share in rng.random(before + after)]
+    said = text if rng.random() < 0.5 else without_article(text)
+    return " ".join([*some[:before], said, *some[before:]])
 
 
 def every_word() -> list[str]:
