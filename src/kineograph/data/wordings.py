@@ -169,10 +169,8 @@ QUALITIES = (
     "splendid",
     "marvellous",
 )
-UNTAUGHT = frozenset(
-    ("please", "show", "want", "cute", "little", "wee", "wanna", "pls", "send", "solitary")
-    + ("give", "right", "away", "thanks", "cutest", "ever")
-)  # words kept for measuring: they say nothing of a thing, and nobody teaches that
+_KEPT = "please show want cute little wee wanna pls send solitary give right away thanks cutest ever"
+UNTAUGHT = frozenset(_KEPT.split())  # words kept for measuring: of no thing, and never taught
 MOST_BEFORE, MOST_AFTER = 3, 2  # words that say nothing, of some language or other
 SINGLE, OTHER = 0.35, 0.25  # shares of determiners; the rest have the article
 QUALIFIED, TWICE = 0.4, 0.1  # shares with an adjective, with two
