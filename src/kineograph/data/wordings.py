@@ -169,7 +169,7 @@ QUALITIES = (
     "splendid",
     "marvellous",
 )
-_KEPT = "please show want cute little wee wanna pls send solitary give right away thanks cutest ever"
+_KEPT = "please show want cute little wee wanna pls send solitary give right away thanks cutest"
 UNTAUGHT = frozenset(_KEPT.split())  # words kept for measuring: of no thing, and never taught
 MOST_BEFORE, MOST_AFTER = 3, 2  # words that say nothing, of some language or other
 SINGLE, OTHER = 0.35, 0.25  # shares of determiners; the rest have the article
