@@ -14,8 +14,9 @@ often, from 705,000 on with scenes that say several things at once in a third of
 with words that look at one another, from 243,000 on with the loss that binds them to places; the
 share of composed scenes was up to .5, many of two things, until 507,000, then .38, from 760,000 on
 .25; from 916,000 on with animations twice an epoch and other determiners and adjectives; from
-1,075,000 on as it is, from 1,107,000 on with letters. Averaged weights are as good at a level rate
-as after a fall, so none comes.
+1,075,000 on as it is, from 1,107,000 on with letters. The last 81,920 pictures, at a rate that
+falls twice to nothing, show no frames of animations any more, and a fifth are composed; the layers
+that words go through stood still, and learned apart: `recipes/pictures_worded.py`.
 Numbers: weights/pictures/CARD.md.
 """
 
@@ -48,7 +49,11 @@ base = Stage(
         refined=2,
     ),
     schedule=Schedule(low=0.02, high=160.0, middle=2.5),
-    phases=(Phase(samples=LONG, batch=128, frames=1, rate=2e-3, final=1.0, warm=4_000),),
+    phases=(
+        Phase(samples=LONG, batch=128, frames=1, rate=2e-3, final=1.0, warm=4_000),
+        Phase(samples=49_152, batch=64, frames=1, rate=1e-3, final=0.0, warm=1_920),
+        Phase(samples=32_768, batch=64, frames=1, rate=1e-3, final=0.0, warm=1_920),
+    ),
     parameterization="clean",
     weighting="v",
     cap=10.0,
