@@ -3,8 +3,8 @@
 python docs/gallery/gallery.py           tells what came out with other bytes; exit 1 if any did
 python docs/gallery/gallery.py --renew   writes pictures, hashes and the page
 
-One thread, so that the bytes are the same on any machine with the pinned torch. Hashes are in
-hashes.json, with the version that made them.
+One thread, so that the bytes are the same on any machine with the pinned torch that computes in the
+same numbers: hashes.json holds those of float32, which is what processors without bfloat16 use.
 """
 
 from __future__ import annotations
