@@ -114,13 +114,24 @@ def test_among_words_that_say_nothing_the_thing_is_still_said():
         assert set(said.split()) - {"a", "red", "heart"} <= set(words)
 
 
-def test_strange_words_stand_in_no_caption(folders):
-    packs = cutouts.load(folders[0])
-    strange = worded_feed.strange_words(packs)
-    known = {word for some in captions_of(packs.records) for text in some for word in text.split()}
+def test_strange_words_stand_in_no_caption():
+    strange = worded_feed.strange_words(["a hammer", "two cats left of a tree"])
     assert len(strange) == worded_feed.STRANGE
-    assert not set(strange) & (known | wordings.UNTAUGHT)
-    assert "league" in strange and "hammer" not in strange
+    assert not set(strange) & {"hammer", "two", "left", "tree"}
+    assert not set(strange) & wordings.UNTAUGHT
+    assert "league" in strange and "right" not in strange
+
+
+def test_words_of_scenes_are_not_strange(folders):
+    packs = cutouts.load(folders[0])
+    every = Wordings(packs, Ground(packs, GLYPHS), FEW)
+    words = {word for scene in every.scenes for text in scene.texts for word in text.split()}
+    for pair in every.things:
+        known = {
+            word for text in captions_of([packs.still_records[pair.of]])[0] for word in text.split()
+        }
+        for said in pair.said[worded_feed.THREE_D :]:
+            assert not (set(said.split()) - known) & words
 
 
 # -- what comes next ----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ seen).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,29 +67,30 @@ class Wordings:
         strange: Sequence[str] = (),
     ) -> None:
         """strange: words that say nothing of any thing; those of no caption if left out."""
-        strange = strange or strange_words(packs)
+        self.scenes = [scene for scene in ground.streamed(counts) if not scene.held]
+        said = [text for some in captions_of(packs.records) for text in some]
+        said += [text for scene in self.scenes for text in scene.texts]
+        strange = strange or strange_words(said)
         self.things: list[_Pair] = []
         self.styled: list[_Pair] = []
-        self.composed: list[_Pair]
+        self.composed: list[_Pair] = []
         for row in packs.still_rows(*TRAINED).tolist():
             record = packs.still_records[row]
             name, key = with_article(record), f"{record.key} {record.style}"
             if record.style == "3d":
-                said = [wordings.reworded(name, wordings.drawn(key, n)) for n in range(THREE_D)]
+                told = [wordings.reworded(name, wordings.drawn(key, n)) for n in range(THREE_D)]
                 rngs = (wordings.drawn(key, THREE_D + n) for n in range(AMID))
-                said += [wordings.amid(name, strange, rng) for rng in rngs]
-                self.things.append(_Pair(row, plain(record), tuple(said)))
+                told += [wordings.amid(name, strange, rng) for rng in rngs]
+                self.things.append(_Pair(row, plain(record), tuple(told)))
                 continue
             word = STYLE_WORDS[record.style]
             styled = (styled_as(name, word, form) for form in (1, 2, 4))
             some = (wordings.reworded(one, wordings.drawn(key, n)) for n, one in enumerate(styled))
             self.styled.append(_Pair(row, f"{word}: {plain(record)}", tuple(some)))
-        self.scenes = [scene for scene in ground.streamed(counts) if not scene.held]
-        self.composed = []
         for n, scene in enumerate(self.scenes):
             text, rng = scene.texts[0], wordings.drawn("scene", n)
-            told = wordings.asked(text, rng), wordings.amid(text, strange, rng)
-            self.composed.append(_Pair(n, text, told))
+            pair = wordings.asked(text, rng), wordings.amid(text, strange, rng)
+            self.composed.append(_Pair(n, text, pair))
 
     def texts(self) -> list[str]:
         """All other words, each once, the empty text first."""
@@ -97,10 +98,9 @@ class Wordings:
         return list(dict.fromkeys(["", *(text for pair in every for text in pair.said)]))
 
 
-def strange_words(packs: cutouts.Cutouts) -> list[str]:
-    """The most common words of the text encoder that stand in no caption of a thing."""
-    known = {word for some in captions_of(packs.records) for text in some for word in text.split()}
-    known |= wordings.UNTAUGHT
+def strange_words(captions: Iterable[str]) -> list[str]:
+    """The most common words of the text encoder that stand in no caption."""
+    known = {word for text in captions for word in text.split()} | wordings.UNTAUGHT
     every = tokenizer(minilm_folder(), TOKENS).get_vocab()
     words = [word for word in sorted(every, key=every.get) if len(word) > 2 and word.isalpha()]
     return [word for word in words if word.isascii() and word not in known][:STRANGE]
