@@ -96,6 +96,7 @@ JOINS = {
     "data.sticker_features": "a frozen encoder: picture features are data",
     "data.cutout_features": "a frozen encoder: picture features are data",
     "data.composed.spoken": "a frozen encoder's tokenizer: which token names which thing is data",
+    "data.worded_feed": "a frozen encoder's tokenizer: its words that no caption has",
     "training.binding": "a loss on what a network's text layers attend to",
     "training.rewording": "a loss on what a network's text layers answer",
     "checkpoints.realesrgan": "a published network of the finisher's own shape",
