@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from kineograph.data import cutouts, fonts, wordings
-from kineograph.data.composed.feed import Counts, Ground, composed_folder
+from kineograph.data.composed.feed import ComposedFeed, Counts, Ground
 from kineograph.data.cutout_feed import TRAINED
 from kineograph.data.cutout_texts import CutoutTexts, Read, beside, captions_of, load_texts, store
 from kineograph.data.fonts import Glyphs
@@ -86,7 +86,7 @@ class Wordings:
             word = STYLE_WORDS[record.style]
             styled = (styled_as(name, word, form) for form in (1, 2, 4))
             some = (wordings.reworded(one, wordings.drawn(key, n)) for n, one in enumerate(styled))
-            self.styled.append(_Pair(row, f"{word}: {plain(record)}", tuple(some)))
+            self.styled.append(_Pair(row, styled_as(plain(record), word, 0), tuple(some)))
         for n, scene in enumerate(self.scenes):
             text, rng = scene.texts[0], wordings.drawn("scene", n)
             pair = wordings.asked(text, rng), wordings.amid(text, strange, rng)
@@ -133,14 +133,10 @@ class WordedFeed:
         strange: Sequence[str] = (),
     ) -> None:
         """folder, composed, texts: of the packs, the scenes' captions and the other words."""
-        self.size = size
-        packs = cutouts.load(folder)
-        self.ground = Ground(packs, glyphs or fonts.load())
-        self.words = Wordings(packs, self.ground, counts, strange)
-        self.stills = cutouts.shrunk(packs.stills, cutouts.SIZE // size)
-        self.captions = captions_of(packs.still_records)
-        self.plain, self.other = load_texts(folder), load_texts(texts or worded_folder())
-        self.composed = load_texts(composed or composed_folder())
+        self.feed = ComposedFeed(size, glyphs=glyphs, folder=folder, texts=composed)
+        self.words = Wordings(cutouts.load(folder), self.feed.ground, counts, strange)
+        self.plain, self.composed = self.feed.plain.text, self.feed.text
+        self.other = load_texts(texts or worded_folder())
 
     def __call__(self, batch: int, *, seed: int, seen: int) -> Worded:
         rng = np.random.default_rng((seed, seen, 2))
@@ -169,16 +165,16 @@ class WordedFeed:
         if row is None or drawn < 0.7:
             pairs = self.words.things if rng.random() < 0.6 else self.words.styled
             row = pairs[rng.integers(len(pairs))].of
-        some = self.captions[row]
-        return _read(self.plain, some[rng.integers(len(some))])
+        known = self.feed.plain.captions[row]
+        return self.plain.read(int(known[rng.integers(len(known))]))
 
     def _still(self, row: int) -> Tensor:
         """(4, S, S) in [0, 1], premultiplied."""
-        still = cutouts.premultiplied(self.stills[row][None])[0]
+        still = cutouts.premultiplied(self.feed.plain.stills[row][None])[0]
         return torch.from_numpy(still).permute(2, 0, 1)
 
     def _scene(self, number: int) -> Tensor:
-        return self.ground.drawn(self.words.scenes[number], self.size, time=None)
+        return self.feed.ground.drawn(self.words.scenes[number], self.feed.size, time=None)
 
 
 def _read(store: CutoutTexts, text: str) -> Read:

@@ -204,7 +204,12 @@ class VideoUNet(UNet):
         words, bias = self._words(cond, len(cond.words), cond.words)
         words, found = self._refined(words, bias, cond)
         keys = [Heard(one, bias, None) for one in self._keys(words, cond) if one is not None]
-        return keys, self.pooled(cond.pooled if found is None else cond.pooled + found)
+        return keys, self._pooled(cond.pooled, found)
+
+    def _pooled(self, pooled: Tensor, found: Tensor | None) -> Tensor:
+        """The pooled text's part of the state, (B, state)."""
+        made: Tensor = self.pooled(pooled if found is None else pooled + found)
+        return made
 
     def _keys(self, words: Tensor, cond: Cond) -> list[Tensor | None]:
         """Keys and values (B, 1 + L, 2 D) of each level in the order they run, or None."""
@@ -244,7 +249,7 @@ class VideoUNet(UNet):
         louder: Iterable[Tensor | None] = repeated(None)
         pooled = cond.pooled
         if pooled is not None:
-            pooled = self.pooled(pooled if found is None else pooled + found)
+            pooled = self._pooled(pooled, found)
         if self.guide is not None:
             scale = torch.ones_like(label) if cond.guidance is None else cond.guidance
             moved, rest = self.guide(torch.log1p(scale) / 4).split(
