@@ -115,7 +115,19 @@ def gallery():
     shown = over_white(pixels(packs, list(range(len(records)))))
     shades = torch.stack([shade(x) for x in softened(shown)], 1)
     real = RealCutouts(tuple(records), look(shown), look(shown), shades)
-    return measure.Gallery(packs, real, measure.Eyes(look, look, shade))
+    eyes = measure.Eyes(look, look, shade, nearest_of(packs))
+    return measure.Gallery(packs, real, eyes)
+
+
+def nearest_of(packs):
+    """Names the still that is the same but for noise; no network."""
+    known = pixels(packs, list(range(len(packs.still_records)))).flatten(1)
+
+    def things(x):
+        rows = torch.cdist(x.flatten(1), known).argmin(1).tolist()
+        return [packs.still_records[row].key for row in rows]
+
+    return things
 
 
 def parrot(gallery):
@@ -141,6 +153,7 @@ def test_real_pictures_get_the_best_figures(gallery):
     seen = study.parts["seen as still"]
     assert seen.first.value == seen.coarse_first.value == 1
     assert seen.style.value > 0.9  # the classifier is fitted to forty noisy pictures a style
+    assert seen.recognized.value == 1
     assert seen.frechet == pytest.approx(0, abs=1e-6)
     assert seen.bands == pytest.approx({"low": 1, "middle": 1, "high": 1}, abs=1e-5)
     assert seen.nearest.value == pytest.approx(0, abs=1e-5)
@@ -154,6 +167,8 @@ def test_a_finisher_is_judged_beside_what_it_was_given(gallery):
     assert set(study.finished) == {*study.parts, measure.REAL_SHRUNK}
     assert study.parts["seen as clip"].first.value == 1  # as they were made
     assert study.first < 0.2  # as they come out: nothing is left of them
+    assert study.finished["seen as clip"].recognized.value < 0.5
+    assert study.parts["seen as clip"].recognized.value == 1
 
 
 def test_every_style_is_asked_for_and_named(gallery):

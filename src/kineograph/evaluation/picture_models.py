@@ -8,7 +8,7 @@ with it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -17,14 +17,17 @@ from torch import Tensor
 from kineograph import recipe as recipes
 from kineograph.data import cutouts
 from kineograph.data.cutout_features import real_cutouts, texture
+from kineograph.data.recognized_feed import keys_of
 from kineograph.data.sticker_features import Look, lite0
 from kineograph.evaluation.pictures import Eyes, Gallery, Make
 from kineograph.families.image_to_video.recipe import Animate
 from kineograph.families.text_to_image.maker import PictureMaker, Sampling
+from kineograph.families.text_to_image.recognizer_recipe import Recognizing
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress, Prompt
 
 SECOND = "animate"  # the model whose picture encoder is the second network
+NAMING = "recognizer"  # the model that names what it sees
 
 
 def make_of(maker: PictureMaker, *, sampling: Sampling | None = None) -> Make:
@@ -46,9 +49,28 @@ def ready(*, folder: Path | None = None) -> Iterator[Progress]:
             yield step
             continue
         net = lite0()
-        eyes = Eyes(net, second_eye(), texture(net))
-        gallery = Gallery(cutouts.load(folder), step.value, eyes)
+        packs = cutouts.load(folder)
+        eyes = Eyes(net, second_eye(), texture(net), things(packs))
+        gallery = Gallery(packs, step.value, eyes)
         yield step._replace(value=gallery)
+
+
+def things(packs: cutouts.Cutouts, model: str = NAMING) -> Callable[[Tensor], list[str]]:
+    """What a recognizer sees: premultiplied pictures (N, 4, 64, 64) in [0, 1] to keys of things."""
+    place = recipes.folder_of(model)
+    about = recipes.read(place)
+    if not isinstance(about, Recognizing):
+        raise InputError("model", f"'{model}' names nothing", "name one like recognizer")
+    net, keys = recipes.trained(about.look, place), keys_of(packs)
+    if len(keys) != about.look.shape.things:
+        problem = f"'{model}' tells {about.look.shape.things} things apart, the data {len(keys)}"
+        raise InputError("model", problem, "run 'kineograph data cutouts'")
+
+    def see(pictures: Tensor) -> list[str]:
+        with torch.no_grad():
+            return [keys[int(n)] for n in net(pictures * 2 - 1).argmax(1)]
+
+    return see
 
 
 def second_eye(model: str = SECOND) -> Look:

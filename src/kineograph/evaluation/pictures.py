@@ -3,7 +3,8 @@
 Each concept is asked for once in words and compared with the real 3d stills of all trained concepts
 and its own, some 1,774: retrieval, fine (64 pixels) and coarse (16). Distances between sets are
 taken with two networks: Lite0, and a small one that pictures and captions trained together, which
-no picture model is trained with. Every figure stands beside what real pictures get.
+no picture model is trained with. A third, the recognizer, names what it sees. Every figure stands
+beside what real pictures get.
 Pictures are (N, 4, S, S) in [0, 1], premultiplied; they are brought to 64 pixels for the networks.
 """
 
@@ -65,11 +66,15 @@ Finish = Callable[[Tensor], Tensor]
 
 
 class Eyes(NamedTuple):
-    """What looks: pictures (N, 3, 64, 64) in [0, 1] to features (N, D); texture tells styles."""
+    """What looks: pictures (N, 3, 64, 64) in [0, 1] to features (N, D); texture tells styles.
+
+    things: premultiplied pictures (N, 4, 64, 64) in [0, 1] to the keys of what they show.
+    """
 
     lite0: Look
     other: Look
     texture: Look
+    things: Callable[[Tensor], list[str]]
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,8 @@ class Figures:
     concepts, by Lite0 and by the other network; *_real: real against real, halves of the part.
     frechet, frechet_real: the same by Fréchet distance in 64 axes. bands: made over real power.
     ground: mean alpha left on the ground. edge, edge_real: median width of the alpha edge, pixels.
-    style: share taken for the style asked. nearest: median 1 - cosine to the nearest training
+    recognized: share that the recognizer names by the concept. style: share taken for the style
+    asked. nearest: median 1 - cosine to the nearest training
     picture. copies: share nearer than 95 % of the real held-out pictures are.
     """
 
@@ -99,6 +105,7 @@ class Figures:
     ground: Estimate
     edge: Estimate
     edge_real: float
+    recognized: Estimate
     style: Estimate
     nearest: Estimate
     copies: float
@@ -233,6 +240,8 @@ class Gallery:
         shown = brought(made, SIZE)
         other, other_real = (_seen(self.eyes.other, x) for x in (shown, there))
         named = self.named(shown, style)
+        keys = [self.real.records[row].key for row in rows]
+        right = [key == seen for key, seen in zip(keys, self.eyes.things(shown), strict=True)]
         apart = nearest_distance(looks, self.real.fine[self.trained])
         a, b = halves(len(rows) // 2, len(rows), rng)
         return Figures(
@@ -250,6 +259,7 @@ class Gallery:
             ground=bootstrap(ground_error(shown[:, 3]), rng),
             edge=bootstrap(edge_width(shown[:, 3]), rng, statistic=median),
             edge_real=float(median(edge_width(there[:, 3]))),
+            recognized=bootstrap(torch.tensor(right).double(), rng, statistic=mean),
             style=bootstrap(named, rng, statistic=mean),
             nearest=bootstrap(apart, rng, statistic=median),
             copies=copied_share(apart, self.held_apart),

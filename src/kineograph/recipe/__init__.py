@@ -106,6 +106,7 @@ FAMILIES = {
     "language": "families.language.recipe.Language",
     "pictures": "families.text_to_image.recipe.Pictures",
     "finisher": "families.text_to_image.finisher_recipe.Finisher",
+    "recognizer": "families.text_to_image.recognizer_recipe.Recognizing",
     "trajectories": "families.trajectory.recipe.Trajectories",
     "adapter": "recipe.adapter.Adapter",
 }

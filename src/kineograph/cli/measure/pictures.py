@@ -59,6 +59,7 @@ def _print(found: Study) -> None:
 def _print_part(part: Figures, style_real: float) -> None:
     print(f"  first {_told(part.first)}   in five {_told(part.in_five)}", end="")
     print(f"   with 16 pixels {_told(part.coarse_first)}, {_told(part.coarse_in_five)}")
+    print(f"  named by the recognizer {_told(part.recognized)}")
     print(f"  KID {_told(part.kid)} (real {_told(part.kid_real)})", end="")
     print(f"   second network {_told(part.kid_other)}")
     print(f"  Fréchet {part.frechet:.0f} (real {part.frechet_real:.0f})", end="")
