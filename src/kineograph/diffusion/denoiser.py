@@ -7,7 +7,7 @@ Denoiser and are one (`guidance.py`). This file knows no networks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,13 @@ class Net(Protocol):
 
 
 Centre = Callable[[Tensor, Cond], Tensor]
+
+
+class Learned(NamedTuple):
+    """What a network is taught by: loss (B,), weighted; the clean clip as it was estimated."""
+
+    loss: Tensor
+    clean: Tensor
 
 
 class Precond(nn.Module):
@@ -64,10 +71,18 @@ class Precond(nn.Module):
         self, clean: Tensor, noise: Tensor, sigma: Tensor, cond: Cond, *, weighting: Weighting
     ) -> Tensor:
         """(B,) weighted squared error of the clean clip, meaned over values."""
-        if self.centre is not None:
-            clean = clean - self.centre(clean, cond)
+        return self.learned(clean, noise, sigma, cond, weighting=weighting).loss
+
+    def learned(
+        self, clean: Tensor, noise: Tensor, sigma: Tensor, cond: Cond, *, weighting: Weighting
+    ) -> Learned:
+        """The loss, and the clean clip as it was estimated."""
+        centre = None if self.centre is None else self.centre(clean, cond)
+        if centre is not None:
+            clean = clean - centre
         x = clean + sigma.view(-1, 1, 1, 1, 1) * noise
-        return self._error(x, sigma, clean, cond, weighting)
+        found = self._error(x, sigma, clean, cond, weighting)
+        return found if centre is None else found._replace(clean=centre + found.clean)
 
     def miss(
         self, x: Tensor, sigma: Tensor, target: Tensor, cond: Cond, *, weighting: Weighting
@@ -76,21 +91,22 @@ class Precond(nn.Module):
         if self.centre is not None:
             centre = self.centre(x, cond)
             x, target = x - centre, target - centre
-        return self._error(x, sigma, target, cond, weighting)
+        return self._error(x, sigma, target, cond, weighting).loss
 
     def _error(
         self, x: Tensor, sigma: Tensor, clean: Tensor, cond: Cond, weighting: Weighting
-    ) -> Tensor:
+    ) -> Learned:
         """In the network's own units, where it is well scaled at every sigma:
 
         weight * (clean error)^2 = weight * out^2 * (F - F*)^2 with F* = (clean - skip x) / out.
         """
         c = self._coeffs(sigma, x)
         target = (clean - c.skip * x) / c.out
-        error = (self.net(c.scale * x, c.label.flatten(), cond) - target).square()
+        answer = self.net(c.scale * x, c.label.flatten(), cond)
+        error = (answer - target).square()
         out = c.out.flatten()
         weight = weighting(sigma, out) * out.square()
-        return weight * error.flatten(1).mean(1)
+        return Learned(weight * error.flatten(1).mean(1), c.skip * x + c.out * answer)
 
     def _coeffs(self, sigma: Tensor, like: Tensor) -> Coeffs:
         """The four coefficients as (B, 1, 1, 1, 1)."""

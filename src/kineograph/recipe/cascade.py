@@ -71,6 +71,10 @@ class Stage:
     "Largest guidance scale the network takes itself, in one evaluation; 0 when it takes none."
     binding: float = 0.0
     "Weight of the loss that each thing's place looks at its own words; 0 leaves it out."
+    perceptual: float = 0.0
+    "Weight of how far apart, to a frozen network, an estimate and the clean picture look."
+    perceptual_below: float = 3.0
+    "Noise level under which that counts."
 
     def __post_init__(self) -> None:
         one_of("parameterization", self.parameterization, PARAMETERIZATIONS)
@@ -79,6 +83,7 @@ class Stage:
         within(self, frames=(1, MOST_FRAMES), size=(1, MOST_PIXELS), crop=(0, self.size))
         within(self, low_frames=(0, MOST_FRAMES), low_size=(0, MOST_PIXELS), no_text=(0, 1))
         within(self, guided=(0, 50), cap=(0, 1e9), binding=(0, 1e3))
+        within(self, perceptual=(0, 1e3), perceptual_below=(0, 1e6))
         within(self, augmentation=(0, 100), augmentation_most=(0, 100), sigma_data=(1e-6, 1e6))
         if self.shape.low != bool(self.low_size):
             raise InputError("low_size", f"{self.low_size} does not fit low = {self.shape.low}")

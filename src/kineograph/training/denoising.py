@@ -7,7 +7,8 @@ drawn anew (noise-conditioning augmentation, Ho et al. 2022).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, cast
@@ -36,12 +37,17 @@ class Feed(Protocol):
     def __call__(self, batch: int, frames: int, *, seed: int, seen: int) -> tuple[Tensor, Cond]: ...
 
 
+Apart = Callable[[Tensor, Tensor], Tensor]
+"Clips as estimated and as they are, both (B, C, T, H, W), to how far apart they look, (B,)."
+
+
 @dataclass(frozen=True)
 class Denoising:
-    """The lesson of one stage of a cascade."""
+    """The lesson of one stage of a cascade. apart: how unlike two clips look, if that counts."""
 
     stage: Stage
     feed: Feed
+    apart: Apart | None = None
 
     def __call__(self, net: nn.Module, phase: Phase, *, seed: int, seen: int) -> Iterator[Tensor]:
         for clean, cond, share, rng in groups(self.stage, self.feed, phase, seed, seen):
@@ -51,12 +57,25 @@ class Denoising:
             if self.stage.binding and cond.parts is None:
                 problem = f"{self.stage.binding} needs data that says which word names which thing"
                 raise InputError(f"stages.{self.stage.name}.binding", problem, "use composed")
-            if not self.stage.binding:
-                yield cast(Precond, net).loss(*told, weighting=self.stage.weigh).mean() * share
-                continue
-            with watching(net) as attended:
-                losses = cast(Precond, net).loss(*told, weighting=self.stage.weigh)
-            yield (losses.mean() + self.stage.binding * misplaced(attended, cond)) * share
+            if self.stage.perceptual and self.apart is None:
+                problem = f"{self.stage.perceptual} needs a network that looks"
+                remedy = "use a recipe of pictures that names a recognizer"
+                raise InputError(f"stages.{self.stage.name}.perceptual", problem, remedy)
+            with watching(net) if self.stage.binding else nullcontext() as attended:
+                learned = cast(Precond, net).learned(*told, weighting=self.stage.weigh)
+            loss = learned.loss.mean()
+            if attended is not None:
+                loss = loss + self.stage.binding * misplaced(attended, cond)
+            if self.apart is not None:
+                loss = loss + self.stage.perceptual * self._looked(learned.clean, clean, sigma)
+            yield loss * share
+
+    def _looked(self, estimate: Tensor, clean: Tensor, sigma: Tensor) -> Tensor:
+        """How far apart both look, where the noise is low: above, an estimate is a mean of many."""
+        low = sigma < self.stage.perceptual_below
+        if self.apart is None or not low.any():
+            return estimate.new_zeros(())
+        return self.apart(estimate[low], clean[low]).sum() / len(clean)
 
 
 def groups(

@@ -10,8 +10,10 @@ from kineograph.data.cutout_feed import CutoutFeed
 from kineograph.data.worded_feed import WordedFeed
 from kineograph.diffusion.denoiser import Precond
 from kineograph.families.text_to_image.recipe import Pictures
-from kineograph.recipe import Stage, started
-from kineograph.training.denoising import Denoising, own_feed
+from kineograph.families.text_to_image.recognizer_recipe import Recognizing
+from kineograph.nets.recognizer import Recognizer
+from kineograph.recipe import Stage, folder_of, read, started, trained
+from kineograph.training.denoising import Apart, Denoising, own_feed
 from kineograph.training.rewording import Rewording
 from kineograph.values.errors import InputError
 
@@ -21,7 +23,20 @@ def of_pictures(recipe: Pictures, part: Stage, folder: Path | None) -> Denoising
     if recipe.teacher:
         teacher = cast(Precond, started(part, recipe.teacher)).requires_grad_(False).eval()
         return Rewording(part, WordedFeed(part.size, folder=folder), teacher)
-    return Denoising(part, own_feed(recipe.data, part) or _cutouts(recipe, folder))
+    feed = own_feed(recipe.data, part) or _cutouts(recipe, folder)
+    return Denoising(part, feed, _apart(recipe, part))
+
+
+def _apart(recipe: Pictures, part: Stage) -> Apart | None:
+    """How unlike two pictures look to the recipe's recognizer, if that counts."""
+    if not part.perceptual:
+        return None
+    place = folder_of(recipe.recognizer)
+    about = read(place)
+    if not isinstance(about, Recognizing):
+        raise InputError("recognizer", f"'{recipe.recognizer}' is none", "name one like recognizer")
+    look: Recognizer = trained(about.look, place)
+    return lambda estimate, clean: look.apart(estimate[:, :, 0], clean[:, :, 0])
 
 
 def _cutouts(recipe: Pictures, folder: Path | None) -> CutoutFeed | ComposedFeed:

@@ -41,6 +41,8 @@ class Pictures(Recipe):
     "Lowest noise level that guidance acts at (Kynkäänniemi et al. 2024)."
     guided_to: float = 40.0
     "Highest noise level that guidance acts at."
+    recognizer: str = ""
+    "Name or folder of the model to which an estimate and the picture are to look alike."
     teacher: str = ""
     "Name or folder of the model as which other words are to be heard; none teaches pictures."
 
@@ -48,6 +50,8 @@ class Pictures(Recipe):
         super().__post_init__()
         one_of("style", self.style, self.styles)
         within(self, steps=(1, 1000), guidance=(0, 50))
+        if self.base.perceptual and not self.recognizer:
+            raise InputError("recognizer", "is not named, and perceptual needs one")
         if not 0 <= self.guided_from <= self.guided_to:
             raise InputError("guided_from", f"{self.guided_from} is above {self.guided_to}")
         if self.base.frames != 1 or self.base.low_size or self.base.shape.channels != 4:
