@@ -71,12 +71,17 @@ class Precond(nn.Module):
         self, clean: Tensor, noise: Tensor, sigma: Tensor, cond: Cond, *, weighting: Weighting
     ) -> Tensor:
         """(B,) weighted squared error of the clean clip, meaned over values."""
-        return self.learned(clean, noise, sigma, cond, weighting=weighting).loss
+        return self._learned(clean, noise, sigma, cond, weighting).loss
 
     def learned(
         self, clean: Tensor, noise: Tensor, sigma: Tensor, cond: Cond, *, weighting: Weighting
     ) -> Learned:
         """The loss, and the clean clip as it was estimated."""
+        return self._learned(clean, noise, sigma, cond, weighting)
+
+    def _learned(
+        self, clean: Tensor, noise: Tensor, sigma: Tensor, cond: Cond, weighting: Weighting
+    ) -> Learned:
         centre = None if self.centre is None else self.centre(clean, cond)
         if centre is not None:
             clean = clean - centre

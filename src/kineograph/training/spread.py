@@ -54,7 +54,7 @@ from kineograph.signals import held
 from kineograph.training import loop
 from kineograph.values.errors import InputError, KineographError
 
-METHODS = ("loss", "miss")
+METHODS = ("learned", "loss", "miss")
 "What objectives call of a network beside the network itself."
 
 
