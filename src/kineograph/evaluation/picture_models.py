@@ -22,7 +22,7 @@ from kineograph.data.sticker_features import Look, lite0
 from kineograph.evaluation.pictures import Eyes, Gallery, Make
 from kineograph.families.image_to_video.recipe import Animate
 from kineograph.families.text_to_image.maker import PictureMaker, Sampling
-from kineograph.families.text_to_image.recognizer_recipe import Recognizing
+from kineograph.families.text_to_image.recognizer_recipe import recognizer_of
 from kineograph.values.errors import InputError
 from kineograph.values.prompt import Progress, Prompt
 
@@ -57,13 +57,9 @@ def ready(*, folder: Path | None = None) -> Iterator[Progress]:
 
 def things(packs: cutouts.Cutouts, model: str = NAMING) -> Callable[[Tensor], list[str]]:
     """What a recognizer sees: premultiplied pictures (N, 4, 64, 64) in [0, 1] to keys of things."""
-    place = recipes.folder_of(model)
-    about = recipes.read(place)
-    if not isinstance(about, Recognizing):
-        raise InputError("model", f"'{model}' names nothing", "name one like recognizer")
-    net, keys = recipes.trained(about.look, place), keys_of(packs)
-    if len(keys) != about.look.shape.things:
-        problem = f"'{model}' tells {about.look.shape.things} things apart, the data {len(keys)}"
+    net, keys = recognizer_of(model, "model"), keys_of(packs)
+    if len(keys) != net.shape.things:
+        problem = f"'{model}' tells {net.shape.things} things apart, the data {len(keys)}"
         raise InputError("model", problem, "run 'kineograph data cutouts'")
 
     def see(pictures: Tensor) -> list[str]:

@@ -8,15 +8,13 @@ not CLIP. Legend: N pictures, E embedding, D width.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
 from torch import Tensor, nn
 
-from kineograph.nets.blocks import Block, Conv, norm
-from kineograph.values.errors import InputError
+from kineograph.nets.blocks import norm
+from kineograph.nets.sight import Sight, check_sight
 
 MOST = {"size": 4096, "patch": 64, "widths": 16384, "depth": 64, "text": 16384, "embedding": 16384}
 
@@ -39,47 +37,24 @@ class PictureShape:
     "Numbers that say what a picture or a text shows."
 
     def __post_init__(self) -> None:
-        for name, most in MOST.items():
-            for value in self.widths if name == "widths" else (getattr(self, name),):
-                if not 1 <= value <= most:
-                    raise InputError(name, f"{value} is not in 1 … {most:,}")
-        if not 1 <= len(self.widths) <= 8:
-            raise InputError("widths", f"{len(self.widths)} levels are not in 1 … 8")
-        factor = self.patch * 2 ** (len(self.widths) - 1)
-        if self.size % factor:
-            raise InputError("size", f"{self.size} is not a multiple of {factor}")
+        check_sight(self, MOST)
 
 
-class PictureEncoder(nn.Module):
+class PictureEncoder(Sight):
     """Pictures and texts to one space, where what belongs together is near."""
 
     ends = ("enter.", "leave.", "text.")
 
     def __init__(self, shape: PictureShape) -> None:
-        super().__init__()
+        super().__init__(shape, channels=3)
         self.shape = shape
-        widths = shape.widths
-        self.enter = Conv(3 * shape.patch**2, widths[0])
-        self.levels = nn.ModuleList(
-            nn.Sequential(*(Block(width) for _ in range(shape.depth))) for width in widths
-        )
-        self.shrink = nn.ModuleList(nn.Linear(4 * a, b) for a, b in pairwise(widths))
-        self.leave = nn.Linear(2 * widths[-1], shape.embedding)
+        self.leave = nn.Linear(2 * shape.widths[-1], shape.embedding)
         self.text = nn.Linear(shape.text, shape.embedding)
         self.sharpness = nn.Parameter(torch.tensor(2.5))  # ln of the scale of cosines
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(N, 3, H, W) in model range to (N, E) of unit length."""
-        size, patch = self.shape.size, self.shape.patch
-        if pictures.shape[-2:] != (size, size):
-            pictures = F.interpolate(pictures, (size, size), mode="area")
-        h = rearrange(pictures, "n c (h p) (w q) -> n h w (c p q)", p=patch, q=patch)
-        h = self.enter(h)  # (N, h, w, D)
-        for i, level in enumerate(self.levels):
-            h = level(h)
-            if i < len(self.shrink):
-                h = self.shrink[i](rearrange(h, "n (h p) (w q) d -> n h w (p q d)", p=2, q=2))
-        h = F.silu(norm(h)).flatten(1, 2)  # (N, h*w, D)
+        h = F.silu(norm(self.seen(pictures)[-1])).flatten(1, 2)  # (N, h*w, D)
         h = torch.cat([h.mean(1), h.amax(1)], dim=-1)  # (N, 2 D)
         return F.normalize(self.leave(h).float(), dim=-1)
 

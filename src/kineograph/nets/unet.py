@@ -7,7 +7,7 @@ Legend: N = B*T frames, H W, D width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -41,14 +41,23 @@ def check_shape(shape: Shape) -> None:
     if len(shape.widths) != len(shape.attention) or not shape.widths:
         levels = f"{len(shape.attention)} levels for {len(shape.widths)} widths"
         raise InputError("attention", levels)
-    for name, most in MOST.items():
-        for value in shape.widths if name == "widths" else (getattr(shape, name),):
-            if not 1 <= value <= most:
-                raise InputError(name, f"{value} is not in 1 … {most:,}")
+    check_sizes(shape, MOST)
     if len(shape.widths) > MOST_LEVELS:
         raise InputError("widths", f"{len(shape.widths)} levels, the limit is {MOST_LEVELS}")
     if any(width % shape.head for width in shape.widths):
         raise InputError("head", f"{shape.head} does not divide the widths {shape.widths}")
+
+
+def check_sizes(shape: object, most: Mapping[str, int]) -> None:
+    """Raises InputError, naming it, for a size that is not within 1 and the most of its name.
+
+    Of a size that is several every one is looked at.
+    """
+    for name, limit in most.items():
+        size = getattr(shape, name)
+        for value in size if isinstance(size, tuple) else (size,):
+            if not 1 <= value <= limit:
+                raise InputError(name, f"{value} is not in 1 … {limit:,}")
 
 
 def side_factor(shape: Shape) -> int:

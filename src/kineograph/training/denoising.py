@@ -66,16 +66,11 @@ class Denoising:
             loss = learned.loss.mean()
             if attended is not None:
                 loss = loss + self.stage.binding * misplaced(attended, cond)
-            if self.apart is not None:
-                loss = loss + self.stage.perceptual * self._looked(learned.clean, clean, sigma)
+            low = sigma < self.stage.perceptual_below  # above, an estimate is a mean of many
+            if self.apart is not None and low.any():
+                far = self.apart(learned.clean[low], clean[low]).sum() / len(clean)
+                loss = loss + self.stage.perceptual * far
             yield loss * share
-
-    def _looked(self, estimate: Tensor, clean: Tensor, sigma: Tensor) -> Tensor:
-        """How far apart both look, where the noise is low: above, an estimate is a mean of many."""
-        low = sigma < self.stage.perceptual_below
-        if self.apart is None or not low.any():
-            return estimate.new_zeros(())
-        return self.apart(estimate[low], clean[low]).sum() / len(clean)
 
 
 def groups(

@@ -10,9 +10,8 @@ from kineograph.data.cutout_feed import CutoutFeed
 from kineograph.data.worded_feed import WordedFeed
 from kineograph.diffusion.denoiser import Precond
 from kineograph.families.text_to_image.recipe import Pictures
-from kineograph.families.text_to_image.recognizer_recipe import Recognizing
-from kineograph.nets.recognizer import Recognizer
-from kineograph.recipe import Stage, folder_of, read, started, trained
+from kineograph.families.text_to_image.recognizer_recipe import recognizer_of
+from kineograph.recipe import Stage, started
 from kineograph.training.denoising import Apart, Denoising, own_feed
 from kineograph.training.rewording import Rewording
 from kineograph.values.errors import InputError
@@ -31,11 +30,7 @@ def _apart(recipe: Pictures, part: Stage) -> Apart | None:
     """How unlike two pictures look to the recipe's recognizer, if that counts."""
     if not part.perceptual:
         return None
-    place = folder_of(recipe.recognizer)
-    about = read(place)
-    if not isinstance(about, Recognizing):
-        raise InputError("recognizer", f"'{recipe.recognizer}' is none", "name one like recognizer")
-    look: Recognizer = trained(about.look, place)
+    look = recognizer_of(recipe.recognizer, "recognizer")
     return lambda estimate, clean: look.apart(estimate[:, :, 0], clean[:, :, 0])
 
 

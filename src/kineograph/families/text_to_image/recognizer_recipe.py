@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from kineograph.nets.recognizer import Recognizer, RecognizerShape
+from kineograph.recipe import folder_of, read
 from kineograph.recipe.fields import Phase, Recipe, plain_word, within
 from kineograph.recipe.loading import Loading, trained
+from kineograph.values.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -57,3 +59,13 @@ class Recognizing(Recipe):
         """The recognizer with the weights in a folder."""
         net: Recognizer = trained(self.look, folder)
         return net
+
+
+def recognizer_of(model: str, field: str) -> Recognizer:
+    """The recognizer in a shipped model or a folder; InputError, naming the field, for another."""
+    place = folder_of(model)
+    about = read(place)
+    if not isinstance(about, Recognizing):
+        raise InputError(field, f"'{model}' names nothing", "name one like recognizer")
+    net: Recognizer = trained(about.look, place)
+    return net
