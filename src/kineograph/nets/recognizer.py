@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from kineograph.nets.blocks import norm
 from kineograph.nets.lite0 import distance
-from kineograph.nets.sight import Sight, check_sight, coarsest
+from kineograph.nets.sight import Sight, check_sight
+from kineograph.nets.unet import side_factor
 
 MOST = {
     "size": 4096,
@@ -55,7 +56,7 @@ class Recognizer(Sight):
     def __init__(self, shape: RecognizerShape) -> None:
         super().__init__(shape, channels=4)
         self.shape = shape
-        places = (shape.size // coarsest(shape)) ** 2
+        places = (shape.size // side_factor(shape)) ** 2
         self.leave = nn.Linear(places * shape.widths[-1], shape.state)
         self.named = nn.Linear(shape.state, shape.things)
 

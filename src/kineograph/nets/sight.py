@@ -14,21 +14,15 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from kineograph.nets.blocks import Block, Conv
-from kineograph.nets.unet import MOST_LEVELS, check_sizes
+from kineograph.nets.unet import MOST_LEVELS, Levels, check_sizes, side_factor
 from kineograph.values.errors import InputError
 
 
-class SightShape(Protocol):
+class SightShape(Levels, Protocol):
     """The sizes that both have."""
 
     @property
     def size(self) -> int: ...
-    @property
-    def patch(self) -> int: ...
-    @property
-    def widths(self) -> tuple[int, ...]: ...
-    @property
-    def depth(self) -> int: ...
 
 
 def check_sight(shape: SightShape, most: Mapping[str, int]) -> None:
@@ -36,13 +30,8 @@ def check_sight(shape: SightShape, most: Mapping[str, int]) -> None:
     check_sizes(shape, most)
     if not 1 <= len(shape.widths) <= MOST_LEVELS:
         raise InputError("widths", f"{len(shape.widths)} levels are not in 1 … {MOST_LEVELS}")
-    if shape.size % coarsest(shape):
-        raise InputError("size", f"{shape.size} is not a multiple of {coarsest(shape)}")
-
-
-def coarsest(shape: SightShape) -> int:
-    """Pixels on a side that the coarsest level sees as one."""
-    return shape.patch * int(2 ** (len(shape.widths) - 1))
+    if shape.size % side_factor(shape):
+        raise InputError("size", f"{shape.size} is not a multiple of {side_factor(shape)}")
 
 
 class Sight(nn.Module):

@@ -21,8 +21,8 @@ MOST = {"patch": 64, "widths": 16384, "depth": 64, "head": 16384, "state": 16384
 MOST_LEVELS = 8
 
 
-class Shape(Protocol):
-    """The sizes that any U-Net here has."""
+class Levels(Protocol):
+    """The sizes of levels, each of which halves height and width."""
 
     @property
     def patch(self) -> int: ...
@@ -30,6 +30,11 @@ class Shape(Protocol):
     def widths(self) -> tuple[int, ...]: ...
     @property
     def depth(self) -> int: ...
+
+
+class Shape(Levels, Protocol):
+    """The sizes that any U-Net here has."""
+
     @property
     def attention(self) -> tuple[bool, ...]: ...
     @property
@@ -60,8 +65,8 @@ def check_sizes(shape: object, most: Mapping[str, int]) -> None:
                 raise InputError(name, f"{value} is not in 1 … {limit:,}")
 
 
-def side_factor(shape: Shape) -> int:
-    """Height and width must be multiples of this."""
+def side_factor(shape: Levels) -> int:
+    """Pixels on a side that the coarsest level sees as one; sides must be multiples of this."""
     return shape.patch * int(2 ** (len(shape.widths) - 1))
 
 
